@@ -1,0 +1,119 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The one place that joins nova-post-copy to upstream Nova.
+
+Nova reads its configuration first of all, in every process::
+
+    [DEFAULT]
+    config_source = nova_post_copy
+
+    [nova_post_copy]
+    driver = nova_post_copy
+
+makes oslo.config open our source inside ``nova.config.parse_args()``. We have
+no configuration to give; being opened is the occasion to join. Without these
+lines nothing of ours is active.
+
+Whoever wants to know what we touch in Nova reads this file: every assignment
+to something of upstream's is in a ``_join_...`` function below. Each process
+imports only the parts that it needs, so the imports are inside of the
+functions.
+"""
+
+import sys
+from collections.abc import Callable
+
+from oslo_config import sources
+
+# The Nova releases whose internals we know: the major version of each.
+KNOWN_RELEASES = (34,)
+
+_joined = False
+
+
+class ConfigurationSourceDriver(sources.ConfigurationSourceDriver):
+    """Entry point ``nova_post_copy`` in ``oslo.config.driver``."""
+
+    def list_options_for_discovery(self) -> list:
+        return []
+
+    def open_source_from_opt_group(
+            self, conf, group_name: str) -> sources.ConfigurationSource:
+        # Nova parses a throw-away ConfigOpts before it parses its own.
+        nova_conf = sys.modules.get('nova.conf')
+        if nova_conf is not None and conf is nova_conf.CONF:
+            join()
+        return EmptySource()
+
+
+class EmptySource(sources.ConfigurationSource):
+    """A source that has no option."""
+
+    def get(self, group_name: str, option_name: str, opt):
+        return (sources._NoValue, None)
+
+
+def join() -> None:
+    """Join the parts that this process needs; once.
+
+    :raises SystemExit: where we cannot. oslo.config logs and swallows any
+        other exception of a source, and the service would start half
+        extended: that is how a migration gets stuck.
+    """
+    global _joined
+    if _joined:
+        return
+    try:
+        _check_release()
+        for part in _parts_of_this_process():
+            part()
+    except Exception as exc:
+        sys.exit(
+            'nova-post-copy cannot be joined to this Nova: %s. The service '
+            'does not start half extended. Remove "config_source = '
+            'nova_post_copy" from nova.conf to start it without post-copy '
+            'live migration.' % exc)
+    _joined = True
+
+
+def _check_release() -> None:
+    import nova.version
+
+    release = nova.version.version_string()
+    if int(release.split('.')[0]) not in KNOWN_RELEASES:
+        raise RuntimeError(
+            'Nova %s is not a release that nova-post-copy knows (it knows '
+            '%s); install the nova-post-copy that was made for it'
+            % (release, ', '.join(map(str, KNOWN_RELEASES))))
+
+
+def _parts_of_this_process() -> list[Callable[[], None]]:
+    """Choose the parts by the upstream entry module that is running."""
+    parts = [_join_conf, _join_objects]
+    if 'nova.cmd.compute' in sys.modules:
+        parts += [_join_virt]
+    else:
+        parts += [_join_db]
+    if 'nova.cmd.conductor' in sys.modules:
+        parts += [_join_conductor]
+    if 'nova.api.openstack.wsgi_app' in sys.modules:
+        parts += [_join_policies, _join_api]
+    return parts
+
+
+def _join_conf() -> None:
+    import nova.conf
+
+    from nova_post_copy import conf
+
+    conf.register_opts(nova.conf.CONF)

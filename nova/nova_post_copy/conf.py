@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The options that an operator sets in ``nova.conf``."""
+
+from oslo_config import cfg
+
+import nova.conf
+
+CONF = nova.conf.CONF
+
+post_copy_group = cfg.OptGroup(
+    'post_copy',
+    title='Per-request post-copy live migration',
+    help='Options of the nova-post-copy add-on.')
+
+opts = [
+    cfg.BoolOpt(
+        'allowed',
+        default=True,
+        help="""
+Whether servers may leave or enter this compute host by post-copy.
+
+During the post-copy phase a server runs on the destination while part of its
+memory is still on the source: if either host or the network between them dies
+for good in these seconds, the server is lost. Set this to ``False`` on hosts
+where you do not want to take that risk; a request with ``"post_copy": true``
+is then refused for servers on this host, and this host is not chosen as a
+destination.
+
+Read by nova-compute only.
+"""),
+    cfg.IntOpt(
+        'conductor_timeout',
+        default=5,
+        min=1,
+        max=60,
+        help="""
+How many seconds the API waits for a nova-conductor that has nova-post-copy
+loaded, before it refuses a request that names ``post_copy`` with 503.
+
+The answer normally takes a few milliseconds. Nothing has changed when the
+request is refused.
+
+Read by nova-api only.
+"""),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_group(post_copy_group)
+    conf.register_opts(opts, group=post_copy_group)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """Return the options for ``oslo-config-generator``."""
+    return [(post_copy_group, opts)]
