@@ -30,8 +30,8 @@ imports only the parts that it needs, so the imports are inside of the
 functions.
 """
 
-import sys
 from collections.abc import Callable
+import sys
 
 from oslo_config import sources
 
@@ -86,6 +86,21 @@ def join() -> None:
     _joined = True
 
 
+def join_everything() -> None:
+    """Join all parts: for a test process that holds all of Nova's services.
+
+    Unlike :func:`join` it lets an error through.
+    """
+    global _joined
+    if _joined:
+        return
+    _check_release()
+    for part in (_join_conf, _join_objects, _join_db, _join_policies,
+                 _join_api, _join_conductor, _join_compute):
+        part()
+    _joined = True
+
+
 def _check_release() -> None:
     import nova.version
 
@@ -101,7 +116,7 @@ def _parts_of_this_process() -> list[Callable[[], None]]:
     """Choose the parts by the upstream entry module that is running."""
     parts = [_join_conf, _join_objects]
     if 'nova.cmd.compute' in sys.modules:
-        parts += [_join_virt]
+        parts += [_join_compute, _join_indirection]
     else:
         parts += [_join_db]
     if 'nova.cmd.conductor' in sys.modules:
@@ -117,3 +132,48 @@ def _join_conf() -> None:
     from nova_post_copy import conf
 
     conf.register_opts(nova.conf.CONF)
+
+
+def _join_compute() -> None:
+    """Answer the conductor's questions; load our libvirt driver.
+
+    Nova forces ``compute_driver`` under ``nova.virt``, so our folder joins
+    its path: ``compute_driver = post_copy.LibvirtDriver``. Upstream's modules
+    come first on that path.
+    """
+    import os
+
+    from nova import service
+    import nova.virt
+
+    from nova_post_copy import virt
+
+    service.SERVICE_MANAGERS['nova-compute'] = (
+        'nova_post_copy.compute.manager.ComputeManager')
+    nova.virt.__path__.append(os.path.dirname(virt.__file__))
+
+
+def _join_objects() -> None:
+    """Register our Migration: ``nova.objects.Migration`` is the newest."""
+    from nova.objects import base
+
+    from nova_post_copy.objects import migration
+
+    base.NovaObjectRegistry.register(migration.Migration)
+
+
+def _join_db() -> None:
+    """Give the model its column; the shadow table has no model."""
+    from nova.db.main import models as upstream
+
+    from nova_post_copy.db import models
+
+    upstream.Migration.post_copy = models.post_copy()
+
+
+def _join_conductor() -> None:
+    """Serve our own RPC topic beside upstream's."""
+    from nova import service
+
+    service.SERVICE_MANAGERS['nova-conductor'] = (
+        'nova_post_copy.conductor.manager.ConductorManager')

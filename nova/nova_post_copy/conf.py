@@ -39,6 +39,19 @@ destination.
 
 Read by nova-compute only.
 """),
+    cfg.BoolOpt(
+        'vhost_user',
+        default=False,
+        help="""
+Whether every vhost-user back end of this host (DPDK ports of Open vSwitch, for
+example, or virtiofsd) supports post-copy.
+
+A vhost-user back end reads the memory of the server by itself and has to take
+part when a page is missing; Nova cannot see whether it does. With the default
+a server that has such a device is refused before anything is moved.
+
+Read by nova-compute only, for servers that leave this host.
+"""),
     cfg.IntOpt(
         'conductor_timeout',
         default=5,

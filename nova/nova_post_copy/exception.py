@@ -13,3 +13,35 @@
 """Errors that reach a person, each with what to do."""
 
 from nova import exception
+from nova.i18n import _
+
+
+class PostCopyRolledBack(exception.NovaException):
+    msg_fmt = _('The live migration to %(dest)s failed before its switch to '
+                'post-copy. The server runs on %(host)s as before and nothing '
+                'was lost; it can be migrated again when the reason is '
+                'removed: %(reason)s')
+
+
+class PostCopyInterrupted(exception.NovaException):
+    msg_fmt = _('The live migration to %(dest)s was interrupted after its '
+                'switch to post-copy: %(reason)s. The server runs on '
+                '%(dest)s, but part of its memory is still on %(host)s. Do not start, '
+                'reboot or evacuate it, and stop neither copy. When the '
+                'network is well again, resume it with "virsh migrate '
+                '--live --p2p --postcopy --postcopy-resume" on %(host)s.')
+from nova.i18n import _
+
+
+class PostCopySchemaMissing(exception.NovaException):
+    msg_fmt = _('The database %(database)s has no column post_copy in '
+                '%(tables)s. The service does not start, because live '
+                'migrations would get stuck. Run "nova-post-copy-manage db '
+                'sync" where you run "nova-manage db sync", then start the '
+                'service again.')
+
+
+class PostCopyConductorUnavailable(exception.ServiceUnavailable):
+    msg_fmt = _('No nova-conductor with nova-post-copy loaded answered within '
+                '%(timeout)d s. Nothing was changed. Load nova-post-copy in '
+                'nova-conductor, or leave out post_copy.')

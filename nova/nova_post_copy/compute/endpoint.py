@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a nova-compute answers about itself: may it take part?
+
+A trait in placement outlives the package that reported it, so the conductor
+asks the hosts themselves before it moves anything.
+"""
+
+import oslo_messaging as messaging
+
+from nova import context as nova_context
+from nova.i18n import _
+from nova import objects
+from nova.virt import driver as virt_driver
+
+
+class PostCopyEndpoint:
+    """Server side of :class:`nova_post_copy.compute.rpcapi`."""
+
+    target = messaging.Target(namespace='post_copy', version='1.0')
+
+    def __init__(self, driver: virt_driver.ComputeDriver) -> None:
+        self.driver = driver
+
+    def source_refusals(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance) -> list[str]:
+        """Why the instance cannot leave this host by post-copy."""
+        if not hasattr(self.driver, 'post_copy_source_refusals'):
+            return [_other_driver()]
+        return self.driver.post_copy_source_refusals(instance)
+
+    def destination_refusals(
+            self, context: nova_context.RequestContext) -> list[str]:
+        """Why no instance can enter this host by post-copy."""
+        if not hasattr(self.driver, 'post_copy_destination_refusals'):
+            return [_other_driver()]
+        return self.driver.post_copy_destination_refusals()
+
+
+def _other_driver() -> str:
+    return _('its compute_driver is not post_copy.LibvirtDriver')

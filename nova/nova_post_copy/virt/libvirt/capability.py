@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Can this host, can this guest take part in a post-copy migration?
+
+Each function returns its refusals: sentences for the person who asked, an
+empty list when there is nothing against it. A host asks itself; the conductor
+asks the source and the destination before anything is moved.
+"""
+
+from xml.etree import ElementTree
+
+import nova.conf
+from nova.i18n import _
+from nova.virt.libvirt import host as libvirt_host
+
+from nova_post_copy.virt.libvirt import userfaultfd
+
+CONF = nova.conf.CONF
+
+# Placement trait of a host that can be the destination.
+TRAIT = 'CUSTOM_LIVE_MIGRATION_POST_COPY'
+
+# The first release that can resume a post-copy migration whose network broke
+# (VIR_MIGRATE_POSTCOPY_RESUME). Below it a broken one is a lost server.
+MIN_LIBVIRT = (8, 5, 0)
+# The first release whose post-copy works with parallel connections.
+MIN_QEMU_PARALLEL = (10, 1, 0)
+
+
+def source_refusals(host: libvirt_host.Host) -> list[str]:
+    """What keeps guests of this host from leaving by post-copy."""
+    refusals = []
+    if not CONF.post_copy.allowed:
+        refusals.append(
+            _('the operator does not allow post-copy on this host '
+              '([post_copy] allowed = false)'))
+    if CONF.libvirt.virt_type not in ('kvm', 'qemu'):
+        refusals.append(
+            _('post-copy needs QEMU; [libvirt] virt_type is %s')
+            % CONF.libvirt.virt_type)
+    if not host.has_min_version(MIN_LIBVIRT):
+        refusals.append(
+            _('libvirt is older than %s and could not resume a broken '
+              'post-copy migration') % '.'.join(map(str, MIN_LIBVIRT)))
+    if CONF.libvirt.live_migration_tunnelled:
+        refusals.append(
+            _('post-copy is not possible through a tunnel ([libvirt] '
+              'live_migration_tunnelled = true)'))
+    if (CONF.libvirt.live_migration_parallel_connections > 1 and
+            not host.has_min_version(hv_ver=MIN_QEMU_PARALLEL)):
+        refusals.append(
+            _('QEMU is older than %s and cannot combine post-copy with '
+              '[libvirt] live_migration_parallel_connections > 1')
+            % '.'.join(map(str, MIN_QEMU_PARALLEL)))
+    return refusals
+
+
+def destination_refusals(host: libvirt_host.Host) -> list[str]:
+    """What keeps guests from entering this host by post-copy."""
+    refusals = source_refusals(host)
+    if CONF.libvirt.file_backed_memory > 0:
+        refusals.append(
+            _('guests of this host have file-backed memory ([libvirt] '
+              'file_backed_memory), which cannot be filled by post-copy'))
+    refusal = userfaultfd.refusal(host)
+    if refusal is not None:
+        refusals.append(refusal)
+    return refusals
+
+
+def guest_refusals(domain_xml: str) -> list[str]:
+    """What keeps a guest from being moved by post-copy.
+
+    :param domain_xml: the live XML description of the guest's domain
+    """
+    domain = ElementTree.fromstring(domain_xml)
+    return [reason for present, reason in (
+        # SR-IOV interfaces are <interface type='hostdev'>: Nova detaches
+        # them for the time of the migration.
+        (_has(domain, './devices/hostdev'),
+         _('it has a device of the host (VFIO or mediated device, such as a '
+           'vGPU)')),
+        (_has(domain, "./devices/memory[@model='nvdimm']"),
+         _('it has virtual persistent memory')),
+        (_has(domain, "./memoryBacking/source[@type='file']"),
+         _('its memory is backed by files')),
+        (not CONF.post_copy.vhost_user and _has_vhost_user(domain),
+         _('it has a vhost-user device, and [post_copy] vhost_user does not '
+           'say that the back ends of its host support post-copy')),
+    ) if present]
+
+
+def _has(domain: ElementTree.Element, path: str) -> bool:
+    return domain.find(path) is not None
+
+
+def _has_vhost_user(domain: ElementTree.Element) -> bool:
+    return (_has(domain, "./devices/interface[@type='vhostuser']") or
+            _has(domain, "./devices/filesystem/driver[@type='virtiofs']"))

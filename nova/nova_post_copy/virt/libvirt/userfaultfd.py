@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""May the QEMU processes of this host use userfaultfd?
+
+On the destination of a post-copy migration QEMU serves missing pages by
+userfaultfd, and it must be permitted to handle faults that the kernel takes
+on its behalf. libvirt takes all capabilities away from QEMU, so there remain
+two ways (kernel: Documentation/admin-guide/mm/userfaultfd.rst):
+
+* the sysctl ``vm.unprivileged_userfaultfd`` is 1 (kernels before 5.2 do not
+  have it and permit everyone);
+* ``/dev/userfaultfd`` (kernel 6.1) may be opened by the user that QEMU runs
+  as; QEMU uses it from version 8.0 on.
+"""
+
+import os
+import stat
+from xml.etree import ElementTree
+
+from nova.i18n import _
+from nova.virt.libvirt import host as libvirt_host
+
+SYSCTL = '/proc/sys/vm/unprivileged_userfaultfd'
+DEVICE = '/dev/userfaultfd'
+MIN_QEMU_DEVICE = (8, 0, 0)
+
+
+def refusal(host: libvirt_host.Host) -> str | None:
+    """Say why QEMU may not use userfaultfd here, or None when it may."""
+    if _unprivileged():
+        return None
+    if (host.has_min_version(hv_ver=MIN_QEMU_DEVICE) and
+            _can_open(DEVICE, *_qemu_user(host))):
+        return None
+    return _('the kernel does not permit QEMU to use userfaultfd: set sysctl '
+             'vm.unprivileged_userfaultfd = 1, or with QEMU 8.0 or newer '
+             'give its user read and write access to /dev/userfaultfd')
+
+
+def _unprivileged() -> bool:
+    try:
+        with open(SYSCTL) as sysctl:
+            return sysctl.read().strip() == '1'
+    except FileNotFoundError:
+        return True
+
+
+def _qemu_user(host: libvirt_host.Host) -> tuple[int, int]:
+    """Return uid and gid of QEMU, which libvirt tells as DAC base label."""
+    capabilities = ElementTree.fromstring(
+        host.get_connection().getCapabilities())
+    for model in capabilities.iterfind('./host/secmodel'):
+        if model.findtext('model') == 'dac':
+            uid, gid = model.findtext('baselabel').split(':')
+            return int(uid), int(gid)
+    return os.geteuid(), os.getegid()
+
+
+def _can_open(path: str, uid: int, gid: int) -> bool:
+    """Tell whether a user without capabilities may read and write a file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    if status.st_uid == uid:
+        wanted = stat.S_IRUSR | stat.S_IWUSR
+    elif status.st_gid == gid:
+        wanted = stat.S_IRGRP | stat.S_IWGRP
+    else:
+        wanted = stat.S_IROTH | stat.S_IWOTH
+    return status.st_mode & wanted == wanted
