@@ -30,7 +30,6 @@ class PostCopyInterrupted(exception.NovaException):
                 'reboot or evacuate it, and stop neither copy. When the '
                 'network is well again, resume it with "virsh migrate '
                 '--live --p2p --postcopy --postcopy-resume" on %(host)s.')
-from nova.i18n import _
 
 
 class PostCopySchemaMissing(exception.NovaException):

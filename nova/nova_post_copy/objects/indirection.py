@@ -1,0 +1,47 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Objects in nova-compute when the conductor is not extended.
+
+nova-compute has no database: a class method such as
+``Migration.get_by_instance_and_status`` runs in a conductor, which is asked
+for the version of the object that we have. An un-extended conductor does not
+know ours. It is asked again for upstream's: among such calls is the one that
+activates a server's ports at the switch-over.
+"""
+
+import oslo_messaging as messaging
+
+from nova.conductor import rpcapi
+from nova.objects import migration as upstream
+
+from nova_post_copy.objects import migration
+
+
+class ConductorAPI(rpcapi.ConductorAPI):
+
+    def object_class_action_versions(
+            self, context, objname, objmethod, object_versions, args, kwargs):
+        call = super().object_class_action_versions
+        try:
+            return call(
+                context, objname, objmethod, object_versions, args, kwargs)
+        except messaging.RemoteError as exc:
+            if (exc.exc_type != 'IncompatibleObjectVersion' or
+                    object_versions.get('Migration') !=
+                    migration.Migration.VERSION):
+                raise
+        return call(
+            context, objname, objmethod,
+            {**object_versions, 'Migration': upstream.Migration.VERSION},
+            args, kwargs)
