@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The compute API microversion that knows ``post_copy``.
+
+A manager sends its requests with the microversion of the client that it
+belongs to. Here it gets a copy of that client with our microversion, for the
+requests that need it; everything else goes out as before.
+"""
+
+import copy
+
+from novaclient import api_versions
+from novaclient import base
+from novaclient import exceptions
+
+# What nova-post-copy adds to Nova 34: upstream's maximum + 1. In the responses
+# about migrations nothing else has changed since API_MAX_VERSION of novaclient
+# 18, so upstream's code reads them.
+API_VERSION = api_versions.APIVersion('2.105')
+
+
+def offered(api) -> bool:
+    """Tell whether the cloud offers our microversion.
+
+    Reads the version document of the cloud.
+
+    :param api: novaclient.v2.client.Client
+    """
+    return _contains_ours(*_cloud_range(api))
+
+
+def require(manager: base.Manager) -> base.Manager:
+    """Return the manager with our microversion, when the cloud offers it.
+
+    Reads the version document of the cloud, unless the manager is already one
+    that was returned here.
+
+    :raises novaclient.exceptions.UnsupportedVersion: when it does not
+    """
+    if manager.api_version == API_VERSION:
+        return manager
+    minimum, maximum = _cloud_range(manager.api)
+    if not _contains_ours(minimum, maximum):
+        if maximum.is_null():
+            offers = 'no microversions'
+        else:
+            offers = "versions '%s' to '%s'" % (minimum.get_string(),
+                                                maximum.get_string())
+        raise exceptions.UnsupportedVersion(
+            "Choosing post-copy for a live migration needs compute API "
+            "version '%s', which clouds with nova-post-copy have; this cloud "
+            "offers %s. No migration was requested."
+            % (API_VERSION.get_string(), offers))
+    return with_ours(manager)
+
+
+def with_ours(manager: base.Manager) -> base.Manager:
+    """Return a copy of the manager that sends our microversion.
+
+    Session, token and timings are shared with the given one.
+    """
+    api = copy.copy(manager.api)
+    # Not a new client: its constructor refuses what lies above
+    # API_MAX_VERSION.
+    api.client = copy.copy(api.client)
+    api.client.api_version = API_VERSION
+    manager = copy.copy(manager)
+    manager.api = api
+    return manager
+
+
+def _cloud_range(api) -> tuple[api_versions.APIVersion,
+                               api_versions.APIVersion]:
+    version = api.versions.get_current()
+    # None where a proxy hides the document, empty on the legacy v2.0 endpoint.
+    if not getattr(version, 'version', None):
+        return api_versions.APIVersion(), api_versions.APIVersion()
+    return (api_versions.APIVersion(version.min_version),
+            api_versions.APIVersion(version.version))
+
+
+def _contains_ours(minimum: api_versions.APIVersion,
+                   maximum: api_versions.APIVersion) -> bool:
+    return not maximum.is_null() and API_VERSION.matches(minimum, maximum)

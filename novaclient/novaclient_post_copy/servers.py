@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nova live-migration``, ``nova host-evacuate-live`` and their Python API.
+
+To both commands come ``--post-copy`` and ``--no-post-copy``.
+"""
+
+import argparse
+import functools
+
+from novaclient import base
+from novaclient import exceptions
+from novaclient import utils
+from novaclient.v2 import servers
+from novaclient.v2 import shell
+
+from novaclient_post_copy import command
+from novaclient_post_copy import microversion
+
+_SUPPORTED = (" (Supported by API versions '%s' - '%d.latest')" % (
+    microversion.API_VERSION.get_string(), microversion.API_VERSION.ver_major))
+
+
+class Server(servers.Server):
+    def live_migrate(self, host=None, block_migration=None, *args,
+                     post_copy: bool | None = None, **kwargs):
+        """Migrate a running server to another host.
+
+        As upstream's, and ``post_copy`` as in
+        :meth:`ServerManager.live_migrate`.
+        """
+        if post_copy is None:
+            return super().live_migrate(host, block_migration, *args, **kwargs)
+        if block_migration is None:
+            block_migration = 'auto'
+        return self.manager.live_migrate(
+            self, host, block_migration, *args, post_copy=post_copy, **kwargs)
+
+
+class ServerManager(servers.ServerManager):
+    resource_class = Server
+
+    def live_migrate(self, server, host, block_migration, *args,
+                     post_copy: bool | None = None,
+                     **kwargs) -> base.TupleWithMeta:
+        """Migrate a running server to another host.
+
+        Without ``post_copy`` this is upstream's, whatever the microversion.
+
+        :param server: the :class:`Server` or its ID
+        :param host: name of the destination, None: the scheduler chooses
+        :param block_migration: True, False or 'auto'
+        :param post_copy: True: the migration may finish by post-copy; False:
+            it must not, even where the source host permits it for all; None:
+            not said. True and False are sent with our microversion, which
+            knows neither ``disk_over_commit`` nor ``force``.
+        :raises novaclient.exceptions.UnsupportedVersion: when the cloud does
+            not know ``post_copy``; nothing has been requested then
+        """
+        if post_copy is None:
+            return super().live_migrate(server, host, block_migration, *args,
+                                        **kwargs)
+        if args or kwargs:
+            raise TypeError('live_migrate() takes no disk_over_commit and no '
+                            'force together with post_copy')
+        return microversion.require(self)._action('os-migrateLive', server, {
+            'host': host,
+            'block_migration': block_migration,
+            'post_copy': post_copy,
+        })
+
+
+def __pre_parse_args__() -> None:
+    for do_command in (shell.do_live_migration, shell.do_host_evacuate_live):
+        # No start_version: the option would be unknown, instead of refused
+        # with the reason, whatever the cloud.
+        utils.add_arg(
+            do_command, '--no-post-copy', group='post_copy',
+            action='store_false', default=None,
+            help='Never finish the live migration by post-copy, even where '
+                 'the source host permits it for every live migration.' +
+                 _SUPPORTED)
+        utils.add_arg(
+            do_command, '--post-copy', group='post_copy',
+            action='store_true', default=None,
+            help='Let the live migration finish by post-copy when copying the '
+                 'memory of the running server does not come to an end. From '
+                 'then on the server runs on the destination and fetches the '
+                 'rest of its memory from the source: it is lost when one of '
+                 'the two hosts fails in that time.' + _SUPPORTED)
+
+
+def __post_parse_args__(args: argparse.Namespace) -> None:
+    if getattr(args, 'post_copy', None) is not None:
+        command.run_around(shell.do_live_migration, _live_migrate, args)
+        command.run_around(shell.do_host_evacuate_live, _live_migrate, args)
+
+
+def _live_migrate(upstream, cs, args: argparse.Namespace) -> None:
+    if not command.newest_version_asked(args):
+        raise exceptions.CommandError(
+            "--post-copy and --no-post-copy need compute API version '%s' and "
+            "version '%s' was asked for. Leave out --os-compute-api-version "
+            "and OS_COMPUTE_API_VERSION; the right version is then found. No "
+            "migration was requested."
+            % (microversion.API_VERSION.get_string(),
+               cs.api_version.get_string()))
+    # Upstream's command finds the servers with the microversion that it knows
+    # and calls this for each.
+    cs.servers.live_migrate = functools.partial(
+        microversion.require(cs.servers).live_migrate,
+        post_copy=args.post_copy)
+    upstream(cs, args)
