@@ -177,3 +177,49 @@ def _join_conductor() -> None:
 
     service.SERVICE_MANAGERS['nova-conductor'] = (
         'nova_post_copy.conductor.manager.ConductorManager')
+
+
+def _join_policies() -> None:
+    """Enforce our rule, and show it in ``nova-policy``."""
+    from nova.policies import migrate_server
+
+    from nova_post_copy import policies
+
+    migrate_server.list_rules = policies.list_migrate_server_rules
+
+
+def _join_api() -> None:
+    """Serve our microversion. The router is built later in every process."""
+    import functools
+
+    from nova.api.openstack import api_version_request
+    from nova.api.openstack.compute import migrate_server as upstream
+    from nova.api.openstack.compute import routes
+    from nova.api.openstack.compute import versions
+
+    from nova_post_copy.api import microversion
+    from nova_post_copy.api import migrate_server
+    from nova_post_copy.api import migrations
+    from nova_post_copy.api import server_migrations
+
+    api_version_request._MAX_API_VERSION = microversion.VERSION
+    versions.VERSIONS['v2.1']['version'] = microversion.VERSION
+
+    # The controllers of /servers/{server_id}/action
+    controllers = routes.server_controller.args[1]
+    controllers[controllers.index(upstream.MigrateServerController)] = (
+        migrate_server.MigrateServerController)
+
+    methods = dict(routes.ROUTE_LIST)
+    for path, controller in (
+        ('/os-migrations', migrations.MigrationsController),
+        ('/servers/{server_id}/migrations',
+         server_migrations.ServerMigrationsController),
+        ('/servers/{server_id}/migrations/{id}',
+         server_migrations.ServerMigrationsController),
+        ('/servers/{server_id}/migrations/{id}/action',
+         server_migrations.ServerMigrationsController),
+    ):
+        for controller_and_action in methods[path].values():
+            controller_and_action[0] = functools.partial(
+                routes._create_controller, controller, [])

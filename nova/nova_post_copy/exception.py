@@ -44,3 +44,10 @@ class PostCopyConductorUnavailable(exception.ServiceUnavailable):
     msg_fmt = _('No nova-conductor with nova-post-copy loaded answered within '
                 '%(timeout)d s. Nothing was changed. Load nova-post-copy in '
                 'nova-conductor, or leave out post_copy.')
+
+
+class PostCopyHostRefused(exception.NovaException):
+    msg_fmt = _('Server %(instance_uuid)s cannot %(role)s by post-copy: '
+                '%(reasons)s. Nothing was changed. Leave out post_copy to '
+                'move it by pre-copy.')
+    code = 409

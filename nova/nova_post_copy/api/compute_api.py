@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The compute API as a request that names ``post_copy`` sees it.
+
+``nova.compute.api`` does all the work of a live migration and stays as it is.
+Here are the refusals that come before it changes anything, and the change of
+address: the task goes to our conductor, with the flag.
+"""
+
+from collections.abc import Callable
+
+import oslo_messaging as messaging
+
+from nova.compute import api as compute
+from nova.compute import vm_states
+from nova.conductor import api as conductor
+from nova import context as nova_context
+from nova.i18n import _
+from nova import objects
+
+from nova_post_copy.compute import rpcapi as compute_rpcapi
+from nova_post_copy.conductor import rpcapi as conductor_rpcapi
+from nova_post_copy import exception
+
+
+class ComputeTaskAPI(conductor.ComputeTaskAPI):
+    """Upstream's, but a live migration goes to our conductor."""
+
+    def __init__(self, post_copy: bool):
+        super().__init__()
+        self.post_copy = post_copy
+        self.post_copy_rpcapi = conductor_rpcapi.PostCopyConductorAPI()
+
+    def ping(self, context: nova_context.RequestContext) -> None:
+        """Make sure that a conductor of ours answers.
+
+        :raises PostCopyConductorUnavailable: when none does
+        """
+        self.post_copy_rpcapi.ping(context)
+
+    def live_migrate_instance(self, context, instance, host_name,
+                              block_migration, disk_over_commit,
+                              request_spec=None, async_=False):
+        self.post_copy_rpcapi.live_migrate_instance(
+            context, instance, {'host': host_name}, block_migration,
+            disk_over_commit, request_spec, async_=async_,
+            post_copy=self.post_copy)
+
+
+class API(compute.API):
+    """Upstream's, for requests that name one value of ``post_copy``."""
+
+    def __init__(self, post_copy: bool):
+        super().__init__()
+        self.compute_task_api = ComputeTaskAPI(post_copy)
+        self.post_copy_rpcapi = compute_rpcapi.PostCopyComputeAPI()
+
+    # Upstream's method has these two as well. They are here so that a server
+    # that is locked or stopped is refused for that reason, and not for what
+    # we find out about conductors and hosts.
+    @compute.check_instance_lock
+    @compute.check_instance_state(
+        vm_state=[vm_states.ACTIVE, vm_states.PAUSED])
+    def live_migrate(self, context, instance, block_migration,
+                     disk_over_commit, host_name, force=None, async_=False):
+        """Live migrate a server, if our conductor and its hosts can.
+
+        :param host_name: the named destination, or None
+        :raises PostCopyConductorUnavailable: no conductor of ours answers
+        :raises PostCopyHostRefused: the source or the named destination
+            cannot take part
+        :raises ComputeHostNotFound: there is no such destination
+        """
+        self.compute_task_api.ping(context)
+        # A paused server moves by pre-copy, so nothing is asked of its hosts.
+        if (self.compute_task_api.post_copy and
+                instance.vm_state != vm_states.PAUSED):
+            self._ask_hosts(context, instance, host_name)
+        super().live_migrate(context, instance, block_migration,
+                             disk_over_commit, host_name, force, async_)
+
+    def _ask_hosts(self, context, instance, host_name) -> None:
+        """Refuse while the caller is still there to read the reason.
+
+        The conductor asks the same of the hosts that the scheduler chooses.
+        The name of the source is left out of the answer, because the caller
+        may not be allowed to know it.
+        """
+        refusals = self._refusals(
+            context, instance.host, self.post_copy_rpcapi.source_refusals,
+            instance=instance)
+        if refusals:
+            raise exception.PostCopyHostRefused(
+                instance_uuid=instance.uuid, role=_('leave its host'),
+                reasons='; '.join(refusals))
+        if host_name is None:
+            return
+        refusals = self._refusals(
+            context, host_name, self.post_copy_rpcapi.destination_refusals)
+        if refusals:
+            raise exception.PostCopyHostRefused(
+                instance_uuid=instance.uuid, role=_('enter the host %s')
+                % host_name, reasons='; '.join(refusals))
+
+    def _refusals(self, context, host: str, ask: Callable[..., list[str]],
+                  **kwargs) -> list[str]:
+        service = objects.Service.get_by_compute_host(context, host)
+        if not self.servicegroup_api.service_is_up(service):
+            return [_('its nova-compute is down')]
+        try:
+            return ask(context, host, **kwargs)
+        except messaging.MessagingTimeout:
+            return [_('its nova-compute does not answer')]

@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``POST /servers/{server_id}/action (os-migrateLive)``"""
+
+import inspect
+
+from webob import exc
+
+from nova.api.openstack import common
+from nova.api.openstack.compute import migrate_server as upstream
+from nova.api.openstack import wsgi
+from nova.api import validation
+
+from nova_post_copy.api import compute_api
+from nova_post_copy.api import microversion
+from nova_post_copy.api import schemas
+from nova_post_copy import exception
+from nova_post_copy import policies
+
+_migrate_live = inspect.unwrap(upstream.MigrateServerController._migrate_live)
+
+
+@validation.validated
+class MigrateServerController(upstream.MigrateServerController):
+
+    def __init__(self):
+        super().__init__()
+        # Upstream's controller again, over a compute API that names the flag.
+        self._naming = {}
+        for post_copy in (True, False):
+            controller = upstream.MigrateServerController()
+            controller.compute_api = compute_api.API(post_copy)
+            self._naming[post_copy] = controller
+
+    @microversion.extends(upstream.MigrateServerController._migrate_live)
+    @wsgi.response(202)
+    @wsgi.expected_errors((400, 403, 404, 409, 503))
+    @wsgi.action('os-migrateLive')
+    @validation.schema(schemas.migrate_live)
+    @validation.response_body_schema(schemas.migrate_live_response)
+    def _migrate_live(self, req, id, body):
+        """Live migrate a server, by post-copy where the request says so."""
+        post_copy = body['os-migrateLive'].get('post_copy')
+        if post_copy is None:
+            return _migrate_live(self, req, id, body)
+
+        context = req.environ['nova.context']
+        instance = common.get_instance(self.compute_api, context, id)
+        context.can(policies.POST_COPY,
+                    target={'project_id': instance.project_id})
+        try:
+            return _migrate_live(self._naming[post_copy], req, id, body)
+        except exception.PostCopyConductorUnavailable as e:
+            raise exc.HTTPServiceUnavailable(explanation=e.format_message())
+        except exception.PostCopyHostRefused as e:
+            raise exc.HTTPConflict(explanation=e.format_message())

@@ -1,0 +1,92 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON schemas of our microversion: upstream's newest, plus ``post_copy``."""
+
+import copy
+
+from nova.api.openstack.compute import migrate_server
+from nova.api.openstack.compute import migrations
+from nova.api.openstack.compute import server_migrations
+
+from nova_post_copy.api import microversion
+
+_MigrateServer = migrate_server.MigrateServerController
+_Migrations = migrations.MigrationsController
+_ServerMigrations = server_migrations.ServerMigrationsController
+
+
+def _with_post_copy(migration: dict) -> dict:
+    migration = copy.deepcopy(migration)
+    # Null: the request did not say.
+    migration['properties']['post_copy'] = {'type': ['boolean', 'null']}
+    migration['required'].append('post_copy')
+    return migration
+
+
+def _with_progress(migration: dict) -> dict:
+    """Allow what a migration in progress really shows.
+
+    Upstream's schema wants at least one byte of each and a date of update. A
+    server without local disk has none to copy, memory that remains reaches
+    zero, and a queued migration has not been updated yet.
+    """
+    migration = copy.deepcopy(migration)
+    for name, value in migration['properties'].items():
+        if name.endswith('_bytes'):
+            value['minimum'] = 0
+    migration['properties']['updated_at']['type'] = ['string', 'null']
+    return migration
+
+
+# Upstream's own booleans also take "True", "1" and the like.
+migrate_live = copy.deepcopy(
+    microversion.newest(_MigrateServer._migrate_live.request_body_schemas))
+migrate_live['properties']['os-migrateLive']['properties']['post_copy'] = {
+    'type': 'boolean',
+}
+
+migrate_live_response = microversion.newest(
+    _MigrateServer._migrate_live.response_body_schemas)
+
+index_migrations_query = microversion.newest(
+    _Migrations.index.request_query_schemas)
+
+index_migrations_response = copy.deepcopy(
+    microversion.newest(_Migrations.index.response_body_schemas))
+index_migrations_response['properties']['migrations']['items'] = (
+    _with_post_copy(
+        index_migrations_response['properties']['migrations']['items']))
+
+index_query = microversion.newest(
+    _ServerMigrations.index.request_query_schemas)
+
+index_response = copy.deepcopy(
+    microversion.newest(_ServerMigrations.index.response_body_schemas))
+index_response['properties']['migrations']['items'] = _with_progress(
+    _with_post_copy(index_response['properties']['migrations']['items']))
+
+show_query = microversion.newest(_ServerMigrations.show.request_query_schemas)
+
+show_response = copy.deepcopy(
+    microversion.newest(_ServerMigrations.show.response_body_schemas))
+show_response['properties']['migration'] = (
+    index_response['properties']['migrations']['items'])
+
+force_complete = microversion.newest(
+    _ServerMigrations._force_complete.request_body_schemas)
+
+force_complete_response = microversion.newest(
+    _ServerMigrations._force_complete.response_body_schemas)
+
+delete_response = microversion.newest(
+    _ServerMigrations.delete.response_body_schemas)

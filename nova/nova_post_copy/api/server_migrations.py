@@ -1,0 +1,145 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``/servers/{server_id}/migrations``: see, complete and abort a migration.
+
+Upstream loses sight of a migration at the very moment that it switches to
+post-copy. From our microversion on it stays in view until it is complete.
+"""
+
+import inspect
+
+from webob import exc
+
+from nova.api.openstack import common
+from nova.api.openstack.compute import server_migrations as upstream
+from nova.api.openstack import wsgi
+from nova.api import validation
+from nova.i18n import _
+from nova import objects
+from nova.policies import servers_migrations as policies
+
+from nova_post_copy.api import microversion
+from nova_post_copy.api import schemas
+from nova_post_copy.objects import migration as migration_obj
+
+RUNNING_POST_COPY = 'running (post-copy)'
+IN_PROGRESS = ('queued', 'preparing', 'running', RUNNING_POST_COPY,
+               'post-migrating')
+
+_Upstream = upstream.ServerMigrationsController
+_force_complete = inspect.unwrap(_Upstream._force_complete)
+_delete = inspect.unwrap(_Upstream.delete)
+
+
+@validation.validated
+class ServerMigrationsController(_Upstream):
+
+    @microversion.extends(_Upstream.index)
+    @wsgi.expected_errors(404)
+    @validation.query_schema(schemas.index_query)
+    @validation.response_body_schema(schemas.index_response)
+    def index(self, req, server_id):
+        """Return the live migrations of a server that are in progress."""
+        context = req.environ['nova.context']
+        target = self._authorize(context, server_id, 'index')
+        include_host = context.can(policies.POLICY_ROOT % 'index:host',
+                                   fatal=False, target=target)
+        return {'migrations': [
+            _view(migration, include_host)
+            for migration in _in_progress(context, server_id)]}
+
+    @microversion.extends(_Upstream.show)
+    @wsgi.expected_errors(404)
+    @validation.query_schema(schemas.show_query)
+    @validation.response_body_schema(schemas.show_response)
+    def show(self, req, server_id, id):
+        """Return one live migration of a server that is in progress."""
+        context = req.environ['nova.context']
+        self._authorize(context, server_id, 'show')
+        for migration in _in_progress(context, server_id):
+            if str(migration.id) == id:
+                return {'migration': _view(migration)}
+        raise exc.HTTPNotFound(explanation=_(
+            'In-progress live migration %(id)s is not found for server '
+            '%(uuid)s.') % {'id': id, 'uuid': server_id})
+
+    @microversion.extends(_Upstream._force_complete)
+    @wsgi.response(202)
+    @wsgi.expected_errors((400, 403, 404, 409))
+    @wsgi.action('force_complete')
+    @validation.schema(schemas.force_complete)
+    @validation.response_body_schema(schemas.force_complete_response)
+    def _force_complete(self, req, id, server_id, body):
+        """Force a live migration to complete, unless it has switched."""
+        try:
+            _force_complete(self, req, id, server_id, body)
+        except exc.HTTPBadRequest:
+            _explain_post_copy(req, server_id, id, _(
+                'There is nothing left to force: it completes when the memory '
+                'has arrived.'))
+            raise
+
+    @microversion.extends(_Upstream.delete)
+    @wsgi.response(202)
+    @wsgi.expected_errors((400, 404, 409))
+    @validation.response_body_schema(schemas.delete_response)
+    def delete(self, req, server_id, id):
+        """Abort a live migration, unless it has switched."""
+        try:
+            _delete(self, req, server_id, id)
+        except exc.HTTPBadRequest:
+            _explain_post_copy(req, server_id, id, _(
+                'It can no longer be aborted: neither host has all of the '
+                'memory until it completes.'))
+            raise
+
+    def _authorize(self, context, server_id, action):
+        instance = common.get_instance(self.compute_api, context, server_id)
+        target = {'project_id': instance.project_id}
+        context.can(policies.POLICY_ROOT % action, target=target)
+        return target
+
+
+def _in_progress(context, server_id):
+    # Upstream's own query has the list of statuses built in.
+    return objects.MigrationList.get_by_filters(context, {
+        'instance_uuid': server_id,
+        'migration_type': 'live-migration',
+        'status': IN_PROGRESS,
+    })
+
+
+def _view(migration, include_host=True):
+    view = upstream.output(migration, include_uuid=True,
+                           include_user_project=True,
+                           include_host=include_host)
+    view['post_copy'] = migration_obj.requested(migration)
+    return view
+
+
+def _explain_post_copy(req, server_id, id, consequence):
+    """Say why upstream refused, if it did because of the switch.
+
+    Asked after the refusal and not before: a migration that has switched
+    stays so, one that has not may switch in between.
+
+    :raises webob.exc.HTTPConflict: if the migration is in post-copy
+    """
+    migration = objects.Migration.get_by_id_and_instance(
+        req.environ['nova.context'], id, server_id)
+    if migration.status == RUNNING_POST_COPY:
+        raise exc.HTTPConflict(explanation=_(
+            'Live migration %(id)s has switched to post-copy: server %(uuid)s '
+            'is already running on the destination, and memory is still '
+            'moving there from the source. %(consequence)s') % {
+                'id': id, 'uuid': server_id, 'consequence': consequence})
