@@ -11,39 +11,22 @@
 # under the License.
 
 
-"""What the person who started the demo sees while it runs."""
+"""Lines that tell what the lab is doing, with the time that has passed."""
 
 import sys
+import threading
 import time
-from typing import TextIO
 
 
 class Progress:
-    """Lines that stay, and one line that is rewritten in between.
+    """Prints ``[  1.2 s] text``; may be used by several threads."""
 
-    Where the stream is no terminal, nothing is rewritten: an update is a
-    line of its own, at most one in ``interval`` seconds.
-    """
+    def __init__(self, stream=None) -> None:
+        self._stream = stream or sys.stderr
+        self._begin = time.monotonic()
+        self._lock = threading.Lock()
 
-    def __init__(self, stream: TextIO = sys.stdout, interval: float = 2.0):
-        self._stream = stream
-        self._interval = interval
-        self._rewritten = False
-        self._shown = -interval
-
-    def say(self, text: str = '') -> None:
-        """Print a line that stays."""
-        if self._rewritten:
-            print(file=self._stream)
-            self._rewritten = False
-        print(text, file=self._stream, flush=True)
-
-    def update(self, text: str) -> None:
-        """Show what is going on at this moment."""
-        now = time.monotonic()
-        if self._stream.isatty():
-            print('\r\033[K' + text, end='', file=self._stream, flush=True)
-            self._rewritten = True
-        elif now - self._shown >= self._interval:
-            print(text, file=self._stream, flush=True)
-            self._shown = now
+    def __call__(self, text: str) -> None:
+        with self._lock:
+            print('[%5.1f s] %s' % (time.monotonic() - self._begin, text),
+                  file=self._stream, flush=True)

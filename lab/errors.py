@@ -1,0 +1,33 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What can go wrong in the lab, told to the person in front of it."""
+
+import pathlib
+
+TAIL_LINES = 15
+
+
+class LabError(Exception):
+    """The lab cannot go on; the message says why and what to do."""
+
+
+def with_log(message: str, log: pathlib.Path | None) -> LabError:
+    """Return a LabError that ends in the last lines of ``log``."""
+    if log is None or not log.exists():
+        return LabError(message)
+    with log.open('rb') as stream:
+        stream.seek(max(0, log.stat().st_size - 16384))
+        lines = stream.read().decode(errors='replace').splitlines()
+    tail = '\n'.join('    ' + line[:300] for line in lines[-TAIL_LINES:])
+    return LabError('%s\n  the end of %s:\n%s' % (message, log, tail))

@@ -1,0 +1,59 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Waiting: always with a limit, and with a reason when it is over."""
+
+import pathlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lab import errors
+
+# Set when the bring-up is given up: everyone who waits stops waiting.
+given_up = threading.Event()
+
+
+def until(condition: Callable[[], Any], what: str, limit: float,
+          log: pathlib.Path | None = None, interval: float = 0.1,
+          alive: Callable[[], bool] | None = None) -> Any:
+    """Wait until ``condition()`` is true and return its value.
+
+    :param condition: an OSError or a falsy value means "not yet"
+    :param what: what is waited for, as the end of "no ..." in the error
+    :param limit: seconds
+    :param log: whose last lines explain a failure
+    :param alive: who must be alive for the waiting to make sense
+    :raises LabError: when the limit has passed, ``alive()`` is false, or
+        somebody else has given up
+    """
+    end = time.monotonic() + limit
+    while True:
+        last = None
+        try:
+            value = condition()
+            if value:
+                return value
+        except OSError as exc:
+            last = exc
+        if given_up.is_set():
+            raise errors.LabError('given up while waiting for %s' % what)
+        if alive is not None and not alive():
+            raise errors.with_log(
+                'no %s: the process has ended' % what, log)
+        if time.monotonic() > end:
+            because = ' (%s)' % last if last else ''
+            raise errors.with_log(
+                'no %s within %d s%s' % (what, limit, because), log)
+        time.sleep(interval)
