@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Server side of the conductor's RPC namespace ``post_copy``."""
+
+import oslo_messaging as messaging
+
+from nova import context as nova_context
+from nova import objects
+
+from nova_post_copy.conductor import rpcapi
+from nova_post_copy.conductor import task_manager
+
+
+class PostCopyEndpoint:
+    """Answers :class:`nova_post_copy.conductor.rpcapi`."""
+
+    target = messaging.Target(namespace=rpcapi.NAMESPACE, version='1.0')
+
+    def __init__(self) -> None:
+        self._task_managers = {
+            post_copy: task_manager.ComputeTaskManager(post_copy)
+            for post_copy in (True, False)}
+
+    def ping(self, context: nova_context.RequestContext) -> None:
+        """That it returns is the answer."""
+
+    def live_migrate_instance(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance, scheduler_hint: dict[str, str | None],
+            block_migration: bool | str | None, disk_over_commit: bool | None,
+            request_spec: objects.RequestSpec, post_copy: bool) -> None:
+        self._task_managers[post_copy].live_migrate_instance(
+            context, instance, scheduler_hint, block_migration,
+            disk_over_commit, request_spec)

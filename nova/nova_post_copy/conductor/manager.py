@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""nova-conductor's manager: upstream's, and an RPC server of ours."""
+
+from nova.conductor import manager
+from nova.objects import base as objects_base
+from nova import rpc
+from nova import service
+import oslo_messaging as messaging
+
+from nova_post_copy.conductor import endpoint
+from nova_post_copy.conductor import rpcapi
+from nova_post_copy.db import schema
+
+
+class ConductorManager(manager.ConductorManager):
+
+    def __init__(self, *args, **kwargs) -> None:
+        # Here, before the service forks its workers: a worker that failed
+        # would be started again and again.
+        schema.check()
+        super().__init__(*args, **kwargs)
+        self._post_copy_endpoint = endpoint.PostCopyEndpoint()
+        self._post_copy_server = None
+
+    def post_start_hook(self) -> None:
+        super().post_start_hook()
+        self._post_copy_server = rpc.get_server(
+            messaging.Target(topic=rpcapi.RPC_TOPIC, server=self.host),
+            # So that a shutdown waits for our tasks as for upstream's.
+            [service._TrackingEndpointWrapper(self._post_copy_endpoint, self)],
+            objects_base.NovaObjectSerializer())
+        self._post_copy_server.start()
+
+    def graceful_shutdown(self, timeout: int) -> None:
+        """Take no new requests, then finish those that were taken."""
+        if self._post_copy_server is not None:
+            self._post_copy_server.stop()
+        super().graceful_shutdown(timeout)
+        if self._post_copy_server is not None:
+            self._post_copy_server.wait()

@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""One live migration that says something about post-copy.
+
+Upstream's task, with the question whether source, guest and destination can
+do it. The placement trait narrows the scheduler's choice; the hosts are asked
+themselves, because a trait outlives the package that reported it.
+"""
+
+from collections.abc import Callable
+
+import oslo_messaging as messaging
+
+from nova.compute import vm_states
+from nova.conductor.tasks import live_migrate
+from nova import exception
+from nova.i18n import _
+
+from nova_post_copy.compute import rpcapi
+from nova_post_copy.objects import migration as migration_obj
+from nova_post_copy.virt.libvirt import capability
+
+
+class LiveMigrationTask(live_migrate.LiveMigrationTask):
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._compute_api = rpcapi.PostCopyComputeAPI()
+        # A paused guest dirties no memory: it moves by pre-copy, between any
+        # two hosts.
+        self._by_post_copy = (
+            migration_obj.requested(self.migration) is True and
+            self.instance.vm_state != vm_states.PAUSED)
+        # Why the scheduler's choices were turned down: host to reason.
+        self._turned_down: dict[str, str] = {}
+
+    def _execute(self):
+        # On record before anything moves: computes read it from there.
+        self.migration.save()
+        if self._by_post_copy:
+            self._check_source()
+            self._check_named_destination()
+        return super()._execute()
+
+    def _check_source(self) -> None:
+        self._check_host_is_up(self.source)
+        refusal = self._ask(
+            self._compute_api.source_refusals, self.source, self.instance)
+        if refusal is not None:
+            raise exception.MigrationPreCheckError(reason=_(
+                '%(source)s cannot send the server by post-copy: %(refusal)s. '
+                'It stays there.') % {
+                    'source': self.source, 'refusal': refusal})
+
+    def _check_named_destination(self) -> None:
+        """Refuse it with its reason: the scheduler would only say none."""
+        named = self.destination or self._requested_host()
+        if named is None:
+            return
+        self._check_host_is_up(named)
+        refusal = self._ask(self._compute_api.destination_refusals, named)
+        if refusal is not None:
+            raise exception.MigrationPreCheckError(reason=_(
+                '%(host)s cannot receive the server by post-copy: %(refusal)s.'
+                ' It stays on %(source)s.') % {
+                    'host': named, 'refusal': refusal, 'source': self.source})
+
+    def _requested_host(self) -> str | None:
+        spec = self.request_spec
+        if ('requested_destination' in spec and spec.requested_destination and
+                'host' in spec.requested_destination):
+            return spec.requested_destination.host
+        return None
+
+    def _ask(self, question: Callable[..., list[str]], host: str,
+             *args) -> str | None:
+        """Return why the host cannot, None when it can.
+
+        That a host cannot answer is a refusal, too: an error of another kind
+        would make upstream set the server to ERROR, where it runs untouched.
+        """
+        try:
+            refusals = question(self.context, host, *args)
+        except messaging.MessagingTimeout:
+            return _('its nova-compute does not answer')
+        except messaging.RemoteError as exc:
+            return _('its nova-compute failed to answer (%s)') % exc.exc_type
+        return '; '.join(refusals) or None
+
+    def _get_request_spec_for_select_destinations(self, attempted_hosts=None):
+        spec = super()._get_request_spec_for_select_destinations(
+            attempted_hosts)
+        if self._by_post_copy:
+            spec.root_required.add(capability.TRAIT)
+        return spec
+
+    def _call_livem_checks_on_host(self, destination, provider_mapping):
+        try:
+            if self._by_post_copy:
+                refusal = self._ask(
+                    self._compute_api.destination_refusals, destination)
+                if refusal is not None:
+                    raise exception.MigrationPreCheckError(reason=refusal)
+            super()._call_livem_checks_on_host(destination, provider_mapping)
+        except (exception.Invalid, exception.MigrationPreCheckError) as exc:
+            self._turned_down[destination] = exc.kwargs.get(
+                'reason', exc.format_message())
+            raise
+
+    def _find_destination(self):
+        try:
+            return super()._find_destination()
+        except exception.NoValidHost:
+            if not self._by_post_copy:
+                raise
+            raise exception.NoValidHost(reason=self._why_no_host())
+
+    def _why_no_host(self) -> str:
+        """Say what upstream only logs: why each host was turned down."""
+        reasons = ['%s: %s.' % host for host in self._turned_down.items()]
+        return ' '.join(reasons + [_(
+            'No other host reports %(trait)s and has room for the server. '
+            'It stays on %(source)s.') % {
+                'trait': capability.TRAIT, 'source': self.source}])
