@@ -53,8 +53,7 @@ class ComputeTaskAPI(conductor.ComputeTaskAPI):
                               request_spec=None, async_=False):
         self.post_copy_rpcapi.live_migrate_instance(
             context, instance, {'host': host_name}, block_migration,
-            disk_over_commit, request_spec, async_=async_,
-            post_copy=self.post_copy)
+            disk_over_commit, request_spec, post_copy=self.post_copy)
 
 
 class API(compute.API):
