@@ -1,0 +1,85 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from nova.compute import rpcapi as upstream
+from nova import context as nova_context
+from nova import exception
+from nova.objects import base as objects_base
+from nova import rpc
+from nova import test
+from nova.tests.unit import fake_instance
+import oslo_messaging as messaging
+
+from nova_post_copy.compute import endpoint
+from nova_post_copy.compute import rpcapi
+
+
+class Driver:
+    """A driver that refuses."""
+
+    def post_copy_source_refusals(self, instance):
+        if instance.display_name == 'gone':
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
+        return ['not from here: %s' % instance.uuid]
+
+    def post_copy_destination_refusals(self):
+        return ['not to here']
+
+
+class TestPostCopyComputeAPI(test.NoDBTestCase):
+    """Client and server side together, over oslo.messaging's fake driver."""
+
+    def setUp(self):
+        super().setUp()
+        self.context = nova_context.get_admin_context()
+        self.instance = fake_instance.fake_instance_obj(self.context)
+
+    def _serve(self, *endpoints):
+        server = rpc.get_server(
+            messaging.Target(topic=upstream.RPC_TOPIC, server='host-a'),
+            endpoints, serializer=objects_base.NovaObjectSerializer())
+        server.start()
+        self.addCleanup(server.stop)
+        return rpcapi.PostCopyComputeAPI()
+
+    def test_refusals(self):
+        api = self._serve(endpoint.PostCopyEndpoint(Driver()))
+        self.assertEqual(
+            ['not from here: %s' % self.instance.uuid],
+            api.source_refusals(self.context, 'host-a', self.instance))
+        self.assertEqual(
+            ['not to here'],
+            api.destination_refusals(self.context, 'host-a'))
+
+    def test_error_of_the_driver(self):
+        api = self._serve(endpoint.PostCopyEndpoint(Driver()))
+        self.instance.display_name = 'gone'
+        self.assertRaises(
+            exception.InstanceNotFound, api.source_refusals, self.context,
+            'host-a', self.instance)
+
+    def test_other_driver(self):
+        api = self._serve(endpoint.PostCopyEndpoint(object()))
+        for refusals in (
+                api.source_refusals(self.context, 'host-a', self.instance),
+                api.destination_refusals(self.context, 'host-a')):
+            self.assertEqual(1, len(refusals))
+            self.assertIn('compute_driver is not', refusals[0])
+
+    def test_un_extended_compute(self):
+        class Upstream:
+            target = messaging.Target(version='6.4')
+
+        api = self._serve(Upstream())
+        refusals = api.destination_refusals(self.context, 'host-a')
+        self.assertEqual(1, len(refusals))
+        self.assertIn('does not have nova-post-copy loaded', refusals[0])
