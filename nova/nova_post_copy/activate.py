@@ -95,6 +95,8 @@ def join_everything() -> None:
     if _joined:
         return
     _check_release()
+    from nova import objects
+    objects.register_all()
     for part in (_join_conf, _join_objects, _join_db, _join_policies,
                  _join_api, _join_conductor, _join_compute):
         part()
@@ -151,6 +153,15 @@ def _join_compute() -> None:
     service.SERVICE_MANAGERS['nova-compute'] = (
         'nova_post_copy.compute.manager.ComputeManager')
     nova.virt.__path__.append(os.path.dirname(virt.__file__))
+
+
+def _join_indirection() -> None:
+    """Get along with a conductor that does not know our Migration."""
+    from nova.conductor import rpcapi
+
+    from nova_post_copy.objects import indirection
+
+    rpcapi.ConductorAPI = indirection.ConductorAPI
 
 
 def _join_objects() -> None:
