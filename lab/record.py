@@ -14,9 +14,10 @@
 """The record of one run of the demo: what was seen, and when.
 
 The real lab (``lab.demo``) and the simulated hosts
-(``lab.simulation.demo.run(progress)``) each return one; the table, ``demo.json`` (both here) and ``demo.png``
-(``lab.picture``) are made from nothing else. Times are seconds on one
-monotonic clock that the writer chooses, amounts are bytes.
+(``lab.simulation.demo.run(progress)``) each return one; the table,
+``demo.json`` (both here) and ``demo.png`` (``lab.picture``) are made from
+nothing else. Times are seconds on one monotonic clock that the writer
+chooses, amounts are bytes.
 """
 
 import dataclasses

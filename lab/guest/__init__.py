@@ -1,0 +1,77 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The guest of the lab: a server that is busier than any link.
+
+It is a boot sector (``boot.S``), assembled when an image is built, so that
+there is no binary in the tree and every parameter is a constant in it.
+``lab.guest.heartbeat`` reads what it says.
+"""
+
+import pathlib
+import tempfile
+
+from oslo_concurrency import processutils
+
+MIB = 1024 * 1024
+PAGE_SIZE = 4096
+SECTOR_SIZE = 512
+#: Memory below the working set: firmware and boot sector.
+RESERVED_MIB = 16
+#: Memory that one heartbeat stands for.
+BEAT_MIB = 4
+TIMER_HZ = 1193182
+#: Enough for the partition that glance wants to see.
+IMAGE_SIZE = MIB
+
+
+def build_image(path: pathlib.Path, working_set_mib: int = 400,
+                pace_mib: int = 1024) -> None:
+    """Write a raw disk image that boots into the guest.
+
+    :param path: where the image goes; replaced when there is one
+    :param working_set_mib: memory (MiB) that is checked and written over and
+        over; the server needs RESERVED_MIB more, and a little for firmware
+    :param pace_mib: how much of it in a second (MiB/s), as far as the
+        processor can; 0: as fast as it can
+    :raises ValueError: for a working set that is not whole beats, or a pace
+        that the guest's timer cannot keep
+    :raises oslo_concurrency.processutils.ProcessExecutionError: when the
+        GNU assembler or linker failed or is not there
+    """
+    if working_set_mib < BEAT_MIB or working_set_mib % BEAT_MIB:
+        raise ValueError('The working set (%d MiB) is not a multiple of '
+                         '%d MiB.' % (working_set_mib, BEAT_MIB))
+    period = round(TIMER_HZ * BEAT_MIB / pace_mib) if pace_mib else 0
+    if not 0 <= period < 1 << 16 or pace_mib and period < 2:
+        raise ValueError('The guest cannot keep a pace of %d MiB/s.'
+                         % pace_mib)
+    symbols = {
+        'PAGES': working_set_mib * MIB // PAGE_SIZE,
+        'BEAT': BEAT_MIB * MIB // PAGE_SIZE,
+        'PERIOD': period,
+        'SECTORS': IMAGE_SIZE // SECTOR_SIZE,
+    }
+    source = pathlib.Path(__file__).with_name('boot.S')
+    with tempfile.TemporaryDirectory() as folder:
+        object_file = pathlib.Path(folder, 'boot.o')
+        processutils.execute(
+            'as', '--32',
+            *['--defsym=%s=%d' % symbol for symbol in symbols.items()],
+            '-o', str(object_file), str(source))
+        # The firmware loads a boot sector to 0x7c00.
+        processutils.execute(
+            'ld', '-m', 'elf_i386', '-Ttext=0x7c00', '--oformat=binary',
+            '-o', str(path), str(object_file))
+    with open(path, 'r+b') as image:
+        image.truncate(IMAGE_SIZE)

@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The boot sector, run by a bare QEMU."""
+
+import pathlib
+import shutil
+import socket
+import subprocess
+
+import fixtures
+import testtools
+
+from lab import guest
+from lab.guest import heartbeat
+from lab import wait
+
+QEMU = 'qemu-system-x86_64'
+WORKING_SET = 0x1000000     # where it begins, see boot.S
+
+
+class ImageTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.path = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path, 'guest.raw')
+
+    def test_boot_record(self):
+        guest.build_image(self.path)
+        image = self.path.read_bytes()
+        self.assertEqual(guest.IMAGE_SIZE, len(image))
+        self.assertEqual(b'\x55\xaa', image[510:512])
+        # One bootable partition over all of the rest, and three empty ones.
+        partition, *others = (image[at:at + 16]
+                              for at in range(446, 510, 16))
+        self.assertEqual(0x80, partition[0])
+        self.assertEqual(1, int.from_bytes(partition[8:12], 'little'))
+        self.assertEqual(guest.IMAGE_SIZE // guest.SECTOR_SIZE - 1,
+                         int.from_bytes(partition[12:], 'little'))
+        self.assertEqual([bytes(16)] * 3, others)
+
+    def test_parameters_reach_the_code(self):
+        images = []
+        for parameters in ({}, {'working_set_mib': 8}, {'pace_mib': 0},
+                           {'pace_mib': 100}):
+            guest.build_image(self.path, **parameters)
+            images.append(self.path.read_bytes())
+        self.assertEqual(len(images), len(set(images)))
+
+    def test_impossible_parameters(self):
+        for parameters in ({'working_set_mib': 0}, {'working_set_mib': 401},
+                           {'pace_mib': 1}, {'pace_mib': 10 ** 9}):
+            self.assertRaises(ValueError, guest.build_image, self.path,
+                              **parameters)
+
+
+@testtools.skipUnless(shutil.which(QEMU), '%s is not installed' % QEMU)
+class RunningGuestTestCase(testtools.TestCase):
+    """A guest of 16 MiB working set under QEMU's own emulation."""
+
+    def setUp(self):
+        super().setUp()
+        folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        image = folder / 'guest.raw'
+        guest.build_image(image, working_set_mib=16, pace_mib=400)
+        console, self.debugger = free_port(), free_port()
+        qemu = subprocess.Popen(
+            [QEMU, '-accel', 'tcg', '-m', '64', '-display', 'none',
+             '-monitor', 'none', '-drive', 'file=%s,format=raw' % image,
+             '-serial', 'tcp:127.0.0.1:%d,server=on,wait=off' % console,
+             '-gdb', 'tcp:127.0.0.1:%d' % self.debugger],
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(qemu.wait)
+        self.addCleanup(qemu.terminate)
+        self.heartbeat = heartbeat.Heartbeat()
+        self.addCleanup(self.heartbeat.stop)
+        self.heartbeat.follow(('127.0.0.1', console))
+        self.wait_for_beats(10)
+
+    def wait_for_beats(self, count):
+        since = len(self.heartbeat.samples())
+        wait.until(lambda: len(self.heartbeat.samples()) >= since + count,
+                   'heartbeat of the guest', 30)
+
+    def poke(self, *addresses):
+        """Change words of the guest's memory behind its back."""
+        commands = ['M%x,4:00000000' % address for address in addresses]
+        with socket.create_connection(('127.0.0.1', self.debugger), 5) as gdb:
+            for command in [*commands, 'D']:
+                gdb.sendall(b'$%s#%02x' % (command.encode(),
+                                           sum(command.encode()) % 256))
+                answer = b''    # and, at first, that the guest has stopped
+                while not answer.endswith(b'$OK#9a'):
+                    answer += gdb.recv(1)
+                gdb.sendall(b'+')
+
+    def test_steady_and_right(self):
+        self.wait_for_beats(50)
+        self.assertEqual(0, self.heartbeat.wrong_pages)
+        self.assertEqual(0, self.heartbeat.setbacks)
+        work = [sample.work for sample in self.heartbeat.samples()]
+        self.assertEqual(
+            {heartbeat.BEAT}, {b - a for a, b in zip(work, work[1:])})
+
+    def test_a_lost_page_is_seen_once(self):
+        self.poke(WORKING_SET + 5 * guest.PAGE_SIZE)
+        self.wait_for_beats(20)
+        self.assertEqual(1, self.heartbeat.wrong_pages)
+
+    def test_damage_at_the_end_of_a_page_is_seen(self):
+        self.poke(WORKING_SET + 7 * guest.PAGE_SIZE - 4)
+        self.wait_for_beats(20)
+        self.assertEqual(1, self.heartbeat.wrong_pages)
+
+    def test_every_wrong_page_counts(self):
+        self.poke(*range(WORKING_SET, WORKING_SET + 3 * guest.PAGE_SIZE,
+                         guest.PAGE_SIZE))
+        self.wait_for_beats(20)
+        self.assertEqual(3, self.heartbeat.wrong_pages)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
