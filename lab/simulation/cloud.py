@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A whole Nova in one process, on simulated hosts.
+
+Upstream's functional test base is that Nova: API, conductor, scheduler and
+computes are the real services, on SQLite and in-memory RPC. Joined to it here
+are nova-post-copy and hosts that can migrate. The functional tests derive from
+:class:`Cloud`; ``lab.simulation.demo`` uses it outside of a test runner.
+"""
+
+import os
+import sys
+
+# Native threads, as Nova's services use; upstream's tests read this variable
+# when they are imported.
+os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
+
+# First of all: it must see that nobody has imported eventlet yet.
+from nova.tests.functional.libvirt import base
+
+import fixtures
+
+from nova.db import migration
+from nova import thread_pool_factory
+
+from lab.simulation import hosts
+from lab.simulation import libvirt
+from nova_post_copy import activate
+from nova_post_copy.api import microversion
+from nova_post_copy.db import schema
+from nova_post_copy.virt.libvirt import userfaultfd
+# Before a test: its fixtures neither see nor allow an import of libvirt.
+from nova_post_copy.virt import post_copy  # noqa: F401
+
+MIB = 1024 * 1024
+
+# Debian 12's, as in the lab.
+LIBVIRT_VERSION = 9000000
+QEMU_VERSION = 7002000
+
+activate.join_everything()
+
+_upstream_db_sync = migration.db_sync
+
+
+def _db_sync(version=None, database='main', context=None):
+    """Give each database that upstream's fixtures build our column."""
+    _upstream_db_sync(version, database, context)
+    if database == 'main':
+        schema.sync(context)
+
+
+migration.db_sync = _db_sync
+
+
+class SimulatedLibvirt(fixtures.Fixture):
+    """Puts :mod:`lab.simulation.libvirt` wherever a driver says libvirt.
+
+    After upstream's LibvirtFixture, whose fake it extends.
+    """
+
+    def _setUp(self):
+        for name, module in list(sys.modules.items()):
+            if (name.startswith(('nova.virt.libvirt.',
+                                 'nova_post_copy.virt.libvirt.'))
+                    and hasattr(module, 'libvirt')):
+                self.useFixture(fixtures.MonkeyPatch(
+                    name + '.libvirt', libvirt))
+        # Whether QEMU may use userfaultfd is a matter of the simulated host,
+        # not of the machine that this runs on.
+        refusal = userfaultfd.refusal
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.userfaultfd._unprivileged',
+            lambda: False))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.userfaultfd._can_open',
+            lambda *args: False))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.userfaultfd.refusal',
+            lambda host: (None if host.get_connection().userfaultfd
+                          else refusal(host))))
+
+
+class Cloud(base.ServersTestBase):
+    """Nova without computes; :meth:`start_compute` adds a host each."""
+
+    ADMIN_API = True
+    CAST_AS_CALL = False
+    microversion = microversion.VERSION
+
+    #: bytes/s between the hosts, and simulated seconds in a real one
+    BANDWIDTH = 256 * MIB
+    SPEED = 4.0
+
+    def setUp(self):
+        self.hosts = hosts.Hosts(self.BANDWIDTH, self.SPEED)
+        # Nova's wheel installs it there; its tests look into a source tree.
+        self.flags(api_paste_config=os.path.join(
+            sys.prefix, 'etc/nova/api-paste.ini'), group='wsgi')
+        super().setUp()
+        self.useFixture(SimulatedLibvirt())
+        self.addCleanup(self.hosts.close)
+
+    def _setup_compute_service(self):
+        self.flags(compute_driver='post_copy.LibvirtDriver')
+
+    def _get_connection(
+            self, host_info=None, pci_info=None, mdev_info=None,
+            vdpa_info=None, libvirt_version=None, qemu_version=None,
+            hostname=None):
+        return libvirt.Connection(
+            'qemu:///system', cloud=self.hosts,
+            version=libvirt_version or LIBVIRT_VERSION,
+            hv_version=qemu_version or QEMU_VERSION,
+            host_info=host_info, pci_info=pci_info, mdev_info=mdev_info,
+            vdpa_info=vdpa_info, hostname=hostname)
+
+    def start_compute(self, hostname='compute1', *args, **kwargs):
+        super().start_compute(hostname, *args, **kwargs)
+        self._listen(self.computes[hostname].driver._host)
+        return hostname
+
+    def _listen(self, host):
+        """Let a compute hear libvirt's events, as it does outside of tests.
+
+        Upstream's tests leave out the start of the event thread, and with it
+        what the handler of STOPPED needs.
+        """
+        pool = thread_pool_factory
+        host._delayed_executor = (
+            pool.StaticallyDelayingCancellableTaskExecutorWrapper(
+                delay=15, executor=pool.get_executor(
+                    pool.ExecutorType.DEFAULT)))
+        connection = host.get_connection()
+        host._connect = lambda uri, read_only: connection
+        host._get_new_connection()

@@ -1,0 +1,294 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A model of the memory of a guest that migrates: bytes and seconds only.
+
+Nothing of libvirt, no clock and no thread comes in here. The caller says what
+time it is and is told what has happened up to then. The model is a fluid one:
+between two events everything moves at a steady rate, so each event falls on
+its exact time, however seldom one asks.
+
+The guest walks through its working set, over and over, and writes each page.
+Pre-copy sends the whole memory, then what was written meanwhile, and so on,
+until the rest fits the allowed downtime. Post-copy suspends the guest, starts
+it on the destination, and sends each page that is left once; where the guest
+touches a page that is not there yet, it waits for it.
+"""
+
+import dataclasses
+import enum
+import math
+
+PAGE = 4096
+
+# What a float may be off by, in bytes and in seconds: far below one page and
+# far above the rounding of the sums here.
+EPSILON = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    """What runs in the guest, while nothing slows it down."""
+
+    memory: int           #: bytes of RAM
+    working_set: int = 0  #: bytes that it writes over and over
+    dirty_rate: float = 0.0  #: bytes/s that it writes
+
+    def __post_init__(self):
+        if not 0 <= self.working_set <= self.memory:
+            raise ValueError('the working set is part of the memory')
+        if self.dirty_rate and not self.working_set:
+            raise ValueError('a guest that writes has a working set')
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """The way between two hosts."""
+
+    bandwidth: float           #: bytes/s
+    setup: float = 0.05        #: s until QEMU begins to send memory
+    switch_over: float = 0.02  #: s for the state of the devices
+    page_miss: float = 0.0006  #: s that the guest waits for a missing page
+
+
+class Phase(enum.Enum):
+    SETUP = 'setup'
+    PRE_COPY = 'pre-copy'
+    STOP_AND_COPY = 'stop-and-copy'  # suspended, the rest is sent
+    SWITCH_OVER = 'switch-over'      # suspended, only the devices are sent
+    POST_COPY = 'post-copy'
+    COMPLETED = 'completed'
+    CANCELLED = 'cancelled'
+
+
+#: The phases in which the job is over.
+ENDED = frozenset({Phase.COMPLETED, Phase.CANCELLED})
+
+#: The phases in which the guest belongs to the source.
+ON_SOURCE = frozenset({Phase.SETUP, Phase.PRE_COPY, Phase.STOP_AND_COPY,
+                       Phase.CANCELLED})
+
+
+class Happening(enum.Enum):
+    ITERATION = 'iteration'      # a pass over the memory begins
+    SUSPENDED = 'suspended'      # on the source, to send the rest
+    SWITCHED = 'switched'        # suspended on the source, for post-copy
+    RESUMED = 'resumed'          # on the destination, memory incomplete
+    COMPLETED = 'completed'      # the destination has all memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    time: float
+    what: Happening
+    iteration: int
+
+
+class Migration:
+    """One migration of a guest, from the request on.
+
+    Amounts are bytes, times are seconds on the caller's clock. ``sent`` +
+    ``remaining`` is always ``guest.memory`` + ``dirtied_again``: no byte
+    appears or is lost.
+    """
+
+    def __init__(self, guest: Guest, link: Link, now: float = 0.0,
+                 max_downtime: float = 0.3, paused: bool = False):
+        """Begin the migration.
+
+        :param max_downtime: s for which pre-copy may suspend the guest
+        :param paused: the guest does not run, neither before nor after
+        """
+        self.guest = guest
+        self.link = link
+        self.begun = now
+        self.now = now
+        self.max_downtime = max_downtime
+        self.paused = paused
+
+        self.phase = Phase.SETUP
+        self.iteration = 0
+        self.sent = 0.0
+        self.remaining = float(guest.memory)  #: of this pass
+        self.dirtied_again = 0.0  #: bytes that had to be sent once more
+        self.missed = 0.0         #: pages that the guest had to wait for
+        self.work = 0.0           #: bytes that the guest has written
+        self.downtime = 0.0       #: s for which the guest was suspended
+        self.ended = None         #: s, when the job was over
+
+        self._pass_begun = now
+        self._pass_size = self.remaining
+        self._dirty = 0.0         # written since the pass began
+        self._pause_left = link.setup
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the request, up to the end of the job."""
+        return (self.now if self.ended is None else self.ended) - self.begun
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the migration itself keeps the guest from running."""
+        return self.phase in (Phase.STOP_AND_COPY, Phase.SWITCH_OVER)
+
+    @property
+    def dirty_rate(self) -> float:
+        """Bytes/s of distinct pages that the guest makes dirty just now."""
+        if self.paused or self.phase is not Phase.PRE_COPY:
+            return 0.0
+        return self.guest.dirty_rate
+
+    def advance(self, now: float) -> list[Event]:
+        """Let the time pass.
+
+        :param now: s, not before the time of the last call
+        :returns: what has happened meanwhile, in order
+        """
+        if now < self.now - EPSILON:
+            raise ValueError('time does not run backwards')
+        events: list[Event] = []
+        while self.phase not in ENDED:
+            step = self._until_next_event()
+            if step > now - self.now:
+                break
+            self._pass_time(step)
+            self._next_phase(events)
+        self._pass_time(max(0.0, now - self.now))
+        return events
+
+    def start_post_copy(self) -> list[Event]:
+        """Suspend the guest and go on on the destination.
+
+        :raises RuntimeError: unless the migration is in pre-copy
+        """
+        if self.phase is not Phase.PRE_COPY:
+            raise RuntimeError('no pre-copy to switch from: %s'
+                               % self.phase.value)
+        self._collect_dirty_pages()
+        self.phase = Phase.SWITCH_OVER
+        self._pause_left = self.link.switch_over
+        return [self._event(Happening.SWITCHED)]
+
+    def cancel(self) -> None:
+        """Give up; the guest stays where it is, on the source.
+
+        :raises RuntimeError: where the source no longer has the guest
+        """
+        if self.phase in ENDED or self.phase not in ON_SOURCE:
+            raise RuntimeError('nothing to cancel: %s' % self.phase.value)
+        self.phase = Phase.CANCELLED
+        self.ended = self.now
+
+    def _until_next_event(self) -> float:
+        """Seconds in which nothing but steady flow happens."""
+        if self.phase in (Phase.SETUP, Phase.SWITCH_OVER):
+            return self._pause_left
+        left = self.remaining / self.link.bandwidth
+        if self.phase is Phase.STOP_AND_COPY:
+            return left + self._pause_left
+        return left
+
+    def _pass_time(self, seconds: float) -> None:
+        self.work += self._work_in(seconds)
+        if self.suspended:
+            self.downtime += seconds
+        if self.phase in (Phase.PRE_COPY, Phase.POST_COPY,
+                          Phase.STOP_AND_COPY):
+            amount = min(self.remaining, seconds * self.link.bandwidth)
+            self.sent += amount
+            self.remaining -= amount
+            # What stop-and-copy has left after the memory is the devices.
+            if self.phase is Phase.STOP_AND_COPY and not self.remaining:
+                self._pause_left -= seconds - amount / self.link.bandwidth
+        else:
+            self._pause_left -= seconds
+        self._dirty = min(self.guest.working_set,
+                          self._dirty + self.dirty_rate * seconds)
+        self.now += seconds
+
+    def _work_in(self, seconds: float) -> float:
+        """Bytes that the guest writes in this time.
+
+        A page costs ``1 / rate`` s, and ``page_miss`` more where it is
+        missing; the missing share falls steadily while the link is busy.
+        """
+        if self.paused or self.suspended or not self.guest.dirty_rate:
+            return 0.0
+        if self.phase is not Phase.POST_COPY:
+            return self.guest.dirty_rate * seconds
+        if not self.link.page_miss:
+            return self.guest.dirty_rate * seconds
+        # In the first pass anything may be missing, later the working set.
+        span = (self.guest.memory if self.iteration == 1
+                else self.guest.working_set)
+        page = PAGE / self.guest.dirty_rate
+        slow = self.link.page_miss * self.remaining / span
+        fall = self.link.page_miss * self.link.bandwidth / span
+        left = max(0.0, slow - fall * seconds)
+        pages = math.log((page + slow) / (page + left)) / fall
+        # Of the time, what was not spent on writing was spent on waiting.
+        self.missed += (seconds - pages * page) / self.link.page_miss
+        return pages * PAGE
+
+    def _next_phase(self, events: list[Event]) -> None:
+        if self.phase is Phase.SETUP:
+            self.phase = Phase.PRE_COPY
+            self._begin_pass(events)
+        elif self.phase is Phase.PRE_COPY:
+            self.remaining = 0.0
+            self._collect_dirty_pages()
+            self._begin_pass(events)
+            allowed = self.max_downtime * self.link.bandwidth
+            if self.remaining <= allowed + EPSILON:
+                self.phase = Phase.STOP_AND_COPY
+                self._pause_left = self.link.switch_over
+                events.append(self._event(Happening.SUSPENDED))
+        elif self.phase is Phase.SWITCH_OVER:
+            self.phase = Phase.POST_COPY
+            events.append(self._event(Happening.RESUMED))
+        else:
+            self.remaining = 0.0
+            self.phase = Phase.COMPLETED
+            self.ended = self.now
+            events.append(self._event(Happening.COMPLETED))
+
+    def _begin_pass(self, events: list[Event]) -> None:
+        self.iteration += 1
+        self._pass_size = self.remaining
+        events.append(self._event(Happening.ITERATION))
+
+    def _collect_dirty_pages(self) -> None:
+        """Add to the rest of the pass what was written since it began.
+
+        What of that has not had its turn is in the rest already. The model
+        does not know single pages: of what was written as large a part has
+        had its turn as of the whole pass.
+        """
+        if self._pass_size:
+            again = self._dirty * (1 - self.remaining / self._pass_size)
+            self.remaining += again
+            self.dirtied_again += again
+        self._dirty = 0.0
+
+    def _event(self, what: Happening) -> Event:
+        return Event(self.now, what, self.iteration)
+
+
+def converges(guest: Guest, link: Link, max_downtime: float) -> bool:
+    """Say whether pre-copy of a running guest ends by itself.
+
+    Each pass leaves ``dirty_rate / bandwidth`` of the one before, up to the
+    working set; it ends when what is left fits the downtime.
+    """
+    return (guest.dirty_rate < link.bandwidth
+            or guest.working_set <= max_downtime * link.bandwidth)

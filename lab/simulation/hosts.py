@@ -1,0 +1,166 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The simulated hosts: their clock, their link and what runs where.
+
+Knows nothing of libvirt's interface: it hands out guests to whoever moves
+them, and remembers where each one ran, so that 'never twice' can be checked.
+"""
+
+import dataclasses
+import threading
+import time
+
+from lab.simulation import guest
+
+# VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE
+ALL = 3
+
+
+class Clock:
+    """Seconds of the simulation: real time, made faster or slower."""
+
+    def __init__(self, speed: float = 1.0):
+        self.speed = speed
+        self._begun = time.monotonic()
+
+    def now(self) -> float:
+        return (time.monotonic() - self._begun) * self.speed
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A guest began or ceased to run on a host."""
+
+    time: float
+    server: str    #: uuid
+    host: str
+    running: bool  #: whether its virtual CPUs run
+
+
+class Workload:
+    """What one guest does, wherever it runs."""
+
+    def __init__(self, clock: Clock, memory: int, working_set: int = 0,
+                 dirty_rate: float = 0.0):
+        self.guest = guest.Guest(memory, working_set, dirty_rate)
+        self._clock = clock
+        self._before = 0.0
+        self._since = clock.now()
+        self._migration: guest.Migration | None = None
+
+    def migrate(self, link: guest.Link, paused: bool) -> guest.Migration:
+        """Begin a migration of this guest."""
+        self._before = self.work()
+        self._since = self._clock.now()
+        self._migration = guest.Migration(
+            self.guest, link, self._since, paused=paused)
+        return self._migration
+
+    def work(self) -> float:
+        """Bytes that the guest has written since it was made busy."""
+        migration = self._migration
+        if migration is not None:
+            return self._before + migration.work
+        return self._before + self.guest.dirty_rate * (
+            self._clock.now() - self._since)
+
+    def settle(self) -> None:
+        """End the migration; the guest runs on at its own pace."""
+        self._before = self.work()
+        self._since = self._migration.now
+        self._migration = None
+
+
+class Hosts:
+    """All simulated hosts of one cloud."""
+
+    def __init__(self, bandwidth: float, speed: float = 1.0,
+                 **link):
+        """Prepare an empty cloud.
+
+        :param bandwidth: bytes/s between any two hosts
+        :param speed: simulated seconds in one real second
+        :param link: further values of :class:`lab.simulation.guest.Link`
+        """
+        self.clock = Clock(speed)
+        self.link = guest.Link(bandwidth, **link)
+        self.connections: dict = {}  #: host name to its libvirt connection
+        self.changes: list[Change] = []
+        self.closed = False
+        self._workloads: dict[str, Workload] = {}
+        self._lock = threading.Lock()
+
+    def make_busy(self, server: str, working_set: int,
+                  dirty_rate: float) -> None:
+        """Let a server write its memory from now on.
+
+        :param server: uuid
+        :param working_set: bytes that it writes over and over
+        :param dirty_rate: bytes/s
+        :raises KeyError: when no host has it
+        """
+        self._workloads[server] = Workload(
+            self.clock, self._memory(server), working_set, dirty_rate)
+
+    def workload(self, server: str) -> Workload:
+        """Return what a server does; it is idle until it is made busy.
+
+        :raises KeyError: when no host has it
+        """
+        if server not in self._workloads:
+            self.make_busy(server, 0, 0.0)
+        return self._workloads[server]
+
+    def domains(self, server: str) -> dict:
+        """Map the hosts that know a server to their domain of it."""
+        return {host: domain
+                for host, connection in self.connections.items()
+                for domain in connection.listAllDomains(ALL)
+                if domain.UUIDString() == server}
+
+    def _memory(self, server: str) -> int:
+        for domain in self.domains(server).values():
+            return domain.maxMemory() * 1024  # libvirt counts KiB
+        raise KeyError(server)
+
+    def note(self, server: str, host: str, running: bool) -> None:
+        with self._lock:
+            self.changes.append(
+                Change(self.clock.now(), server, host, running))
+
+    def running_on(self, server: str) -> set[str]:
+        """Names of the hosts on which a server's CPUs run just now."""
+        hosts: set[str] = set()
+        for _, hosts in self._history(server):
+            pass
+        return hosts
+
+    def ran_twice(self, server: str) -> list[tuple[float, set[str]]]:
+        """Say when a server ran on more than one host: never, one hopes."""
+        return [(when, hosts) for when, hosts in self._history(server)
+                if len(hosts) > 1]
+
+    def _history(self, server: str):
+        hosts: set[str] = set()
+        for change in list(self.changes):
+            if change.server == server:
+                hosts = (hosts | {change.host} if change.running
+                         else hosts - {change.host})
+                yield change.time, hosts
+
+    def close(self) -> None:
+        """End every migration and the event threads of all hosts."""
+        self.closed = True
+        for connection in self.connections.values():
+            connection.close()
