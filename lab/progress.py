@@ -19,14 +19,38 @@ import time
 
 
 class Progress:
-    """Prints ``[  1.2 s] text``; may be used by several threads."""
+    """Prints ``[  1.2 s] text``; may be used by several threads.
 
-    def __init__(self, stream=None) -> None:
+    :param interval: seconds between two updates where the stream is no
+        terminal: there nothing is rewritten, each is a line that stays
+    """
+
+    def __init__(self, stream=None, interval: float = 2.0) -> None:
         self._stream = stream or sys.stderr
+        self._interval = interval
         self._begin = time.monotonic()
         self._lock = threading.Lock()
+        self._rewriting = False
+        self._updated = -interval
 
     def __call__(self, text: str) -> None:
+        """Print a line that stays."""
         with self._lock:
-            print('[%5.1f s] %s' % (time.monotonic() - self._begin, text),
-                  file=self._stream, flush=True)
+            self._print('\n' if self._rewriting else '', text, '\n')
+            self._rewriting = False
+
+    def update(self, text: str) -> None:
+        """Show what goes on at this moment, in place of the last update."""
+        with self._lock:
+            elapsed = time.monotonic() - self._begin
+            if self._stream.isatty():
+                self._print('\r\033[K', text, '')
+                self._rewriting = True
+            elif elapsed - self._updated >= self._interval:
+                self._print('', text, '\n')
+                self._updated = elapsed
+
+    def _print(self, before: str, text: str, after: str) -> None:
+        self._stream.write('%s[%5.1f s] %s%s' % (
+            before, time.monotonic() - self._begin, text, after))
+        self._stream.flush()
