@@ -52,9 +52,9 @@ def sync(context: nova_context.RequestContext | None = None) -> list[str]:
                 operations.Operations(
                     alembic_migration.MigrationContext.configure(connection)
                 ).add_column(table, models.post_copy())
-        except db_exc.DBError:
-            # Two syncs at once: the other one was faster, and each dialect
-            # has its own error for that.
+        except (db_exc.DBError, sa.exc.DBAPIError):
+            # Two syncs at once: the other one was faster. Each dialect has
+            # its own error for that, and oslo.db has none.
             if table in missing(context):
                 raise
         else:

@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+from unittest import mock
+
+from nova import context as nova_context
+from nova.db.main import api as main_db_api
+from nova import objects
+from nova import test
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from nova_post_copy.db import models
+from nova_post_copy.db import schema
+from nova_post_copy import exception
+
+
+class TestSchema(test.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.context = nova_context.get_admin_context()
+        self.engine = main_db_api.get_engine()
+
+    def _drop(self, *tables):
+        with self.engine.begin() as connection:
+            for table in tables:
+                connection.execute(sa.text(
+                    'ALTER TABLE %s DROP COLUMN post_copy' % table))
+
+    def test_sync_adds_to_both_tables(self):
+        self._drop(*models.TABLES)
+        self.assertEqual(list(models.TABLES), schema.missing())
+        self.assertEqual(list(models.TABLES), schema.sync())
+        self.assertEqual([], schema.missing())
+        for table in models.TABLES:
+            column, = [
+                column for column
+                in sa.inspect(self.engine).get_columns(table)
+                if column['name'] == 'post_copy']
+            self.assertTrue(column['nullable'])
+            self.assertIsInstance(column['type'], sa.Boolean)
+
+    def test_sync_is_idempotent(self):
+        self.assertEqual([], schema.sync())
+
+    def test_sync_after_half_a_sync(self):
+        self._drop('shadow_migrations')
+        self.assertEqual(['shadow_migrations'], schema.sync())
+
+    def test_sync_at_the_same_time(self):
+        self._drop(*models.TABLES)
+        look = schema.missing
+        looks = []
+
+        def missing(context=None):
+            looks.append(look(context))
+            if len(looks) == 1:
+                # Another process syncs when we have just looked.
+                with self.engine.begin() as connection:
+                    for table in models.TABLES:
+                        connection.execute(sa.text(
+                            'ALTER TABLE %s ADD COLUMN post_copy BOOLEAN'
+                            % table))
+            return looks[-1]
+
+        with mock.patch.object(schema, 'missing', missing):
+            self.assertEqual([], schema.sync())
+        self.assertEqual(list(models.TABLES), looks[0])
+        self.assertEqual([], schema.missing())
+
+    def test_sync_lets_other_errors_through(self):
+        with mock.patch.object(
+                schema, 'missing', return_value=['no_such_table']):
+            self.assertRaises(db_exc.DBNonExistentTable, schema.sync)
+
+    def test_sync_before_upstreams(self):
+        with self.engine.begin() as connection:
+            connection.execute(sa.text('DROP TABLE shadow_migrations'))
+        self.assertRaises(sa.exc.NoSuchTableError, schema.sync)
+
+    def test_check(self):
+        self.flags(connection='sqlite://', group='api_database')
+        schema.check()
+
+    def test_check_names_database_and_tables(self):
+        self._drop('shadow_migrations')
+        exc = self.assertRaises(
+            exception.PostCopySchemaMissing, schema.check)
+        self.assertIn('shadow_migrations', str(exc))
+        self.assertIn(str(self.engine.url), str(exc))
+
+    def test_check_looks_into_each_cell(self):
+        self.flags(connection='sqlite://', group='api_database')
+        asked = []
+        self.stub_out('nova_post_copy.db.schema._check',
+                      lambda context: asked.append(context.cell_uuid))
+        schema.check()
+        cells = objects.CellMappingList.get_all(self.context)
+        self.assertEqual([None] + [cell.uuid for cell in cells], asked)
+
+    def test_check_passes_over_a_cell_that_is_down(self):
+        self.flags(connection='sqlite://', group='api_database')
+        down, up = [
+            cell.uuid
+            for cell in objects.CellMappingList.get_all(self.context)]
+        asked = []
+
+        def check(context):
+            asked.append(context.cell_uuid)
+            if context.cell_uuid == down:
+                raise db_exc.DBConnectionError()
+
+        self.stub_out('nova_post_copy.db.schema._check', check)
+        schema.check()
+        self.assertIn(up, asked)
+        self.assertIn(down, self.stdlog.logger.output)

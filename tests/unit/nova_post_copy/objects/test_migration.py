@@ -1,0 +1,144 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+from unittest import mock
+
+from nova import context as nova_context
+from nova import objects
+from nova.objects import base
+from nova.objects import migration as upstream
+from nova import test
+from nova.tests.unit.objects import test_migration as upstream_test
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from nova_post_copy.objects import migration
+
+
+def _without_us():
+    """The registry of a peer that does not have nova-post-copy."""
+    return mock.patch.dict(
+        base.NovaObjectRegistry.obj_classes(),
+        {'Migration': [upstream.Migration]})
+
+
+def _send(obj):
+    """Over the wire to a peer that does not have nova-post-copy."""
+    context = nova_context.get_admin_context()
+    serializer = base.NovaObjectSerializer()
+    primitive = serializer.serialize_entity(context, obj)
+    with _without_us():
+        return serializer.deserialize_entity(context, primitive)
+
+
+class TestMigration(test.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.context = nova_context.get_admin_context()
+
+    def _create(self, **kwargs):
+        obj = objects.Migration(
+            self.context, instance_uuid=uuids.instance, status='accepted',
+            source_compute='host-a', migration_type='live-migration',
+            **kwargs)
+        obj.create()
+        return obj
+
+    def test_is_the_newest_in_the_registry(self):
+        self.assertIs(migration.Migration, objects.Migration)
+        self.assertEqual(upstream.Migration.VERSION + '.1',
+                         objects.Migration.VERSION)
+        # Peers that ask for upstream's version get upstream's class.
+        self.assertIs(
+            upstream.Migration,
+            base.NovaObject.obj_class_from_name(
+                'Migration', upstream.Migration.VERSION))
+
+    def test_value_is_kept(self):
+        for value in (True, False):
+            read = objects.Migration.get_by_id(
+                self.context, self._create(post_copy=value).id)
+            self.assertIs(value, read.post_copy)
+            self.assertIs(value, migration.requested(read))
+
+    def test_save(self):
+        obj = self._create()
+        obj.post_copy = False
+        obj.save()
+        self.assertIs(False, obj.post_copy)
+        read = objects.Migration.get_by_uuid(self.context, obj.uuid)
+        self.assertIs(False, read.post_copy)
+
+    def test_null_stays_unset(self):
+        obj = self._create()
+        self.assertNotIn('post_copy', obj)
+        obj.status = 'running'
+        obj.save()
+        read = objects.Migration.get_by_id(self.context, obj.id)
+        self.assertNotIn('post_copy', read)
+        self.assertIsNone(migration.requested(read))
+        self.assertEqual(set(), read.obj_what_changed())
+
+    def test_null_stays_unset_when_a_uuid_is_made(self):
+        row = dict(upstream_test.fake_db_migration(), uuid=None)
+        with mock.patch('nova.db.main.api.migration_update',
+                        return_value=dict(row, uuid=uuids.migration)):
+            read = objects.Migration._from_db_object(
+                self.context, objects.Migration(), row)
+        self.assertNotIn('post_copy', read)
+
+    def test_row_without_the_key(self):
+        read = objects.Migration._from_db_object(
+            self.context, objects.Migration(),
+            upstream_test.fake_db_migration())
+        self.assertNotIn('post_copy', read)
+
+    def test_list(self):
+        self._create(post_copy=True)
+        found = objects.MigrationList.get_by_filters(self.context, {})
+        self.assertEqual([True], [migration.requested(m) for m in found])
+
+    def test_unextended_peer_takes_it_for_upstreams(self):
+        # Fails if a backport is asked for: there is no indirection API.
+        received = _send(self._create(post_copy=True))
+        self.assertIs(upstream.Migration, type(received))
+        self.assertEqual('host-a', received.source_compute)
+        self.assertNotIn('post_copy', received)
+        self.assertIsNone(migration.requested(received))
+
+    def test_unextended_peer_asks_for_a_list_again(self):
+        self._create(post_copy=True)
+        found = objects.MigrationList.get_by_filters(self.context, {})
+
+        def backport(api, context, primitive, versions):
+            # What a conductor does that has nova-post-copy.
+            return base.NovaObject.obj_from_primitive(
+                found.obj_to_primitive(
+                    target_version=versions['MigrationList'],
+                    version_manifest=versions))
+
+        with mock.patch('nova.conductor.api.API.object_backport_versions',
+                        backport):
+            received = _send(found)
+        self.assertEqual([upstream.Migration], [type(m) for m in received])
+
+    def test_made_compatible_with_upstreams_version(self):
+        obj = self._create(post_copy=True)
+        primitive = obj.obj_to_primitive(
+            target_version=upstream.Migration.VERSION)
+        self.assertNotIn('post_copy', primitive['nova_object.data'])
+        primitive = obj.obj_to_primitive()
+        self.assertIs(True, primitive['nova_object.data']['post_copy'])
+
+    def test_object_of_an_unextended_peer(self):
+        self.assertIsNone(migration.requested(upstream.Migration()))
