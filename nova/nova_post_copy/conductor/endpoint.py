@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Server side of the conductor's RPC namespace ``post_copy``."""
 
 import oslo_messaging as messaging

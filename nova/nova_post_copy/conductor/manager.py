@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """nova-conductor's manager: upstream's, and an RPC server of ours."""
 
 from nova.conductor import manager

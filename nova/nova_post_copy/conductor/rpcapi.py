@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Client side of the conductor's RPC namespace ``post_copy``."""
 
 import oslo_messaging as messaging

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """One live migration that says something about post-copy.
 
 Upstream's task, with the question whether source, guest and destination can

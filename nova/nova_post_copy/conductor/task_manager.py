@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Live migrations that say something about post-copy.
 
 Upstream's manager does the work: it creates the migration, records the

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The column that nova-post-copy adds to the cell database."""
 
 import sqlalchemy as sa

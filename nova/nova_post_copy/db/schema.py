@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Put the column into a cell database, and see whether it is there.
 
 This is no step in upstream's chain of schema versions, and there is no chain

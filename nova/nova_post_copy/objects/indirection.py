@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Objects in nova-compute when the conductor is not extended.
 
 nova-compute has no database: a class method such as

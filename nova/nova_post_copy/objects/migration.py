@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The Migration object, on which the request travels from stop to stop.
 
 A ``post_copy`` that is not set means that nobody asked: upstream's behaviour.

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Unit tests, in a process that holds all parts joined to upstream."""
 
 from nova.db import migration

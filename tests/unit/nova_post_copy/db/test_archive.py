@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 from nova import context as nova_context
 from nova.db.main import api as main_db_api
 from nova import objects

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 from unittest import mock
 
 from nova import context as nova_context

@@ -1,0 +1,165 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nova-post-copy-manage``: the column in the cell databases.
+
+Run it where ``nova-manage`` is run, with the same ``nova.conf``. It does not
+depend on nova-post-copy being loaded there, because the column comes first.
+"""
+
+# nova.objects has its classes only when a service has registered them.
+from __future__ import annotations
+
+from nova import monkey_patch; monkey_patch.patch(backend='threading')  # noqa
+
+from collections.abc import Callable
+from importlib import metadata
+import sys
+
+from oslo_config import cfg
+from oslo_db import exception as db_exc
+from oslo_log import log as logging
+import sqlalchemy as sa
+
+from nova.cmd import common as cmd_common
+import nova.conf
+from nova import config
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova.i18n import _
+from nova import objects
+
+from nova_post_copy.db import schema
+
+CONF = nova.conf.CONF
+
+_CELL = cmd_common.args(
+    '--cell', metavar='<cell_uuid>',
+    help=_('Only this cell, instead of every mapped cell.'))
+
+
+class DbCommands:
+    description = _(
+        'The column post_copy in the cell databases. Exit status: 0 when '
+        'every database has it, 1 otherwise.')
+
+    @cmd_common.action_description(_(
+        'Add the column post_copy to the tables migrations and '
+        'shadow_migrations of every mapped cell, cell0 among them, where it '
+        'is missing. May be repeated, and run while Nova is running. Exit '
+        'status: 0 when every database has the column now, 1 otherwise.'))
+    @_CELL
+    def sync(self, cell: str | None = None) -> int:
+        return _in_each_cell(cell, _sync)
+
+    @cmd_common.action_description(_(
+        'Show which cell databases have the column post_copy. Changes '
+        'nothing. Exit status: 0 when every database has it, 1 otherwise.'))
+    @_CELL
+    def check(self, cell: str | None = None) -> int:
+        return _in_each_cell(cell, _check)
+
+
+CATEGORIES = {'db': DbCommands}
+
+
+# oslo.db lets some errors of the database through as they are.
+_DB_ERRORS = (db_exc.DBError, sa.exc.DBAPIError)
+
+
+class _Failed(Exception):
+    """What is wrong with one cell."""
+
+
+def _sync(context: nova_context.RequestContext) -> str:
+    tables = schema.sync(context)
+    if not tables:
+        return _('nothing to do')
+    return _('column post_copy added to %s') % ', '.join(tables)
+
+
+def _check(context: nova_context.RequestContext) -> str:
+    tables = schema.missing(context)
+    if tables:
+        raise _Failed(_(
+            'no column post_copy in %s; run "nova-post-copy-manage db sync"')
+            % ', '.join(tables))
+    return _('complete')
+
+
+def _in_each_cell(
+        cell_uuid: str | None,
+        action: Callable[[nova_context.RequestContext], str]) -> int:
+    """Print one line for each cell, also after one that failed."""
+    context = nova_context.get_admin_context()
+    try:
+        cells = _cells(context, cell_uuid)
+    except (_Failed, *_DB_ERRORS) as exc:
+        print(_('ERROR: cannot find the cells: %s') % _first_line(exc))
+        return 1
+    status = 0
+    for cell in cells:
+        with nova_context.target_cell(context, cell) as cell_context:
+            try:
+                result = action(cell_context)
+            except sa.exc.NoSuchTableError as exc:
+                result = _(
+                    'ERROR: no table %s; run "nova-manage db sync"') % exc
+                status = 1
+            except (_Failed, *_DB_ERRORS) as exc:
+                result = _('ERROR: %s') % _first_line(exc)
+                status = 1
+        print(_('Cell %(cell)s: %(result)s') % {
+            'cell': cell.identity, 'result': result}, flush=True)
+    return status
+
+
+def _first_line(exc: Exception) -> str:
+    # An error of the database goes on with the statement.
+    return str(exc).partition('\n')[0]
+
+
+def _cells(context: nova_context.RequestContext,
+           cell_uuid: str | None) -> list[objects.CellMapping]:
+    if CONF.api_database.connection is None:
+        raise _Failed(_('there is no [api_database] connection in nova.conf'))
+    if cell_uuid is not None:
+        try:
+            return [objects.CellMapping.get_by_uuid(context, cell_uuid)]
+        except nova_exception.CellMappingNotFound as exc:
+            raise _Failed(exc.format_message())
+    cells = objects.CellMappingList.get_all(context)
+    if not cells:
+        raise _Failed(_('none is mapped; see "nova-manage cell_v2"'))
+    return list(cells)
+
+
+def main() -> int:
+    CONF.register_cli_opt(cfg.SubCommandOpt(
+        'category', title='Command categories', help='Available categories',
+        handler=lambda subparsers: cmd_common.add_command_parsers(
+            subparsers, CATEGORIES)))
+    config.parse_args(sys.argv, init_rpc=False)
+    logging.set_defaults(
+        default_log_levels=logging.get_default_log_levels() +
+        ['alembic=WARN', 'nova=ERROR'])
+    logging.setup(CONF, 'nova')
+    objects.register_all()
+
+    if CONF.category.name == 'version':
+        print(metadata.version('nova-post-copy'))
+        return 0
+    if CONF.category.name == 'bash-completion':
+        cmd_common.print_bash_completion(CATEGORIES)
+        return 0
+    action, args, kwargs = cmd_common.get_action_fn()
+    return action(*args, **kwargs)
