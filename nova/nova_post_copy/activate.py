@@ -204,6 +204,7 @@ def _join_api() -> None:
     import functools
 
     from nova.api.openstack import api_version_request
+    from nova.api.openstack import compute
     from nova.api.openstack.compute import migrate_server as upstream
     from nova.api.openstack.compute import routes
     from nova.api.openstack.compute import versions
@@ -211,10 +212,13 @@ def _join_api() -> None:
     from nova_post_copy.api import microversion
     from nova_post_copy.api import migrate_server
     from nova_post_copy.api import migrations
+    from nova_post_copy.api import router
     from nova_post_copy.api import server_migrations
 
     api_version_request._MAX_API_VERSION = microversion.VERSION
     versions.VERSIONS['v2.1']['version'] = microversion.VERSION
+
+    compute.APIRouterV21 = router.APIRouterV21
 
     # The controllers of /servers/{server_id}/action
     controllers = routes.server_controller.args[1]

@@ -21,21 +21,12 @@ from nova.api import validation
 from nova_post_copy.api import microversion
 from nova_post_copy.api import schemas
 from nova_post_copy.api import server_migrations
-from nova_post_copy.db import schema as db_schema
 
 _index = inspect.unwrap(upstream.MigrationsController.index)
 
 
 @validation.validated
 class MigrationsController(upstream.MigrationsController):
-
-    def __init__(self):
-        super().__init__()
-        # Controllers are made when the API starts, this one once. Without the
-        # column each migration in every response would be a 500, also below
-        # our microversion. A database that does not answer is none of our
-        # business: upstream tries that again.
-        db_schema.check()
 
     def _output(self, req, migrations_obj, *args, **kwargs):
         # Upstream shows every field that the object has.

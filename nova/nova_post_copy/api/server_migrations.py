@@ -56,7 +56,7 @@ class ServerMigrationsController(_Upstream):
                                    fatal=False, target=target)
         return {'migrations': [
             _view(migration, include_host)
-            for migration in _in_progress(context, server_id)]}
+            for migration in _in_progress(context, server_id).values()]}
 
     @microversion.extends(_Upstream.show)
     @wsgi.expected_errors(404)
@@ -66,12 +66,12 @@ class ServerMigrationsController(_Upstream):
         """Return one live migration of a server that is in progress."""
         context = req.environ['nova.context']
         self._authorize(context, server_id, 'show')
-        for migration in _in_progress(context, server_id):
-            if str(migration.id) == id:
-                return {'migration': _view(migration)}
-        raise exc.HTTPNotFound(explanation=_(
-            'In-progress live migration %(id)s is not found for server '
-            '%(uuid)s.') % {'id': id, 'uuid': server_id})
+        migration = _in_progress(context, server_id).get(id)
+        if migration is None:
+            raise exc.HTTPNotFound(explanation=_(
+                'In-progress live migration %(id)s is not found for server '
+                '%(uuid)s.') % {'id': id, 'uuid': server_id})
+        return {'migration': _view(migration)}
 
     @microversion.extends(_Upstream._force_complete)
     @wsgi.response(202)
@@ -110,13 +110,15 @@ class ServerMigrationsController(_Upstream):
         return target
 
 
-def _in_progress(context, server_id):
+def _in_progress(context, server_id) -> dict[str, objects.Migration]:
+    """Return the live migrations of a server, by id as in the path."""
     # Upstream's own query has the list of statuses built in.
-    return objects.MigrationList.get_by_filters(context, {
+    migrations = objects.MigrationList.get_by_filters(context, {
         'instance_uuid': server_id,
         'migration_type': 'live-migration',
         'status': IN_PROGRESS,
     })
+    return {str(migration.id): migration for migration in migrations}
 
 
 def _view(migration, include_host=True):
@@ -135,9 +137,8 @@ def _explain_post_copy(req, server_id, id, consequence):
 
     :raises webob.exc.HTTPConflict: if the migration is in post-copy
     """
-    migration = objects.Migration.get_by_id_and_instance(
-        req.environ['nova.context'], id, server_id)
-    if migration.status == RUNNING_POST_COPY:
+    migration = _in_progress(req.environ['nova.context'], server_id).get(id)
+    if migration is not None and migration.status == RUNNING_POST_COPY:
         raise exc.HTTPConflict(explanation=_(
             'Live migration %(id)s has switched to post-copy: server %(uuid)s '
             'is already running on the destination, and memory is still '

@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from tests.unit.nova_post_copy.api import base
+
+
+class TestMigrations(base.ApiTestCase):
+
+    def _index(self, query='', **kwargs):
+        status, body = self.rest('GET', '/os-migrations' + query, **kwargs)
+        self.assertEqual(200, status, body)
+        return body['migrations']
+
+    def test_what_was_asked(self):
+        for asked in ({}, {'post_copy': False}, {'post_copy': True}):
+            self.create_migration(**asked)
+        self.assertEqual(
+            [True, False, None], [m['post_copy'] for m in self._index()])
+
+    def test_other_migrations(self):
+        self.create_migration('finished', 'resize', old_instance_type_id=1,
+                              new_instance_type_id=2)
+        (listed,) = self._index()
+        self.assertIsNone(listed['post_copy'])
+
+    def test_nothing_of_it_below(self):
+        self.create_migration(post_copy=True)
+        for version in ('2.1', '2.23', '2.59', '2.66', '2.80', base.BELOW):
+            (listed,) = self._index(version=version)
+            self.assertNotIn('post_copy', listed)
+        self.assertEqual({**listed, 'post_copy': True}, self._index()[0])
+
+    def test_links(self):
+        # To what can be shown.
+        for status, ours, below in (
+            ('running', True, True),
+            ('running (post-copy)', True, False),
+            ('completed', False, False),
+        ):
+            migration = self.create_migration(status)
+            self.assertEqual(ours, 'links' in self._index()[0])
+            self.assertEqual(
+                below, 'links' in self._index(version=base.BELOW)[0])
+            if ours:
+                bookmark = self._index()[0]['links'][1]['href']
+                self.assertTrue(bookmark.endswith(
+                    '/servers/%s/migrations/%d' % (
+                        self.instance.uuid, migration.id)), bookmark)
+
+    def test_pages(self):
+        for _number in range(3):
+            self.create_migration(post_copy=True)
+        status, body = self.rest('GET', '/os-migrations?limit=2')
+        self.assertEqual(2, len(body['migrations']))
+        self.assertEqual('next', body['migrations_links'][0]['rel'])
+
+    def test_unknown_filter_as_upstream(self):
+        path = '/os-migrations?post_copy=true'
+        below = self.rest('GET', path, version=base.BELOW)
+        self.assertEqual(400, below[0])
+        self.assertEqual(below, self.rest('GET', path))
