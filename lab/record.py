@@ -28,12 +28,12 @@ import pathlib
 MIB = 1024 * 1024
 
 # The events of an attempt, in the order in which they can come.
-REQUESTED = 'requested'              # the POST of os-migrateLive
+REQUESTED = 'requested'              # the user asks for a live migration
 RUNNING = 'running'                  # QEMU has begun to copy memory
 ABORTED = 'aborted'                  # the user asked to end it
 SWITCHED = 'switched'                # the guest was suspended on the source
 MEMORY_COMPLETE = 'memory complete'  # no page is left on the source
-CANCELLED = 'cancelled'              # Nova says: ended, still on the source
+CANCELLED = 'cancelled'              # Nova says: ended, and not there
 COMPLETED = 'completed'              # Nova says: ended, on the destination
 
 
@@ -70,6 +70,10 @@ class Attempt:
     transferred: int = 0         #: bytes that went over the wire
     passes: int = 0              #: complete passes over memory in pre-copy
 
+    def note(self, name: str, moment: float) -> None:
+        """Add an event."""
+        self.events.append(Event(moment, name))
+
     def at(self, name: str) -> float | None:
         """Say when an event came first; None when it did not come."""
         return min((e.time for e in self.events if e.name == name),
@@ -79,6 +83,13 @@ class Attempt:
         """Seconds between two events; None unless both came."""
         begin, end = self.at(since), self.at(name)
         return None if begin is None or end is None else end - begin
+
+    @property
+    def result(self) -> str:
+        """How it ended: 'completed', 'aborted' or 'failed'."""
+        if self.at(COMPLETED) is not None:
+            return 'completed'
+        return 'failed' if self.at(ABORTED) is None else 'aborted'
 
     @property
     def begin(self) -> float:
@@ -134,7 +145,7 @@ class Record:
         return {
             'request': attempt.request,
             'post_copy': attempt.post_copy,
-            'result': COMPLETED if total is not None else CANCELLED,
+            'result': attempt.result,
             'seconds': attempt.end - attempt.begin,
             'total_seconds': total,
             'time_to_switch_seconds': attempt.after(SWITCHED),

@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What libvirt on both hosts says of one server while it migrates."""
+
+from collections.abc import Callable
+import functools
+import threading
+
+import libvirt
+
+from lab import record
+
+# Of the domain on the source and on the destination.
+_ON_SOURCE = {
+    (libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
+     libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY): record.SWITCHED,
+}
+_ON_DESTINATION = {
+    (libvirt.VIR_DOMAIN_EVENT_RESUMED,
+     libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED): record.MEMORY_COMPLETE,
+}
+
+
+class Watch:
+    """Notes what happens to a server, on connections of its own.
+
+    :param source: host, a :class:`lab.hosts.Host`
+    :param destination: host
+    :param server: uuid
+    :param clock: seconds; stamps each event
+    """
+
+    def __init__(self, source, destination, server: str,
+                 clock: Callable[[], float]) -> None:
+        self._server = server
+        self._clock = clock
+        self._attempt: record.Attempt | None = None
+        #: as of :meth:`libvirt.virDomain.jobStats`, the last that were seen;
+        #: empty until memory is copied
+        self.statistics: dict[str, int] = {}
+        _listen()
+        self._source = self._connect(source, _ON_SOURCE)
+        self._destination = self._connect(destination, _ON_DESTINATION)
+        self._source.domainEventRegisterAny(
+            None, libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
+            self._job_completed, None)
+
+    def follow(self, attempt: record.Attempt) -> None:
+        """Write what happens from now on into this attempt."""
+        self._attempt = attempt
+        self.statistics = {}
+
+    def look(self) -> None:
+        """Bring the statistics up to date."""
+        try:
+            self._take(self._source.lookupByUUIDString(
+                self._server).jobStats())
+        except libvirt.libvirtError:
+            return      # the domain is gone, or busy: the last ones hold
+
+    def is_idle(self) -> bool:
+        """Whether only the source has the domain, and no job runs on it."""
+        try:
+            job = self._source.lookupByUUIDString(self._server).jobInfo()
+            return (job[0] == libvirt.VIR_DOMAIN_JOB_NONE
+                    and self._server not in {
+                        domain.UUIDString() for domain
+                        in self._destination.listAllDomains()})
+        except libvirt.libvirtError:
+            return False
+
+    def _connect(self, host, names: dict[tuple[int, int], str]):
+        connection = host.connect()
+        connection.domainEventRegisterAny(
+            None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+            self._lifecycle, names)
+        return connection
+
+    def _lifecycle(self, connection, domain, event: int, detail: int,
+                   names: dict[tuple[int, int], str]) -> None:
+        name = names.get((event, detail))
+        if domain.UUIDString() == self._server and name is not None:
+            self._note(name)
+
+    def _job_completed(self, connection, domain, statistics: dict,
+                       opaque) -> None:
+        if domain.UUIDString() == self._server:
+            self._take(statistics)
+
+    def _take(self, statistics: dict) -> None:
+        """Keep statistics, also the last ones, which come with the end."""
+        if not statistics.get('memory_processed') or self._attempt is None:
+            return
+        if not self.statistics:
+            self._note(record.RUNNING)
+        self.statistics = self.statistics | statistics
+        self._attempt.transferred = self.statistics['memory_processed']
+        # QEMU counts from 1, in its first pass.
+        self._attempt.passes = self.statistics.get('memory_iteration', 1) - 1
+
+    def _note(self, name: str) -> None:
+        if self._attempt is not None:
+            self._attempt.note(name, self._clock())
+
+
+@functools.cache
+def _listen() -> None:
+    """Run libvirt's event loop; only later connections have events."""
+    libvirt.virEventRegisterDefaultImpl()
+    libvirt.registerErrorHandler(lambda context, error: None, None)
+
+    def run() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=run, daemon=True).start()

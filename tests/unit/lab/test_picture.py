@@ -1,0 +1,102 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+import pathlib
+
+import fixtures
+from matplotlib import image
+import testtools
+
+from lab import picture
+from lab import record
+from tests.unit.lab import test_record
+
+MIB = record.MIB
+
+
+class RatesTestCase(testtools.TestCase):
+
+    def test_work_of_each_step(self):
+        samples = [record.Sample(second, work * MIB) for second, work in
+                   ((0, 0), (1, 100), (2, 200), (3, 200), (4, 250))]
+        self.assertEqual(([0, 1, 2, 3, 4], [100, 100, 0, 50]),
+                         picture.rates(samples, 0, 4, step=1))
+        self.assertEqual(([0, 2, 4], [100, 25]),
+                         picture.rates(samples, 0, 4, step=2.1))
+
+    def test_before_the_first_heartbeat(self):
+        samples = [record.Sample(5, 100 * MIB), record.Sample(6, 200 * MIB)]
+        self.assertEqual([0, 0, 100],
+                         picture.rates(samples, 3, 6, step=1)[1])
+
+    def test_no_work_is_lost_between_the_steps(self):
+        samples = [record.Sample(n * 0.037, n * MIB) for n in range(400)]
+        for step in (0.01, 0.05, 0.2, 3):
+            edges, work = picture.rates(samples, 1, 12, step)
+            moved = sum(rate * (later - sooner) for rate, sooner, later
+                        in zip(work, edges, edges[1:]))
+            self.assertAlmostEqual(
+                sum(1 < sample.time <= 12 for sample in samples), moved, 6)
+
+
+class DrawTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+
+    def words(self, run):
+        """All that is written in the picture."""
+        written = []
+
+        def remember(canvas, path, **options):
+            canvas.draw_without_rendering()
+            written.extend(text.get_text() for text in canvas.findobj(
+                lambda artist: hasattr(artist, 'get_text')))
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'matplotlib.figure.Figure.savefig', remember))
+        picture.draw(run, self.folder)
+        return '\n'.join(written)
+
+    def test_a_picture_is_written(self):
+        path = picture.draw(test_record.run(), self.folder)
+        self.assertEqual(self.folder / 'demo.png', path)
+        height, width, _colours = image.imread(path).shape
+        self.assertGreater(width, height)
+
+    def test_both_attempts_and_the_switch_are_told(self):
+        words = self.words(test_record.run())
+        for expected in ('nova live-migration busy host-b\n',
+                         'aborted after 16 s', 'completed in 8.0 s',
+                         'switch\n4.0 s', 'all memory\nhas arrived\n6.5 s',
+                         'longest silence of the guest: 0.75 s'):
+            self.assertIn(expected, words)
+        self.assertNotIn('simulated', words.lower())
+
+    def test_simulated_hosts_are_named(self):
+        words = self.words(test_record.run(simulated=True))
+        self.assertIn('SIMULATED HOSTS', words)
+        self.assertIn('the hosts are simulated', words)
+
+    def test_an_attempt_that_never_switched(self):
+        run = test_record.run()
+        del run.attempts[1]
+        self.assertNotIn('switch', self.words(run))
+
+    def test_nothing_to_draw(self):
+        self.assertRaises(ValueError, picture.draw,
+                          test_record.run(samples=[]), self.folder)
+        self.assertRaises(ValueError, picture.draw,
+                          test_record.run(attempts=[]), self.folder)
