@@ -148,7 +148,7 @@ def main() -> int:
         'category', title='Command categories', help='Available categories',
         handler=lambda subparsers: cmd_common.add_command_parsers(
             subparsers, CATEGORIES)))
-    config.parse_args(sys.argv, init_rpc=False)
+    config.parse_args(sys.argv)
     logging.set_defaults(
         default_log_levels=logging.get_default_log_levels() +
         ['alembic=WARN', 'nova=ERROR'])
