@@ -38,8 +38,8 @@ from lab import layout
 from lab import lock
 from lab import machine
 from lab import progress
-from lab import wait
 from lab.services import nova
+from lab import wait
 
 
 class Cloud:

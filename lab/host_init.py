@@ -31,8 +31,8 @@ import socket
 import subprocess
 import sys
 
-# Directories and files of the host that are mounted over the machine's. /run last:
-# it hides much.
+# Directories and files of the host that are mounted over the machine's.
+# /run is last: it hides much.
 MOUNTS = ('/etc/libvirt', '/var/lib/libvirt', '/var/cache/libvirt',
           '/var/log/libvirt', '/run')
 FILES = ('/etc/hosts', '/etc/passwd', '/etc/group')

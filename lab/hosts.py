@@ -18,17 +18,15 @@ and has its own network interfaces, its own name and its own libvirt, with
 directories to match. See :mod:`lab.host_init` for its first process.
 """
 
+from collections.abc import Sequence
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from lab import errors
-from lab import host_init
 from lab import layout
-from lab import machine
 from lab import network
 from lab import process
 from lab import wait
@@ -97,8 +95,6 @@ class Host:
             return
         directory = self.layout.directory
         configuration = directory / 'etc-libvirt'
-        for path in host_init.MOUNTS:
-            machine.make_directory(path)
         for path in (configuration, directory / 'instances',
                      layout.INSTANCES):
             path.mkdir(parents=True, exist_ok=True)

@@ -94,7 +94,7 @@ HOSTS = (HostLayout('host-a', 1), HostLayout('host-b', 2))
 # The same path on both hosts with different contents behind it.
 INSTANCES = STATE / 'instances'
 
-DATABASE_PORT = 25306
+DATABASE_SOCKET = RUN / 'mariadb.sock'
 MESSAGE_PORT = 25671
 MESSAGE_DISTRIBUTION_PORT = 25672
 MESSAGE_NAMES_PORT = 25369      # Erlang's port mapper

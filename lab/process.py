@@ -21,15 +21,17 @@ match. What a process has started in turn is found by the session, and has to
 carry the lab's mark in its environment.
 """
 
+from collections.abc import Iterator, Sequence
+import datetime
 import os
 import pathlib
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
 
 from lab import errors
 from lab import layout
+from lab import wait
 
 RECORDS = layout.RUN / 'processes'
 MARK = 'NOVA_POST_COPY_LAB'
@@ -94,6 +96,12 @@ class Process:
                 or boot_id.read_text().strip() != boot):
             return None
         return int(pid)
+
+    @property
+    def began(self) -> str:
+        """When it was started: UTC, ISO 8601, as Nova writes times."""
+        return datetime.datetime.fromtimestamp(
+            self._record.stat().st_mtime, datetime.UTC).isoformat()[:19]
 
     def is_alive(self) -> bool:
         return self.pid is not None
@@ -172,6 +180,28 @@ def recorded() -> list[Process]:
     if not RECORDS.is_dir():
         return []
     return [Process(path.name) for path in sorted(RECORDS.iterdir())]
+
+
+def run(command: Sequence[str | os.PathLike], what: str, log: pathlib.Path,
+        limit: float, env: dict[str, str] | None = None) -> None:
+    """Run a command to its end, with its output in a log.
+
+    :param what: what the command does, for the error
+    :param limit: seconds
+    :raises LabError: when it fails, or takes too long
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open('ab') as stream, subprocess.Popen(
+            command, env=os.environ | (env or {}), stdin=subprocess.DEVNULL,
+            stdout=stream, stderr=stream) as child:
+        try:
+            wait.until(lambda: child.poll() is not None,
+                       'end of the command to ' + what, limit, log)
+        except errors.LabError:
+            child.kill()
+            raise
+    if child.returncode:
+        raise errors.with_log('the command to %s has failed' % what, log)
 
 
 def end_all_in(pids_of_namespace, grace: float = 3) -> None:

@@ -13,10 +13,10 @@
 
 """Waiting: always with a limit, and with a reason when it is over."""
 
+from collections.abc import Callable
 import pathlib
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from lab import errors

@@ -1,0 +1,206 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The lab's commands: ``python -m lab COMMAND`` or ``./run lab COMMAND``."""
+
+import argparse
+from collections.abc import Sequence
+import os
+import signal
+import subprocess
+import sys
+
+from lab import errors
+from lab import layout
+from lab import preflight
+
+
+def _cloud(arguments: argparse.Namespace):
+    # Here and not above: --help must work where the services are not
+    # installed.
+    from lab import cloud
+    from lab import lock
+
+    there = lock.owner() if lock.is_ours() else {}
+    return cloud.Cloud(
+        extended=not getattr(arguments, 'upstream',
+                             not there.get('extended', True)),
+        ports=getattr(arguments, 'ports', False) or there.get('ports', False),
+        bandwidth=getattr(arguments, 'bandwidth', 200) * layout.MIB)
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """bring the cloud up, or what is missing of it"""
+    if lacks := preflight.missing():
+        raise errors.LabError('\n  '.join(
+            ['this machine cannot host the lab:', *lacks]))
+    cloud = _cloud(arguments)
+    try:
+        cloud.up()
+    except KeyboardInterrupt:
+        undisturbed(cloud.down)
+        raise
+    print('The cloud is up. To use it:\n'
+          '  eval "$(./run lab openrc)"\n'
+          '  nova list; openstack hypervisor list')
+    return 0
+
+
+def undisturbed(function) -> None:
+    """Call it without being interrupted once more."""
+    before = {number: signal.signal(number, signal.SIG_IGN)
+              for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        function()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def down(arguments: argparse.Namespace) -> int:
+    """remove the cloud, whatever is left of it"""
+    undisturbed(_cloud(arguments).down)
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """say what is running; exit status 1 unless it is complete"""
+    from lab import bringup
+    from lab import lock
+
+    owner = lock.owner()
+    if not owner:
+        print('There is no lab on this machine.')
+        return 1
+    print('The lab of %s, Nova %s nova-post-copy:' % (
+        owner['root'], 'with' if owner['extended'] else 'without'))
+    complete = True
+    for found in bringup.expected(_cloud(arguments)):
+        pid = found.pid
+        complete = complete and pid is not None
+        print('  %-24s %s' % (found.name, 'pid %d' % pid if pid
+                              else 'not running, see %s' % found.log))
+    return 0 if complete else 1
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """show the end of the logs, or follow one"""
+    found = sorted(layout.LOGS.glob('%s.log' % (arguments.name or '*')))
+    if not found:
+        raise errors.LabError('there is no such log in %s' % layout.LOGS)
+    command = ['tail', '--lines=%d' % arguments.lines]
+    if arguments.follow:
+        command.append('--follow=name')
+    os.execvp('tail', [*command, *map(str, found)])
+
+
+def openrc(arguments: argparse.Namespace) -> int:
+    """print the environment for nova and openstack"""
+    from lab import content
+
+    print(content.openrc(), end='')
+    return 0
+
+
+def shell(arguments: argparse.Namespace) -> int:
+    """a shell on a host, or a command"""
+    host = _cloud(arguments).host(arguments.host)
+    command = [*host.enter(), *(arguments.command or ['bash'])]
+    os.execvp(command[0], command)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """a busy server moves by post-copy, with proof and picture"""
+    from lab import demo
+
+    return demo.main(arguments.rest)
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """the tests that need the cloud; brings it up and removes it"""
+    if lacks := preflight.missing():
+        raise errors.LabError('\n  '.join(
+            ['this machine cannot host the lab:', *lacks]))
+    arguments.ports = True
+    arguments.upstream = False
+    cloud = _cloud(arguments)
+    kept = cloud.is_up()
+    try:
+        cloud.up()
+        return subprocess.run(
+            [layout.BIN / 'stestr', 'run', '--serial', *arguments.rest],
+            cwd=layout.ROOT,
+            env=os.environ | {'OS_TEST_PATH': './tests/lab'}).returncode
+    finally:
+        if not kept:
+            undisturbed(cloud.down)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='lab', description='A real two-host Nova cloud on this machine.')
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+
+    def add(function):
+        command = commands.add_parser(
+            function.__name__, help=function.__doc__,
+            description=function.__doc__)
+        command.set_defaults(function=function)
+        return command
+
+    command = add(up)
+    command.add_argument(
+        '--upstream', action='store_true',
+        help='plain Nova, without nova-post-copy')
+    command.add_argument(
+        '--ports', action='store_true',
+        help='with neutron agents, so that servers can have real ports')
+    command.add_argument(
+        '--bandwidth', type=int, default=200, metavar='MIB_PER_S',
+        help='of the migration network (default: %(default)s)')
+    add(status)
+    add(down)
+    command = add(logs)
+    command.add_argument('name', nargs='?', help='of one process')
+    command.add_argument('-n', '--lines', type=int, default=10)
+    command.add_argument('-f', '--follow', action='store_true')
+    add(openrc)
+    command = add(shell)
+    command.add_argument('host', choices=[host.name for host in layout.HOSTS])
+    command.add_argument('command', nargs=argparse.REMAINDER)
+    for function in (demo, test):
+        command = commands.add_parser(
+            function.__name__, help=function.__doc__, add_help=False)
+        command.set_defaults(function=function)
+    return parser
+
+
+def _end(number: int, frame) -> None:
+    raise KeyboardInterrupt
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    signal.signal(signal.SIGTERM, _end)
+    arguments, rest = _parser().parse_known_args(argv)
+    if rest and arguments.function not in (demo, test):
+        _parser().parse_args(argv)      # says what is wrong, and exits
+    arguments.rest = rest
+    try:
+        return arguments.function(arguments)
+    except errors.LabError as exc:
+        print('lab: %s' % exc, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('lab: interrupted', file=sys.stderr)
+        return 130

@@ -1,0 +1,53 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""glance: the images, in a directory."""
+
+from lab import layout
+from lab.services import common
+
+_DIRECTORY = layout.CONFIG / 'glance'
+_IMAGES = layout.STATE / 'images'
+
+
+def configure() -> None:
+    stores = {name: _IMAGES / name for name in (
+        'lab', 'os_glance_staging_store', 'os_glance_tasks_store')}
+    for path in stores.values():
+        path.mkdir(parents=True, exist_ok=True)
+    common.write_ini(_DIRECTORY / 'glance-api.conf', {
+        'DEFAULT': {'enabled_backends': 'lab:file'},
+        'glance_store': {'default_backend': 'lab'},
+        **{name: {'filesystem_store_datadir': path}
+           for name, path in stores.items()},
+        'database': common.database('glance'),
+        'keystone_authtoken': common.authtoken(),
+        'paste_deploy': {
+            'flavor': 'keystone',
+            'config_file': layout.PREFIX / 'etc/glance/glance-api-paste.ini'},
+        **common.oslo('glance'),
+    })
+
+
+def sync() -> list[list]:
+    return [[layout.BIN / 'glance-manage', '--config-file',
+             _DIRECTORY / 'glance-api.conf', 'db', 'sync']]
+
+
+def start() -> None:
+    common.start_wsgi('glance', 'glance.wsgi.api',
+                      {'OS_GLANCE_CONFIG_DIR': str(_DIRECTORY)})
+
+
+def wait() -> None:
+    common.wait_wsgi('glance')

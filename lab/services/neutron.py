@@ -1,0 +1,112 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""neutron: its API always, the agents only where real ports are wanted.
+
+Without ports, Nova asks it for nothing but its list of extensions. With
+them, ML2's macvtap driver plugs servers straight into the interface
+``tenant`` of their host, with an agent on each host.
+"""
+
+from lab import hosts
+from lab import layout
+from lab import process
+from lab.services import common
+
+_DIRECTORY = layout.CONFIG / 'neutron'
+_rpc = process.Process('neutron-rpc-server')
+
+
+def _agent(host: hosts.Host) -> process.Process:
+    return process.Process('neutron-agent-' + host.name)
+
+
+def configure(all_hosts: list[hosts.Host]) -> None:
+    common.write_ini(_DIRECTORY / 'neutron.conf', {
+        'DEFAULT': {
+            'transport_url': common.TRANSPORT_URL,
+            'state_path': layout.STATE / 'neutron',
+            'core_plugin': 'ml2',
+            # With the plug-ins that are loaded by default, GET /ports fails
+            # until all mappers happen to be configured.
+            'service_plugins': 'router,port_forwarding',
+            'api_paste_config': layout.PREFIX / 'etc/neutron/api-paste.ini',
+            'rpc_workers': 1,
+            'rpc_state_report_workers': 0,
+            'notify_nova_on_port_status_changes': True,
+            'notify_nova_on_port_data_changes': True,
+        },
+        'database': common.database('neutron'),
+        'keystone_authtoken': common.authtoken(),
+        'nova': common.credentials() | {'endpoint_type': 'internal'},
+        'placement': common.credentials(),
+        **common.oslo('neutron'),
+    })
+    common.write_ini(_DIRECTORY / 'ml2.ini', {
+        'ml2': {
+            'type_drivers': 'flat,local,vxlan',
+            'tenant_network_types': '',
+            'mechanism_drivers': 'macvtap',
+            'extension_drivers': 'port_security',
+        },
+        'ml2_type_flat': {'flat_networks': layout.PHYSICAL_NETWORK},
+        'ml2_type_vxlan': {'vni_ranges': '1:1000'},
+    })
+    for host in all_hosts:
+        common.write_ini(_DIRECTORY / ('agent-%s.ini' % host.name), {
+            'DEFAULT': {
+                'transport_url': common.TRANSPORT_URL,
+                'host': host.name,
+                'state_path': host.layout.directory / 'neutron',
+            },
+            'macvtap': {'physical_interface_mappings':
+                        layout.PHYSICAL_NETWORK + ':tenant'},
+            'securitygroup': {'enable_security_group': False,
+                              'firewall_driver': 'noop'},
+            'agent': {'report_interval': 5},
+            'privsep': {'helper_command': layout.BIN / 'privsep-helper'},
+            **common.oslo('neutron-agent-' + host.name),
+        })
+
+
+def sync() -> list[list]:
+    return [[layout.BIN / 'neutron-db-manage', '--config-file',
+             _DIRECTORY / 'neutron.conf', '--config-file',
+             _DIRECTORY / 'ml2.ini', 'upgrade', 'heads']]
+
+
+def start() -> None:
+    common.start_wsgi('neutron', 'neutron.wsgi.api', {
+        'OS_NEUTRON_CONFIG_DIR': str(_DIRECTORY),
+        'OS_NEUTRON_CONFIG_FILES': 'neutron.conf;ml2.ini'})
+
+
+def wait() -> None:
+    common.wait_wsgi('neutron')
+
+
+def start_ports(all_hosts: list[hosts.Host]) -> None:
+    """Start what real ports need: the RPC server and the agents."""
+    _rpc.start([layout.BIN / 'neutron-rpc-server',
+                '--config-file', _DIRECTORY / 'neutron.conf',
+                '--config-file', _DIRECTORY / 'ml2.ini'])
+    for host in all_hosts:
+        _agent(host).start(
+            [layout.BIN / 'neutron-macvtap-agent', '--config-file',
+             _DIRECTORY / ('agent-%s.ini' % host.name)],
+            enter=host.enter())
+
+
+def processes(all_hosts: list[hosts.Host]) -> list[process.Process]:
+    """Return the processes of :func:`start_ports`."""
+    return [_rpc, *(_agent(host) for host in all_hosts)]
