@@ -42,10 +42,13 @@ class ConductorManager(manager.ConductorManager):
             objects_base.NovaObjectSerializer())
         self._post_copy_server.start()
 
-    def graceful_shutdown(self, timeout: int) -> None:
-        """Take no new requests, then finish those that were taken."""
+    def set_shutdown_in_progress(self) -> None:
+        # The first step of a shutdown: take no more requests.
+        super().set_shutdown_in_progress()
         if self._post_copy_server is not None:
             self._post_copy_server.stop()
+
+    def graceful_shutdown(self, timeout: int) -> None:
         super().graceful_shutdown(timeout)
         if self._post_copy_server is not None:
             self._post_copy_server.wait()

@@ -1,0 +1,72 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+
+from nova import context as nova_context
+from nova.db.main import api as main_db_api
+from nova import objects
+from nova import test
+from oslo_utils.fixture import uuidsentinel as uuids
+import sqlalchemy as sa
+
+from nova_post_copy.conductor import manager
+from nova_post_copy.conductor import rpcapi
+from nova_post_copy import exception
+
+
+class TestConductorManager(test.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.context = nova_context.get_admin_context()
+
+    def test_is_the_manager_of_the_service(self):
+        self.assertIsInstance(self.start_service('conductor').manager,
+                              manager.ConductorManager)
+
+    def test_does_not_start_without_the_column(self):
+        with main_db_api.get_engine().begin() as connection:
+            connection.execute(
+                sa.text('ALTER TABLE migrations DROP COLUMN post_copy'))
+        exc = self.assertRaises(
+            exception.PostCopySchemaMissing,
+            self.start_service, 'conductor')
+        self.assertIn('nova-post-copy-manage db sync', str(exc))
+
+    def test_shutdown_waits_for_a_task(self):
+        # nova.test sets it to 0.
+        self.flags(manager_shutdown_timeout=30)
+        started = threading.Event()
+        go_on = threading.Event()
+        done = []
+
+        def live_migrate_instance(task_manager, context, instance, *args):
+            started.set()
+            go_on.wait(10)
+            done.append(task_manager.post_copy)
+
+        self.stub_out('nova_post_copy.conductor.task_manager.'
+                      'ComputeTaskManager.live_migrate_instance',
+                      live_migrate_instance)
+        conductor = self.start_service('conductor')
+        rpcapi.PostCopyConductorAPI().live_migrate_instance(
+            self.context, objects.Instance(uuid=uuids.instance),
+            {'host': None}, False, None, objects.RequestSpec(),
+            post_copy=False)
+        self.assertTrue(started.wait(10))
+
+        timer = threading.Timer(0.2, go_on.set)
+        timer.start()
+        self.addCleanup(timer.join)
+        conductor.stop()
+        self.assertEqual([False], done)

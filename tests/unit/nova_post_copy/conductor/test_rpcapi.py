@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import time
+
+from nova import context as nova_context
+from nova import service
+from nova import test
+
+from nova_post_copy.conductor import rpcapi
+from nova_post_copy import exception
+
+
+class TestPing(test.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.context = nova_context.get_admin_context()
+        self.flags(conductor_timeout=1, group='post_copy')
+        self.api = rpcapi.PostCopyConductorAPI()
+
+    def _assert_unavailable(self):
+        started = time.monotonic()
+        self.assertRaises(exception.PostCopyConductorUnavailable,
+                          self.api.ping, self.context)
+        # Not [DEFAULT] rpc_response_timeout, which is a minute.
+        self.assertLess(time.monotonic() - started, 5)
+
+    def test_extended_conductor(self):
+        self.start_service('conductor')
+        self.api.ping(self.context)
+
+    def test_no_conductor(self):
+        self._assert_unavailable()
+
+    def test_unextended_conductor(self):
+        self.stub_out('nova.service.SERVICE_MANAGERS', {
+            **service.SERVICE_MANAGERS,
+            'nova-conductor': 'nova.conductor.manager.ConductorManager'})
+        self.start_service('conductor')
+        self._assert_unavailable()
+
+    def test_stopped_conductor(self):
+        conductor = self.start_service('conductor')
+        self.api.ping(self.context)
+        conductor.stop()
+        self._assert_unavailable()

@@ -1,0 +1,291 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from unittest import mock
+
+from nova.compute import power_state
+from nova.compute import task_states
+from nova.compute import vm_states
+from nova import context as nova_context
+from nova import exception
+from nova import objects
+from nova import test
+import oslo_messaging as messaging
+from oslo_utils.fixture import uuidsentinel as uuids
+from oslo_utils import timeutils
+
+from nova_post_copy.conductor import endpoint
+from nova_post_copy.objects import migration as migration_obj
+from nova_post_copy.virt.libvirt import capability
+
+
+class FakeComputes:
+    """What the hosts say about themselves."""
+
+    def __init__(self):
+        # Host to sentences, or to an error.
+        self.as_source = {}
+        self.as_destination = {}
+        self.asked = []
+
+    def source_refusals(self, context, host, instance):
+        self.asked.append(host)
+        return self._answer(self.as_source.get(host, []))
+
+    def destination_refusals(self, context, host):
+        self.asked.append(host)
+        return self._answer(self.as_destination.get(host, []))
+
+    def _answer(self, answer):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class TestLiveMigration(test.TestCase):
+    """From the endpoint to the cast to the source compute."""
+
+    def setUp(self):
+        super().setUp()
+        self.context = nova_context.RequestContext(
+            'user', 'project', is_admin=True)
+        self.computes = FakeComputes()
+        self.stub_out('nova_post_copy.compute.rpcapi.PostCopyComputeAPI',
+                      lambda: self.computes)
+        self._create_hosts()
+        self.instance = self._create_instance()
+        self.request_spec = objects.RequestSpec(
+            instance_uuid=self.instance.uuid, project_id='project',
+            flavor=self.instance.flavor, num_instances=1,
+            requested_resources=[], instance_group=None)
+
+        self._stub_upstream()
+        self.sent = []
+        self.stub_out('nova.compute.rpcapi.ComputeAPI.live_migration',
+                      self._live_migration)
+        # Hosts that the scheduler finds, in this order.
+        self.found = ['host-b']
+        self.required = []
+        self.stub_out('nova.scheduler.client.query.SchedulerQueryClient.'
+                      'select_destinations', self._select_destinations)
+        self.endpoint = endpoint.PostCopyEndpoint()
+
+    def _create_hosts(self):
+        for host in ('host-a', 'host-b', 'host-c'):
+            objects.Service(
+                self.context, host=host, binary='nova-compute',
+                topic='compute', report_count=1,
+                last_seen_up=timeutils.utcnow()).create()
+            objects.HostMapping(
+                self.context, host=host,
+                cell_mapping=self.cell_mappings['cell1']).create()
+
+    def _create_instance(self):
+        flavor = objects.Flavor.get_by_name(self.context, 'm1.tiny')
+        instance = objects.Instance(
+            self.context, uuid=uuids.instance, host='host-a', node='host-a',
+            compute_id=1, vm_state=vm_states.ACTIVE,
+            task_state=task_states.MIGRATING,
+            power_state=power_state.RUNNING, project_id='project',
+            user_id='user', flavor=flavor, memory_mb=flavor.memory_mb,
+            system_metadata={}, numa_topology=None, pci_requests=None,
+            resources=None)
+        instance.create()
+        objects.InstanceMapping(
+            self.context, instance_uuid=instance.uuid, project_id='project',
+            cell_mapping=self.cell_mappings['cell1']).create()
+        objects.InstanceAction.action_start(
+            self.context, instance.uuid, 'live-migration')
+        return instance
+
+    def _stub_upstream(self):
+        """Its parts that need placement, neutron or a compute node."""
+        task = 'nova.conductor.tasks.live_migrate.LiveMigrationTask.'
+        for name, result in (
+            (task + '_check_compatible_with_source_hypervisor',
+             (None, mock.Mock(hypervisor_hostname='host-b'))),
+            (task + '_remove_host_allocations', None),
+            (task + '_check_destination_has_enough_memory', None),
+            ('nova.conductor.tasks.migrate.'
+             'replace_allocation_with_migration', (None, None)),
+            ('nova.network.neutron.API.get_requested_resource_for_instance',
+             ([], objects.RequestLevelParams())),
+            ('nova.objects.RequestSpec.ensure_network_information', None),
+            ('nova.compute.utils.heal_reqspec_is_bfv', None),
+            ('nova.scheduler.utils.fill_provider_mapping', None),
+            ('nova.scheduler.utils.claim_resources_on_destination', None),
+        ):
+            patcher = mock.patch(name, return_value=result)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+        self.upstream_refusal = None
+        self.stub_out(task + '_call_livem_checks_on_host',
+                      self._upstream_checks)
+
+    def _upstream_checks(self, task, destination, provider_mapping):
+        if self.upstream_refusal is not None:
+            raise exception.MigrationPreCheckError(
+                reason=self.upstream_refusal)
+
+    def _select_destinations(self, client, context, spec, *args, **kwargs):
+        self.required.append(set(spec.root_required))
+        for host in self.found:
+            if host not in spec.ignore_hosts:
+                return [[mock.Mock(service_host=host, nodename=host,
+                                   compute_node_uuid=host, limits=None,
+                                   allocation_request='{}')]]
+        raise exception.NoValidHost(
+            reason='There are not enough hosts available.')
+
+    def _live_migration(self, api, context, host, instance, dest, **kwargs):
+        stored = objects.Migration.get_by_id(
+            self.context, kwargs['migration'].id)
+        self.sent.append((host, dest, migration_obj.requested(stored)))
+
+    def _migrate(self, post_copy, host=None):
+        self.endpoint.live_migrate_instance(
+            self.context, self.instance, {'host': host}, False, None,
+            self.request_spec, post_copy)
+
+    def _name(self, host):
+        """As the API does from microversion 2.30 on."""
+        self.request_spec.requested_destination = objects.Destination(
+            host=host)
+        self.found = [host]
+
+    def _assert_refused(self, error, *texts, post_copy=True, host=None):
+        """The server is where it was, and whoever asks is told why."""
+        self.assertRaises(error, self._migrate, post_copy, host)
+        self.assertEqual([], self.sent)
+        instance = objects.Instance.get_by_uuid(
+            self.context, self.instance.uuid)
+        self.assertEqual(
+            ('host-a', vm_states.ACTIVE, None),
+            (instance.host, instance.vm_state, instance.task_state))
+        migration, = objects.MigrationList.get_by_filters(
+            self.context, {'instance_uuid': instance.uuid})
+        self.assertEqual('error', migration.status)
+        self.assertIs(post_copy, migration.post_copy)
+
+        fault = objects.InstanceFault.get_latest_for_instance(
+            self.context, instance.uuid)
+        action, = objects.InstanceActionList.get_by_instance_uuid(
+            self.context, instance.uuid)
+        event, = objects.InstanceActionEventList.get_by_action(
+            self.context, action.id)
+        self.assertEqual('conductor_live_migrate_instance', event.event)
+        self.assertEqual('Error', event.result)
+        for text in texts + ('host-a',):
+            self.assertIn(text, fault.message)
+            self.assertIn(text, event.details)
+
+    def test_true(self):
+        self._migrate(True)
+        self.assertEqual([('host-a', 'host-b', True)], self.sent)
+        self.assertEqual([{capability.TRAIT}], self.required)
+
+    def test_false_needs_no_capability(self):
+        self.computes.as_source['host-a'] = ['no']
+        self._migrate(False)
+        self.assertEqual([('host-a', 'host-b', False)], self.sent)
+        self.assertEqual([set()], self.required)
+        self.assertEqual([], self.computes.asked)
+
+    def test_paused_needs_no_capability(self):
+        self.instance.vm_state = vm_states.PAUSED
+        self.instance.power_state = power_state.PAUSED
+        self.instance.save()
+        self._migrate(True)
+        self.assertEqual([('host-a', 'host-b', True)], self.sent)
+        self.assertEqual([set()], self.required)
+        self.assertEqual([], self.computes.asked)
+
+    def test_named_destination(self):
+        self._name('host-c')
+        self._migrate(True)
+        self.assertEqual([('host-a', 'host-c', True)], self.sent)
+        self.assertEqual([{capability.TRAIT}], self.required)
+
+    def test_forced_destination(self):
+        self._migrate(True, host='host-c')
+        self.assertEqual([('host-a', 'host-c', True)], self.sent)
+        self.assertEqual(['host-a', 'host-c', 'host-c'], self.computes.asked)
+
+    def test_source_cannot(self):
+        self.computes.as_source['host-a'] = ['its disk is odd', 'so is QEMU']
+        self._assert_refused(exception.MigrationPreCheckError,
+                             'cannot send the server by post-copy',
+                             'its disk is odd; so is QEMU')
+
+    def test_source_is_down(self):
+        service = objects.Service.get_by_compute_host(self.context, 'host-a')
+        service.forced_down = True
+        service.save()
+        self._assert_refused(exception.ComputeServiceUnavailable)
+        self.assertEqual([], self.computes.asked)
+
+    def test_source_does_not_answer(self):
+        self.computes.as_source['host-a'] = messaging.MessagingTimeout()
+        self._assert_refused(exception.MigrationPreCheckError,
+                             'its nova-compute does not answer')
+
+    def test_source_fails_to_answer(self):
+        self.computes.as_source['host-a'] = messaging.RemoteError(
+            'libvirtError', 'connection lost')
+        self._assert_refused(exception.MigrationPreCheckError,
+                             'libvirtError')
+
+    def test_named_destination_cannot(self):
+        self._name('host-c')
+        self.computes.as_destination['host-c'] = ['no userfaultfd']
+        self._assert_refused(
+            exception.MigrationPreCheckError,
+            'host-c cannot receive the server by post-copy: no userfaultfd')
+        self.assertEqual([], self.required)
+
+    def test_forced_destination_cannot(self):
+        self.computes.as_destination['host-c'] = ['no userfaultfd']
+        self._assert_refused(
+            exception.MigrationPreCheckError,
+            'host-c cannot receive the server by post-copy: no userfaultfd',
+            host='host-c')
+
+    def test_next_host_when_the_trait_was_stale(self):
+        self.found = ['host-b', 'host-c']
+        self.computes.as_destination['host-b'] = ['not loaded']
+        self._migrate(True)
+        self.assertEqual([('host-a', 'host-c', True)], self.sent)
+
+    def test_no_capable_host(self):
+        self.found = []
+        self._assert_refused(
+            exception.NoValidHost,
+            'No other host reports %s' % capability.TRAIT,
+            'stays on host-a')
+
+    def test_each_host_turned_down(self):
+        self.found = ['host-b', 'host-c']
+        self.computes.as_destination['host-b'] = ['not loaded']
+        self.computes.as_destination['host-c'] = ['no userfaultfd']
+        self._assert_refused(
+            exception.NoValidHost,
+            'host-b: not loaded. host-c: no userfaultfd.', 'stays on host-a')
+
+    def test_turned_down_by_upstream(self):
+        self.upstream_refusal = 'no memory'
+        self._assert_refused(exception.NoValidHost, 'host-b: no memory.')
+
+    def test_no_host_without_post_copy_is_upstreams(self):
+        self.found = []
+        exc = self.assertRaises(exception.NoValidHost, self._migrate, False)
+        self.assertEqual('No valid host was found. There are not enough '
+                         'hosts available.', exc.format_message())
