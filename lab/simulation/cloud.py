@@ -102,12 +102,18 @@ class Cloud(base.ServersTestBase):
     #: bytes/s between the hosts, and simulated seconds in a real one
     BANDWIDTH = 256 * MIB
     SPEED = 4.0
+    #: further values of :class:`lab.simulation.guest.Link`
+    LINK: dict[str, float] = {}
 
     def setUp(self):
-        self.hosts = hosts.Hosts(self.BANDWIDTH, self.SPEED)
+        self.hosts = hosts.Hosts(self.BANDWIDTH, self.SPEED, **self.LINK)
         # Nova's wheel installs it there; its tests look into a source tree.
         self.flags(api_paste_config=os.path.join(
             sys.prefix, 'etc/nova/api-paste.ini'), group='wsgi')
+        # A service that stops shuts Nova's thread pools down. Upstream's
+        # fixture keeps it from that, but only as long as stop() takes: it has
+        # to take as long as it takes.
+        self.flags(graceful_shutdown_timeout=10, manager_shutdown_timeout=10)
         super().setUp()
         self.useFixture(SimulatedLibvirt())
         self.addCleanup(self.hosts.close)

@@ -28,14 +28,25 @@ ALL = 3
 
 
 class Clock:
-    """Seconds of the simulation: real time, made faster or slower."""
+    """Seconds of the simulation: real time, faster or slower, or stopped."""
 
     def __init__(self, speed: float = 1.0):
         self.speed = speed
         self._begun = time.monotonic()
+        self._stopped_at: float | None = None
 
     def now(self) -> float:
+        if self._stopped_at is not None:
+            return self._stopped_at
         return (time.monotonic() - self._begun) * self.speed
+
+    def stop(self) -> None:
+        self._stopped_at = self.now()
+
+    def go_on(self) -> None:
+        if self._stopped_at is not None:
+            self._begun = time.monotonic() - self._stopped_at / self.speed
+            self._stopped_at = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +57,23 @@ class Change:
     server: str    #: uuid
     host: str
     running: bool  #: whether its virtual CPUs run
+
+
+@dataclasses.dataclass(frozen=True)
+class Move:
+    """One migration, as the libvirt of its source sees it."""
+
+    server: str       #: uuid
+    source: str       #: host name
+    destination: str  #: host name
+    flags: int        #: virDomainMigrateFlags
+    migration: guest.Migration
+    events: list[guest.Event] = dataclasses.field(default_factory=list)
+
+    def at(self, what: guest.Happening) -> float | None:
+        """Say when something happened first; None when it did not."""
+        return next((event.time for event in self.events
+                     if event.what is what), None)
 
 
 class Workload:
@@ -97,7 +125,10 @@ class Hosts:
         self.link = guest.Link(bandwidth, **link)
         self.connections: dict = {}  #: host name to its libvirt connection
         self.changes: list[Change] = []
+        self.moves: list[Move] = []
         self.closed = False
+        #: the clock stops as soon as one of these happens
+        self.stop_at: set[guest.Happening] = set()
         self._workloads: dict[str, Workload] = {}
         self._lock = threading.Lock()
 

@@ -361,6 +361,10 @@ class Job:
         self._cloud = source._connection.hosts
         self._workload = self._cloud.workload(source.UUIDString())
         self._model = self._workload.migrate(self._cloud.link, paused)
+        self._move = hosts.Move(
+            source.UUIDString(), source._connection.hostname,
+            target._connection.hostname, flags, self._model)
+        self._cloud.moves.append(self._move)
 
     def run(self) -> None:
         """Stay until the migration is over, as migrateToURI3 does.
@@ -461,6 +465,9 @@ class Job:
     def _tell(self, events: list[guest.Event]) -> None:
         for event in events:
             self._HANDLERS[event.what](self, event)
+            self._move.events.append(event)
+            if event.what in self._cloud.stop_at:
+                self._cloud.clock.stop()
 
     def _iteration(self, event: guest.Event) -> None:
         self._source._connection.emit(
