@@ -161,7 +161,9 @@ def _join_indirection() -> None:
 
     from nova_post_copy.objects import indirection
 
-    rpcapi.ConductorAPI = indirection.ConductorAPI
+    api = rpcapi.ConductorAPI
+    api.object_class_action_versions = indirection.ask_again(
+        api.object_class_action_versions)
 
 
 def _join_objects() -> None:

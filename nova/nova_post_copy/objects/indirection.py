@@ -19,28 +19,36 @@ know ours. It is asked again for upstream's: among such calls is the one that
 activates a server's ports at the switch-over.
 """
 
+from collections.abc import Callable
+import functools
+
 import oslo_messaging as messaging
 
-from nova.conductor import rpcapi
 from nova.objects import migration as upstream
 
 from nova_post_copy.objects import migration
 
 
-class ConductorAPI(rpcapi.ConductorAPI):
+def ask_again(ask: Callable) -> Callable:
+    """Extend ``ConductorAPI.object_class_action_versions``.
 
+    The method and not its class: upstream's ``super()`` looks the class up by
+    its name.
+    """
+    @functools.wraps(ask)
     def object_class_action_versions(
-            self, context, objname, objmethod, object_versions, args, kwargs):
-        call = super().object_class_action_versions
+            api, context, objname, objmethod, object_versions, args, kwargs):
         try:
-            return call(
-                context, objname, objmethod, object_versions, args, kwargs)
+            return ask(api, context, objname, objmethod, object_versions,
+                       args, kwargs)
         except messaging.RemoteError as exc:
             if (exc.exc_type != 'IncompatibleObjectVersion' or
                     object_versions.get('Migration') !=
                     migration.Migration.VERSION):
                 raise
-        return call(
-            context, objname, objmethod,
+        return ask(
+            api, context, objname, objmethod,
             {**object_versions, 'Migration': upstream.Migration.VERSION},
             args, kwargs)
+
+    return object_class_action_versions
