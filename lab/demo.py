@@ -45,10 +45,7 @@ def main(argv: Sequence[str]) -> int:
             say('  ' + sentence)
         say('So the hosts are simulated, and Nova runs in one process.')
     if lacks or arguments.simulated:
-        # Upstream's test fixtures change the process: only when needed.
-        from lab.simulation import demo
-
-        run = demo.run(say)
+        run = _run_simulated(say)
     else:
         run = _run_in_lab(arguments.keep, say)
     return report(run, arguments.output)
@@ -92,6 +89,13 @@ def report(run: record.Record, output: pathlib.Path) -> int:
     if not run.passed:
         print('The proof FAILED.')
     return 0 if run.passed else 1
+
+
+def _run_simulated(say: progress.Progress) -> record.Record:
+    # Upstream's test fixtures change the process: only when needed.
+    from lab.simulation import demo
+
+    return demo.run(say)
 
 
 def _run_in_lab(keep: bool, say: progress.Progress) -> record.Record:

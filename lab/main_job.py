@@ -110,9 +110,9 @@ class _Run:
             self._say('pre-copy has gone through memory %d times in %d s and '
                       'has %d MiB left' % (attempt.passes, PRE_COPY_SECONDS,
                                            left / record.MIB))
-            attempt.note(record.ABORTED, time.monotonic())
-            self._command('nova live-migration-abort %s %d'
-                          % (SERVER, migration['id']))
+            attempt.note(record.ABORTED, self._command(
+                'nova live-migration-abort %s %d'
+                % (SERVER, migration['id'])))
         wait.until(self._watch.is_idle, 'end of the aborted migration', 30)
         self._record.checks.append(record.Check(
             'pre-copy', attempt.at(record.COMPLETED) is None,
@@ -154,8 +154,7 @@ class _Run:
             post_copy)
         self._record.attempts.append(attempt)
         self._watch.follow(attempt)
-        attempt.note(record.REQUESTED, time.monotonic())
-        self._command(attempt.request)
+        attempt.note(record.REQUESTED, self._command(attempt.request))
         wait.until(lambda: self._newest_migration()['id'] != before,
                    'record of the migration in Nova', 30)
         return attempt
@@ -202,15 +201,22 @@ class _Run:
         return self._cloud.get(
             'compute', '/servers/' + self._server.id)['server']
 
-    def _command(self, line: str) -> None:
-        """Run a command as a user of the cloud does.
+    def _command(self, line: str) -> float:
+        """Run a ``nova`` command as a user of the cloud does.
 
+        :returns: when its last request went out (s): before that, the client
+            takes a second and more to start
         :raises lab.errors.LabError: when it fails, with what it printed
         """
         self._say('$ ' + line)
-        done = subprocess.run(
-            ['bash', '-c', content.openrc() + line], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            raise errors.LabError('"%s" failed: %s' % (
-                line, done.stdout.strip()))
+        requested, printed = time.monotonic(), ''
+        with subprocess.Popen(
+                ['bash', '-c', content.openrc()
+                 + line.replace('nova', 'nova --debug', 1)], text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as command:
+            for printed in command.stdout:
+                if 'REQ: curl' in printed:
+                    requested = time.monotonic()
+        if command.returncode:
+            raise errors.LabError('"%s" failed: %s' % (line, printed.strip()))
+        return requested
