@@ -68,6 +68,7 @@ def down(cloud, say: Callable[[str], None]) -> None:
     with lock.exclusive():
         lock.check_not_foreign()
         _remove(cloud, say)
+        shutil.rmtree(layout.RUN)
 
 
 def expected(cloud) -> list[process.Process]:

@@ -130,7 +130,7 @@ class Process:
         # It is meant to outlive us; who it was is in the record, not here.
         child.returncode = 0
         end = time.monotonic() + 10
-        while not self._record.exists():
+        while self.pid is None:
             if time.monotonic() > end or not is_running(child.pid):
                 raise errors.with_log('%s did not start' % self.name,
                                       self.log)

@@ -82,6 +82,8 @@ def _controller() -> dict[str, dict]:
             'host': 'controller',
             'state_path': layout.STATE / 'nova',
             'graceful_shutdown_timeout': 5,
+            # Or the first look for new hosts is up to a minute away.
+            'periodic_fuzzy_delay': 0,
         },
         'api_database': common.database('nova_api'),
         'database': common.database('nova_cell1'),
