@@ -25,6 +25,7 @@ from nova.compute import api as compute
 from nova.compute import vm_states
 from nova.conductor import api as conductor
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
 
@@ -120,3 +121,6 @@ class API(compute.API):
             return ask(context, host, **kwargs)
         except messaging.MessagingTimeout:
             return [_('its nova-compute does not answer')]
+        except nova_exception.NovaException as e:
+            # Such as a libvirt that is down, or does not know the server.
+            return [e.format_message()]

@@ -22,6 +22,7 @@ from nova.compute import rpcapi as compute_rpcapi
 from nova.compute import vm_states
 from nova.conductor import rpcapi as upstream_rpcapi
 from nova import context as nova_context
+from nova import exception
 from nova.network import model
 from nova import objects
 from nova.objects import base as objects_base
@@ -77,6 +78,12 @@ class Compute:
 
     def destination_refusals(self, context):
         return self.as_destination
+
+
+class ComputeWithoutLibvirt(Compute):
+
+    def source_refusals(self, context, instance):
+        raise exception.HypervisorUnavailable()
 
 
 class UnextendedCompute:

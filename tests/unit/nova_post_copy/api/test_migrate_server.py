@@ -203,6 +203,11 @@ class TestLiveMigrate(base.ApiTestCase):
         self.serve_conductor()
         self._refused(409, 'does not answer', post_copy=True)
 
+    def test_source_fails_to_answer(self):
+        self.serve_conductor()
+        self.serve_compute('host-a', base.ComputeWithoutLibvirt())
+        self._refused(409, 'to the hypervisor is broken', post_copy=True)
+
     def test_destination_refuses(self):
         self.serve_conductor()
         self.serve_compute('host-a')
