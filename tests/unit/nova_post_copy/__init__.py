@@ -12,6 +12,13 @@
 
 """Unit tests, in a process that holds all parts joined to upstream."""
 
+import os
+
+# Native threads, as in Nova's services. It must be known before anything
+# imports eventlet.
+os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
+from nova import monkey_patch; monkey_patch.patch()  # noqa
+
 from nova.db import migration
 
 from nova_post_copy import activate
