@@ -74,10 +74,9 @@ class _Run:
         self._watch = watch.Watch(
             cloud.host(source), cloud.host(destination), server.id,
             time.monotonic)
-        flavor = cloud.nova('2.1').flavors.get(server.flavor['id'])
         self._record = record.Record(
             simulated=False, server=server.id, source=source,
-            destination=destination, memory=flavor.ram * record.MIB,
+            destination=destination, memory=server.flavor['ram'] * record.MIB,
             working_set=WORKING_SET, bandwidth=cloud.bandwidth)
 
     def run(self) -> record.Record:

@@ -106,8 +106,9 @@ class Watch:
             self._note(record.RUNNING)
         self.statistics = self.statistics | statistics
         self._attempt.transferred = self.statistics['memory_processed']
-        # QEMU counts from 1, in its first pass.
-        self._attempt.passes = self.statistics.get('memory_iteration', 1) - 1
+        if self._attempt.at(record.SWITCHED) is None:
+            # QEMU counts from 1, in its first pass.
+            self._attempt.passes = statistics.get('memory_iteration', 1) - 1
 
     def _note(self, name: str) -> None:
         if self._attempt is not None:
