@@ -30,6 +30,10 @@ import functools
 import pathlib
 import xml.etree.ElementTree
 
+import libvirt
+from novaclient import client
+from novaclient import exceptions
+
 from lab import bringup
 from lab import content
 from lab import errors
@@ -89,11 +93,14 @@ class Cloud:
         return content.session()
 
     def nova(self, version: str = '2.96'):
-        """Return a novaclient; 2.96 is the highest that it has itself."""
-        from novaclient import client
+        """Return a novaclient; 2.96 is the highest that it has itself.
 
-        return client.Client(version, session=self.session,
-                             region_name=layout.REGION)
+        It has the extensions that are installed, as the command has:
+        ``servers.live_migrate(..., post_copy=True)``.
+        """
+        return client.Client(
+            version, session=self.session, region_name=layout.REGION,
+            extensions=client.discover_extensions(version))
 
     def get(self, service: str, url: str, microversion: str | None = None):
         """GET a path of a service and return the JSON body.
@@ -134,12 +141,12 @@ class Cloud:
         :param limit: seconds
         :raises LabError: with the fault of the server
         """
-        client = self.nova()
+        nova_client = self.nova()
         images = self.get('image', '/v2/images?name=' + image)['images']
         if not images:
             raise errors.LabError('there is no image %s in glance' % image)
-        flavors = {found.name: found for found in client.flavors.list()}
-        server = client.servers.create(
+        flavors = {found.name: found for found in nova_client.flavors.list()}
+        server = nova_client.servers.create(
             name, images[0]['id'], flavors[flavor], host=host, nics=networks)
 
         def active():
@@ -155,8 +162,6 @@ class Cloud:
 
     def delete(self, server, limit: float = 60) -> None:
         """Delete a server and return when it is gone."""
-        from novaclient import exceptions
-
         def gone() -> bool:
             try:
                 server.get()
@@ -183,8 +188,6 @@ class Cloud:
         :param host: look on this host only
         :return: None while there is no such domain
         """
-        import libvirt
-
         uuid = getattr(server, 'id', server)
         for candidate in [self.hosts[host]] if host else self.hosts.values():
             connection = candidate.connect()

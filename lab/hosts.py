@@ -25,6 +25,8 @@ import shutil
 import subprocess
 import sys
 
+import libvirt
+
 from lab import errors
 from lab import layout
 from lab import network
@@ -54,6 +56,9 @@ cgroup_controllers = []
 namespaces = []
 '''
 
+# libvirt prints each error by itself, also those that are expected.
+libvirt.registerErrorHandler(lambda context, error: None, None)
+
 
 class Host:
     """One compute host."""
@@ -70,8 +75,6 @@ class Host:
 
     def connect(self):
         """Open a libvirt connection to the host (a ``virConnect``)."""
-        import libvirt
-
         return libvirt.open(self.libvirt_uri)
 
     def enter(self) -> list[str]:
@@ -116,8 +119,6 @@ class Host:
 
     def wait(self) -> None:
         """Wait until libvirt answers."""
-        import libvirt
-
         def answers() -> bool:
             try:
                 connection = self.connect()
@@ -127,7 +128,6 @@ class Host:
             connection.close()
             return True
 
-        libvirt.registerErrorHandler(lambda context, error: None, None)
         wait.until(answers, 'answer of libvirt on ' + self.name, 60,
                    self.init.log, alive=self.init.is_alive)
 
@@ -166,11 +166,18 @@ class Host:
     def domains(self) -> dict[str, int]:
         """Return uuid and libvirt state of every domain on the host."""
         connection = self.connect()
+        found = {}
         try:
-            return {domain.UUIDString(): domain.state()[0]
-                    for domain in connection.listAllDomains()}
+            for domain in connection.listAllDomains():
+                try:
+                    found[domain.UUIDString()] = domain.state()[0]
+                except libvirt.libvirtError as exc:
+                    # It ended, or left, since the list was made.
+                    if exc.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                        raise
         finally:
             connection.close()
+        return found
 
     def stop(self) -> None:
         """End everything on the host."""
