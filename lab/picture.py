@@ -19,6 +19,7 @@ import pathlib
 
 from matplotlib import figure
 
+from lab import guest
 from lab import record
 
 SOURCE = '#4878a8'
@@ -50,6 +51,8 @@ def draw(run: record.Record, folder: pathlib.Path) -> pathlib.Path:
     _draw_work(whole, run, first.begin, last.end, step=0.2)
     for attempt in run.attempts:
         _draw_attempt(whole, run, attempt)
+    whole.set_title(_outcome(run), loc='left', fontsize=11, color=INK,
+                    pad=12)
     whole.set_xlabel('seconds since the first request', color=FAINT)
     whole.legend(loc='lower left', framealpha=0.9)
     _draw_work(near, run, last.begin, last.end, step=0.05)
@@ -155,6 +158,18 @@ def _draw_silence(axes, run: record.Record, attempt: record.Attempt) -> None:
     if silence is not None:
         axes.set_title('longest silence of the guest: %.2f s' % silence,
                        loc='right', fontsize=11, color=INK)
+
+
+def _outcome(run: record.Record) -> str:
+    if not run.passed:
+        return 'The proof FAILED: %s' % ', '.join(
+            check.name for check in run.checks if not check.passed)
+    moved = ('Pre-copy does not come to an end; post-copy moved it in %.1f s.'
+             % run.attempts[-1].after(record.COMPLETED))
+    # A model has no pages that could be wrong.
+    return moved if run.simulated else (
+        '%s Of %.1f million pages that the guest checked, none was wrong.'
+        % (moved, run.samples[-1].work / guest.PAGE_SIZE / 1e6))
 
 
 def _conditions(run: record.Record) -> str:

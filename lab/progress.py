@@ -13,9 +13,12 @@
 
 """Lines that tell what the lab is doing, with the time that has passed."""
 
+import shutil
 import sys
 import threading
 import time
+
+_STAMP = '[%5.1f s] '
 
 
 class Progress:
@@ -44,13 +47,15 @@ class Progress:
         with self._lock:
             elapsed = time.monotonic() - self._begin
             if self._stream.isatty():
-                self._print('\r\033[K', text, '')
+                # What would not fit in the line could not be rewritten.
+                width = shutil.get_terminal_size().columns - len(_STAMP % 0)
+                self._print('\r\033[K', text[:width - 1], '')
                 self._rewriting = True
             elif elapsed - self._updated >= self._interval:
                 self._print('', text, '\n')
                 self._updated = elapsed
 
     def _print(self, before: str, text: str, after: str) -> None:
-        self._stream.write('%s[%5.1f s] %s%s' % (
-            before, time.monotonic() - self._begin, text, after))
+        stamp = _STAMP % (time.monotonic() - self._begin)
+        self._stream.write(before + stamp + text + after)
         self._stream.flush()

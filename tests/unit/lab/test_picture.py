@@ -93,7 +93,10 @@ class DrawTestCase(testtools.TestCase):
     def test_an_attempt_that_never_switched(self):
         run = test_record.run()
         del run.attempts[1]
-        self.assertNotIn('switch', self.words(run))
+        run.checks.append(record.Check('migration', False, ''))
+        words = self.words(run)
+        self.assertNotIn('switch', words)
+        self.assertIn('The proof FAILED: migration', words)
 
     def test_nothing_to_draw(self):
         self.assertRaises(ValueError, picture.draw,
