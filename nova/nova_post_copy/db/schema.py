@@ -26,7 +26,6 @@ import sqlalchemy as sa
 import nova.conf
 from nova import context as nova_context
 from nova.db.main import api as main_db_api
-from nova import objects
 
 from nova_post_copy.db import models
 from nova_post_copy import exception
@@ -83,24 +82,23 @@ def check() -> None:
 
     Looks into the database of ``[database] connection`` and, where there is
     an API database, into that of each cell. Upstream starts without a cell
-    that is down, and so do we.
+    that is down, and so do we, after Nova's time limit for cells (60 s).
 
-    :raises PostCopySchemaMissing: in the first database without the column
+    :raises PostCopySchemaMissing: for a database without the column
     """
     context = nova_context.get_admin_context()
     if CONF.database.connection is not None:
         _check(context)
     if CONF.api_database.connection is None:
         return
-    for cell in objects.CellMappingList.get_all(context):
-        with nova_context.target_cell(context, cell) as cell_context:
-            try:
-                _check(cell_context)
-            except db_exc.DBConnectionError:
-                LOG.warning(
-                    'The database of cell %s does not answer, so it is not '
-                    'known whether it has the column of nova-post-copy',
-                    cell.identity)
+    answers = nova_context.scatter_gather_all_cells(context, _check)
+    for cell_uuid, answer in answers.items():
+        if isinstance(answer, exception.PostCopySchemaMissing):
+            raise answer
+        if nova_context.is_cell_failure_sentinel(answer):
+            LOG.warning(
+                'The database of cell %s does not answer, so it is not known '
+                'whether it has the column of nova-post-copy', cell_uuid)
 
 
 def _check(context: nova_context.RequestContext) -> None:

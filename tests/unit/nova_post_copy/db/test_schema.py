@@ -99,28 +99,39 @@ class TestSchema(test.TestCase):
         self.assertIn('shadow_migrations', str(exc))
         self.assertIn(str(self.engine.url), str(exc))
 
-    def test_check_looks_into_each_cell(self):
+    def _check_cells(self, **answers):
+        """:param answers: what happens in cell0 and cell1"""
         self.flags(connection='sqlite://', group='api_database')
-        asked = []
-        self.stub_out('nova_post_copy.db.schema._check',
-                      lambda context: asked.append(context.cell_uuid))
-        schema.check()
-        cells = objects.CellMappingList.get_all(self.context)
-        self.assertEqual([None] + [cell.uuid for cell in cells], asked)
-
-    def test_check_passes_over_a_cell_that_is_down(self):
-        self.flags(connection='sqlite://', group='api_database')
-        down, up = [
-            cell.uuid
-            for cell in objects.CellMappingList.get_all(self.context)]
-        asked = []
+        names = {cell.uuid: cell.name
+                 for cell in objects.CellMappingList.get_all(self.context)}
+        self.assertEqual({'cell0', 'cell1'}, set(names.values()))
 
         def check(context):
-            asked.append(context.cell_uuid)
-            if context.cell_uuid == down:
-                raise db_exc.DBConnectionError()
+            # Not targeted: the database of [database] connection.
+            if context.cell_uuid is not None:
+                answer = answers[names[context.cell_uuid]]
+                if answer is not None:
+                    raise answer
 
         self.stub_out('nova_post_copy.db.schema._check', check)
         schema.check()
-        self.assertIn(up, asked)
-        self.assertIn(down, self.stdlog.logger.output)
+
+    def test_check_looks_into_each_cell(self):
+        self._check_cells(cell0=None, cell1=None)
+        for cell in ('cell0', 'cell1'):
+            self.assertRaises(
+                exception.PostCopySchemaMissing, self._check_cells, **{
+                    'cell0': None, 'cell1': None,
+                    cell: exception.PostCopySchemaMissing(
+                        database=cell, tables='migrations')})
+
+    def test_check_passes_over_a_cell_that_is_down(self):
+        self._check_cells(cell0=db_exc.DBConnectionError(), cell1=None)
+        self.assertIn(
+            'The database of cell %s does not answer'
+            % objects.CellMapping.CELL0_UUID, self.stdlog.logger.output)
+        self.assertRaises(
+            exception.PostCopySchemaMissing, self._check_cells,
+            cell0=db_exc.DBConnectionError(),
+            cell1=exception.PostCopySchemaMissing(
+                database='cell1', tables='migrations'))
