@@ -193,6 +193,24 @@ class TestLiveMigration(test.TestCase):
         self.assertEqual([('host-a', 'host-b', True)], self.sent)
         self.assertEqual([{capability.TRAIT}], self.required)
 
+    def test_on_record_before_anything_else(self):
+        recorded = []
+
+        def is_up(*args):
+            recorded.extend(objects.MigrationList.get_by_filters(
+                self.context, {'instance_uuid': self.instance.uuid}))
+            raise exception.ComputeServiceUnavailable(host='host-a')
+
+        self.stub_out('nova.conductor.tasks.live_migrate.LiveMigrationTask.'
+                      '_check_host_is_up', is_up)
+        for post_copy in (True, False):
+            self.instance.task_state = task_states.MIGRATING
+            self.instance.save()
+            self.assertRaises(exception.ComputeServiceUnavailable,
+                              self._migrate, post_copy)
+            self.assertIs(post_copy, recorded[0].post_copy)
+            recorded.clear()
+
     def test_false_needs_no_capability(self):
         self.computes.as_source['host-a'] = ['no']
         self._migrate(False)
