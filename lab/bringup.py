@@ -116,7 +116,7 @@ def _configure(cloud) -> None:
     for service in (keystone, placement, glance):
         service.configure()
     neutron.configure(hosts)
-    nova.configure(hosts, cloud.extended, cloud.ports)
+    nova.configure(hosts, cloud.extended)
 
 
 def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:
@@ -143,6 +143,13 @@ def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:
     def compute(host):
         host.start_compute()
         nova.wait_for_compute(cloud, host)
+
+    def ports():
+        if not all(found.is_alive() for found in neutron.processes(hosts)):
+            network.separate_interface_numbers()
+        neutron.start_ports(hosts)
+        neutron.wait_ports(cloud)
+        content.tenant_network(cloud.session)
 
     steps = {
         'networks': (lambda: network.create(cloud.bandwidth), set()),
@@ -171,8 +178,8 @@ def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:
                   {'glance', 'catalogue'}),
     }
     if cloud.ports:
-        steps['ports'] = (lambda: neutron.start_ports(hosts),
-                          {'neutron', *cloud.hosts})
+        steps['ports'] = (ports, {'neutron', 'catalogue', 'messages',
+                                  *cloud.hosts})
     return steps
 
 

@@ -130,6 +130,23 @@ def guest_image(admin: keystone_session.Session) -> None:
     upload_image(admin, 'guest', path, {})
 
 
+def tenant_network(admin: keystone_session.Session) -> None:
+    """Create the network ``tenant``, which this machine is on, too."""
+    service = {'service_type': 'network', 'region_name': layout.REGION}
+    if admin.get('/v2.0/networks?name=tenant',
+                 endpoint_filter=service).json()['networks']:
+        return
+    network = admin.post('/v2.0/networks', endpoint_filter=service, json={
+        'network': {'name': 'tenant', 'shared': True,
+                    'provider:network_type': 'flat',
+                    'provider:physical_network': layout.PHYSICAL_NETWORK},
+    }).json()['network']
+    admin.post('/v2.0/subnets', endpoint_filter=service, json={
+        'subnet': {'network_id': network['id'], 'ip_version': 4,
+                   'cidr': layout.TENANT_CIDR, 'enable_dhcp': False,
+                   'gateway_ip': layout.TENANT_MACHINE}})
+
+
 def upload_image(admin: keystone_session.Session, name: str,
                  path: str | pathlib.Path,
                  properties: dict[str, str]) -> str:

@@ -107,6 +107,20 @@ def port(host: layout.HostLayout, network: str) -> str:
     return '%s-%s' % (host.name, network[:6])
 
 
+def separate_interface_numbers() -> None:
+    """Let the numbers of new interfaces differ from host to host.
+
+    The device of a macvtap interface is /dev/tapN by the number of the
+    interface, and the hosts share /dev: two servers with the same N would
+    share a device. The kernel counts up, so let it count.
+    """
+    for host in layout.HOSTS[1:]:
+        ip(namespace=host.namespace, batch=[
+            *('link add unused%d group 7 type bridge' % number
+              for number in range(64 * host.number)),
+            'link delete group 7'])
+
+
 def limit_migration(host: layout.HostLayout, bandwidth: int) -> None:
     """Limit what leaves a host on the migration network, in bytes/s.
 

@@ -18,12 +18,19 @@ them, ML2's macvtap driver plugs servers straight into the interface
 ``tenant`` of their host, with an agent on each host.
 """
 
+import pathlib
+import sys
+
 from lab import hosts
 from lab import layout
 from lab import process
 from lab.services import common
+from lab.services import messages
+from lab import wait as waiting
 
 _DIRECTORY = layout.CONFIG / 'neutron'
+# The agent's contexts; the default helper needs sudo.
+_PRIVSEP = ('privsep', 'privsep_link', 'privsep_namespace')
 _rpc = process.Process('neutron-rpc-server')
 
 
@@ -74,7 +81,8 @@ def configure(all_hosts: list[hosts.Host]) -> None:
             'securitygroup': {'enable_security_group': False,
                               'firewall_driver': 'noop'},
             'agent': {'report_interval': 5},
-            'privsep': {'helper_command': layout.BIN / 'privsep-helper'},
+            **{section: {'helper_command': layout.BIN / 'privsep-helper'}
+               for section in _PRIVSEP},
             **common.oslo('neutron-agent-' + host.name),
         })
 
@@ -100,11 +108,27 @@ def start_ports(all_hosts: list[hosts.Host]) -> None:
     _rpc.start([layout.BIN / 'neutron-rpc-server',
                 '--config-file', _DIRECTORY / 'neutron.conf',
                 '--config-file', _DIRECTORY / 'ml2.ini'])
+    messages.wait_consumer(_rpc, 'q-plugin')
     for host in all_hosts:
         _agent(host).start(
-            [layout.BIN / 'neutron-macvtap-agent', '--config-file',
+            # -P: or our neutron.py would be found in place of neutron.
+            [sys.executable, '-P',
+             pathlib.Path(__file__).with_name('macvtap_agent.py'),
+             '--config-file',
              _DIRECTORY / ('agent-%s.ini' % host.name)],
             enter=host.enter())
+
+
+def wait_ports(cloud, limit: float = 90) -> None:
+    """Wait until the agents have reported themselves."""
+    for host in cloud.hosts.values():
+        agent = _agent(host)
+        waiting.until(
+            lambda host=host: cloud.get(
+                'network', '/v2.0/agents?alive=true&host=' + host.name
+            )['agents'],
+            'neutron agent on ' + host.name, limit, agent.log,
+            alive=agent.is_alive, interval=0.3)
 
 
 def processes(all_hosts: list[hosts.Host]) -> list[process.Process]:

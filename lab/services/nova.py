@@ -44,8 +44,7 @@ def _with_loading(sections: dict, extended: bool) -> dict:
     return sections
 
 
-def configure(all_hosts: list[hosts.Host], extended: bool,
-              ports: bool) -> None:
+def configure(all_hosts: list[hosts.Host], extended: bool) -> None:
     common.write_ini(_DIRECTORY / 'nova.conf',
                      _with_loading(_controller(), extended))
     # A flavor without a disk takes the size of the image; what is copied in
@@ -61,8 +60,7 @@ def configure(all_hosts: list[hosts.Host], extended: bool,
         # The compute node keeps its identity over runs of the lab.
         (state / 'compute_id').write_text(host.layout.uuid + '\n')
         common.write_ini(_DIRECTORY / ('compute-%s.conf' % host.name),
-                         _with_loading(_compute(host, extended, ports),
-                                       extended))
+                         _with_loading(_compute(host, extended), extended))
 
 
 def _clients() -> dict[str, dict]:
@@ -97,7 +95,7 @@ def _controller() -> dict[str, dict]:
     }
 
 
-def _compute(host: hosts.Host, extended: bool, ports: bool) -> dict:
+def _compute(host: hosts.Host, extended: bool) -> dict:
     privsep = {'helper_command': '%s --config-file %s' % (
         layout.BIN / 'privsep-helper',
         _DIRECTORY / ('compute-%s.conf' % host.name))}
@@ -115,7 +113,7 @@ def _compute(host: hosts.Host, extended: bool, ports: bool) -> dict:
             'graceful_shutdown_timeout': 5,
             'manager_shutdown_timeout': 3,
             'vif_plugging_is_fatal': False,
-            'vif_plugging_timeout': 30 if ports else 0,
+            'vif_plugging_timeout': 30,
             'reserved_host_memory_mb': 0,
         },
         'libvirt': {
