@@ -26,10 +26,10 @@ class PostCopyRolledBack(exception.NovaException):
 class PostCopyInterrupted(exception.NovaException):
     msg_fmt = _('The live migration to %(dest)s was interrupted after its '
                 'switch to post-copy: %(reason)s. The server runs on '
-                '%(dest)s, but part of its memory is still on %(host)s. Do not start, '
-                'reboot or evacuate it, and stop neither copy. When the '
-                'network is well again, resume it with "virsh migrate '
-                '--live --p2p --postcopy --postcopy-resume" on %(host)s.')
+                '%(dest)s, but part of its memory is still on %(host)s. Do '
+                'not start, reboot or evacuate it, and stop neither copy. '
+                'When the network is well again, resume it on %(host)s with '
+                '"virsh migrate --live --p2p --postcopy --postcopy-resume".')
 
 
 class PostCopySchemaMissing(exception.NovaException):

@@ -28,7 +28,7 @@ from nova.i18n import _
 
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.objects import migration as migration_obj
-from nova_post_copy.virt.libvirt import capability
+from nova_post_copy import traits
 
 
 class LiveMigrationTask(live_migrate.LiveMigrationTask):
@@ -101,7 +101,7 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
         spec = super()._get_request_spec_for_select_destinations(
             attempted_hosts)
         if self._by_post_copy:
-            spec.root_required.add(capability.TRAIT)
+            spec.root_required.add(traits.POST_COPY)
         return spec
 
     def _call_livem_checks_on_host(self, destination, provider_mapping):
@@ -131,4 +131,4 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
         return ' '.join(reasons + [_(
             'No other host reports %(trait)s and has room for the server. '
             'It stays on %(source)s.') % {
-                'trait': capability.TRAIT, 'source': self.source}])
+                'trait': traits.POST_COPY, 'source': self.source}])

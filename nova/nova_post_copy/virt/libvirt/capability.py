@@ -27,9 +27,6 @@ from nova_post_copy.virt.libvirt import userfaultfd
 
 CONF = nova.conf.CONF
 
-# Placement trait of a host that can be the destination.
-TRAIT = 'CUSTOM_LIVE_MIGRATION_POST_COPY'
-
 # The first release that can resume a post-copy migration whose network broke
 # (VIR_MIGRATE_POSTCOPY_RESUME). Below it a broken one is a lost server.
 MIN_LIBVIRT = (8, 5, 0)

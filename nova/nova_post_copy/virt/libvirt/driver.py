@@ -30,6 +30,7 @@ from nova.virt.libvirt import driver
 
 from nova_post_copy import exception
 from nova_post_copy.objects.migration import requested
+from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import capability
 from nova_post_copy.virt.libvirt import flags
 from nova_post_copy.virt.libvirt import monitor
@@ -59,9 +60,9 @@ class LibvirtDriver(driver.LibvirtDriver):
             self, provider_tree, nodename, allocations=None) -> None:
         super().update_provider_tree(provider_tree, nodename, allocations)
         if self.post_copy_destination_refusals():
-            provider_tree.remove_traits(nodename, capability.TRAIT)
+            provider_tree.remove_traits(nodename, traits.POST_COPY)
         else:
-            provider_tree.add_traits(nodename, capability.TRAIT)
+            provider_tree.add_traits(nodename, traits.POST_COPY)
 
     def post_copy_source_refusals(
             self, instance: objects.Instance) -> list[str]:

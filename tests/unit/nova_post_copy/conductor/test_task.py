@@ -25,7 +25,7 @@ from oslo_utils import timeutils
 
 from nova_post_copy.conductor import endpoint
 from nova_post_copy.objects import migration as migration_obj
-from nova_post_copy.virt.libvirt import capability
+from nova_post_copy import traits
 
 
 class FakeComputes:
@@ -191,7 +191,7 @@ class TestLiveMigration(test.TestCase):
     def test_true(self):
         self._migrate(True)
         self.assertEqual([('host-a', 'host-b', True)], self.sent)
-        self.assertEqual([{capability.TRAIT}], self.required)
+        self.assertEqual([{traits.POST_COPY}], self.required)
 
     def test_on_record_before_anything_else(self):
         recorded = []
@@ -231,7 +231,7 @@ class TestLiveMigration(test.TestCase):
         self._name('host-c')
         self._migrate(True)
         self.assertEqual([('host-a', 'host-c', True)], self.sent)
-        self.assertEqual([{capability.TRAIT}], self.required)
+        self.assertEqual([{traits.POST_COPY}], self.required)
 
     def test_forced_destination(self):
         self._migrate(True, host='host-c')
@@ -287,7 +287,7 @@ class TestLiveMigration(test.TestCase):
         self.found = []
         self._assert_refused(
             exception.NoValidHost,
-            'No other host reports %s' % capability.TRAIT,
+            'No other host reports %s' % traits.POST_COPY,
             'stays on host-a')
 
     def test_each_host_turned_down(self):

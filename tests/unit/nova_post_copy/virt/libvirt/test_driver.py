@@ -26,7 +26,7 @@ from nova.tests.unit import fake_instance
 from nova.virt import fake
 from nova.virt.libvirt import driver as upstream
 
-from nova_post_copy.virt.libvirt import capability
+from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import driver
 from nova_post_copy.virt.libvirt import monitor
 
@@ -199,12 +199,12 @@ class TestTrait(DriverTestCase):
             upstream.LibvirtDriver, 'update_provider_tree'))
         tree = provider_tree.ProviderTree()
         tree.new_root('host', self.instance.uuid, generation=0)
-        tree.add_traits('host', capability.TRAIT, 'CUSTOM_OTHER')
+        tree.add_traits('host', traits.POST_COPY, 'CUSTOM_OTHER')
         self.driver.update_provider_tree(tree, 'host')
         return tree.data('host').traits
 
     def test_capable(self):
-        self.assertEqual({capability.TRAIT, 'CUSTOM_OTHER'}, self._traits())
+        self.assertEqual({traits.POST_COPY, 'CUSTOM_OTHER'}, self._traits())
 
     def test_not_capable_any_more(self):
         self.refusals.append('not permitted')
