@@ -19,8 +19,11 @@ are nova-post-copy and hosts that can migrate. The functional tests derive from
 :class:`Cloud`; ``lab.simulation.demo`` uses it outside of a test runner.
 """
 
+from collections.abc import Iterator
+import contextlib
 import os
 import sys
+from typing import Self
 
 # Native threads, as Nova's services use; upstream's tests read this variable
 # when they are imported.
@@ -117,6 +120,18 @@ class Cloud(base.ServersTestBase):
         super().setUp()
         self.useFixture(SimulatedLibvirt())
         self.addCleanup(self.hosts.close)
+
+    @classmethod
+    @contextlib.contextmanager
+    def up(cls) -> Iterator[Self]:
+        """Bring the cloud up outside of a test runner."""
+        # The name of any method: none is run.
+        cloud = cls('up')
+        try:
+            cloud.setUp()
+            yield cloud
+        finally:
+            cloud.doCleanups()
 
     def _setup_compute_service(self):
         self.flags(compute_driver='post_copy.LibvirtDriver')

@@ -57,7 +57,7 @@ class Link:
 
     bandwidth: float           #: bytes/s
     setup: float = 0.05        #: s until QEMU begins to send memory
-    switch_over: float = 0.02  #: s for the state of the devices
+    switch_over: float = 0.15  #: s for the state of the devices
     page_miss: float = 0.0006  #: s that the guest waits for a missing page
 
 
@@ -125,6 +125,8 @@ class Migration:
         self.work = 0.0           #: bytes that the guest has written
         self.downtime = 0.0       #: s for which the guest was suspended
         self.ended = None         #: s, when the job was over
+        #: time and work at each step; both grow evenly in between
+        self.course = [(now, 0.0)]
 
         self._pass_begun = now
         self._pass_size = self.remaining
@@ -215,6 +217,7 @@ class Migration:
         self._dirty = min(self.guest.working_set,
                           self._dirty + self.dirty_rate * seconds)
         self.now += seconds
+        self.course.append((self.now, self.work))
 
     def _work_in(self, seconds: float) -> float:
         """Bytes that the guest writes in this time.
@@ -235,7 +238,7 @@ class Migration:
         slow = self.link.page_miss * self.remaining / span
         fall = self.link.page_miss * self.link.bandwidth / span
         left = max(0.0, slow - fall * seconds)
-        pages = math.log((page + slow) / (page + left)) / fall
+        pages = math.log1p((slow - left) / (page + left)) / fall
         # Of the time, what was not spent on writing was spent on waiting.
         self.missed += (seconds - pages * page) / self.link.page_miss
         return pages * PAGE

@@ -85,6 +85,7 @@ class Workload:
         self._clock = clock
         self._before = 0.0
         self._since = clock.now()
+        self._past = [(self._since, 0.0)]
         self._migration: guest.Migration | None = None
 
     def migrate(self, link: guest.Link, paused: bool) -> guest.Migration:
@@ -103,8 +104,14 @@ class Workload:
         return self._before + self.guest.dirty_rate * (
             self._clock.now() - self._since)
 
+    def course(self) -> list[tuple[float, float]]:
+        """Pairs of time (s) and work (bytes), which grow evenly between."""
+        return self._past + [(self._clock.now(), self.work())]
+
     def settle(self) -> None:
         """End the migration; the guest runs on at its own pace."""
+        self._past += [(when, self._before + work)
+                       for when, work in self._migration.course]
         self._before = self.work()
         self._since = self._migration.now
         self._migration = None
