@@ -105,10 +105,11 @@ class _Run:
             if (begun is None or attempt.at(record.ABORTED) is not None
                     or time.monotonic() < begun + PRE_COPY_SECONDS):
                 continue
-            left = self._watch.statistics['memory_remaining']
-            self._say('pre-copy has gone through memory %d times in %d s and '
-                      'has %d MiB left' % (attempt.passes, PRE_COPY_SECONDS,
-                                           left / record.MIB))
+            written = self._pulse.rate(PRE_COPY_SECONDS) * PRE_COPY_SECONDS
+            self._say('in %d s pre-copy has gone through memory %d times, the '
+                      'guest has written its working set %d times' % (
+                          PRE_COPY_SECONDS, attempt.passes,
+                          written / WORKING_SET))
             attempt.note(record.ABORTED, self._command(
                 'nova live-migration-abort %s %d'
                 % (SERVER, migration['id'])))

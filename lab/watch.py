@@ -106,9 +106,10 @@ class Watch:
             self._note(record.RUNNING)
         self.statistics = self.statistics | statistics
         self._attempt.transferred = self.statistics['memory_processed']
-        if self._attempt.at(record.SWITCHED) is None:
-            # QEMU counts from 1, in its first pass.
-            self._attempt.passes = statistics.get('memory_iteration', 1) - 1
+        # QEMU counts from 1, in its first pass, and counts the switch too.
+        begun = 1 if self._attempt.at(record.SWITCHED) is None else 2
+        self._attempt.passes = max(
+            0, self.statistics.get('memory_iteration', 0) - begun)
 
     def _note(self, name: str) -> None:
         if self._attempt is not None:
