@@ -92,6 +92,7 @@ def report(run: record.Record, output: pathlib.Path) -> int:
 
 
 def _run_simulated(say: progress.Progress) -> record.Record:
+    say('loading Nova and the simulated hosts')
     # Upstream's test fixtures change the process: only when needed.
     from lab.simulation import demo
 

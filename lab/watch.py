@@ -13,6 +13,7 @@
 
 """What libvirt on both hosts says of one server while it migrates."""
 
+import collections
 from collections.abc import Callable
 import functools
 import threading
@@ -37,18 +38,16 @@ class Watch:
 
     :param source: host, a :class:`lab.hosts.Host`
     :param destination: host
-    :param server: uuid
+    :param run: what is noted goes into the newest of its attempts
     :param clock: seconds; stamps each event
     """
 
-    def __init__(self, source, destination, server: str,
+    def __init__(self, source, destination, run: record.Record,
                  clock: Callable[[], float]) -> None:
-        self._server = server
+        self._server = run.server
+        self._run = run
         self._clock = clock
-        self._attempt: record.Attempt | None = None
-        #: as of :meth:`libvirt.virDomain.jobStats`, the last that were seen;
-        #: empty until memory is copied
-        self.statistics: dict[str, int] = {}
+        self._statistics = collections.defaultdict(dict)
         _listen()
         self._source = self._connect(source, _ON_SOURCE)
         self._destination = self._connect(destination, _ON_DESTINATION)
@@ -56,10 +55,13 @@ class Watch:
             None, libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
             self._job_completed, None)
 
-    def follow(self, attempt: record.Attempt) -> None:
-        """Write what happens from now on into this attempt."""
-        self._attempt = attempt
-        self.statistics = {}
+    @property
+    def statistics(self) -> dict[str, int]:
+        """The last of :meth:`libvirt.virDomain.jobStats` in this attempt.
+
+        Empty until memory is copied.
+        """
+        return self._statistics[len(self._run.attempts)]
 
     def look(self) -> None:
         """Bring the statistics up to date."""
@@ -100,20 +102,21 @@ class Watch:
 
     def _take(self, statistics: dict) -> None:
         """Keep statistics, also the last ones, which come with the end."""
-        if not statistics.get('memory_processed') or self._attempt is None:
+        if not statistics.get('memory_processed') or not self._run.attempts:
             return
         if not self.statistics:
             self._note(record.RUNNING)
-        self.statistics = self.statistics | statistics
-        self._attempt.transferred = self.statistics['memory_processed']
+        self.statistics.update(statistics)
+        attempt = self._run.attempts[-1]
+        attempt.transferred = self.statistics['memory_processed']
         # QEMU counts from 1, in its first pass, and counts the switch too.
-        begun = 1 if self._attempt.at(record.SWITCHED) is None else 2
-        self._attempt.passes = max(
+        begun = 1 if attempt.at(record.SWITCHED) is None else 2
+        attempt.passes = max(
             0, self.statistics.get('memory_iteration', 0) - begun)
 
     def _note(self, name: str) -> None:
-        if self._attempt is not None:
-            self._attempt.note(name, self._clock())
+        if self._run.attempts:
+            self._run.attempts[-1].note(name, self._clock())
 
 
 @functools.cache

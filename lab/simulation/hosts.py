@@ -106,15 +106,20 @@ class Workload:
 
     def course(self) -> list[tuple[float, float]]:
         """Pairs of time (s) and work (bytes), which grow evenly between."""
-        return self._past + [(self._clock.now(), self.work())]
+        return [*self._past, *self._course_of_migration(),
+                (self._clock.now(), self.work())]
 
     def settle(self) -> None:
         """End the migration; the guest runs on at its own pace."""
-        self._past += [(when, self._before + work)
-                       for when, work in self._migration.course]
+        self._past += self._course_of_migration()
         self._before = self.work()
         self._since = self._migration.now
         self._migration = None
+
+    def _course_of_migration(self) -> list[tuple[float, float]]:
+        migration = self._migration
+        return [] if migration is None else [
+            (when, self._before + work) for when, work in migration.course]
 
 
 class Hosts:
