@@ -135,20 +135,24 @@ def _draw_attempt(axes, run: record.Record, attempt: record.Attempt) -> None:
 
 def _draw_events(axes, attempt: record.Attempt) -> None:
     """Mark the switch, the last page and the end of an attempt."""
-    for level, (name, text) in enumerate((
-            (record.REQUESTED, 'request'),
-            (record.SWITCHED, 'switch'),
-            (record.MEMORY_COMPLETE, 'all memory\nhas arrived'),
-            (record.COMPLETED, 'completed'))):
+    for name, text, side in (
+            (record.REQUESTED, 'request', 'left'),
+            (record.SWITCHED, 'switch\n%.1f s', 'left'),
+            # The end may follow at once: there would be no room between.
+            (record.MEMORY_COMPLETE, 'all memory\nhas arrived\n%.1f s',
+             'right'),
+            (record.COMPLETED, 'completed\n%.1f s', 'left')):
         moment = attempt.after(name)
         if moment is None:
             continue
         axes.axvline(moment, ymax=0.97, color=INK, linewidth=1,
                      linestyle='--')
         axes.annotate(
-            '%s\n%.1f s' % (text, moment) if level else text, (moment, 0.97),
-            xycoords=('data', 'axes fraction'), xytext=(4, 0),
-            textcoords='offset points', va='top', fontsize=9.5, color=INK)
+            text % moment if '%' in text else text, (moment, 0.97),
+            xycoords=('data', 'axes fraction'),
+            xytext=(4 if side == 'left' else -4, 0),
+            textcoords='offset points', ha=side, va='top', fontsize=9.5,
+            color=INK)
     axes.set_title(attempt.request, loc='left', fontsize=11, color=INK)
 
 
