@@ -148,7 +148,10 @@ class Process:
             stat = _stat(pid)
             if stat is None or stat[0] in 'ZX' or stat[1] != session:
                 continue
-            if pid == leader or _is_marked(pid):
+            # While its leader runs, the session is ours. Later its number may
+            # be somebody else's; a worker that writes a title over its
+            # environment cannot be told then, and ends by itself.
+            if leader is not None or _is_marked(pid):
                 members.append(pid)
         return members
 
