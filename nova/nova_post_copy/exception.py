@@ -29,7 +29,8 @@ class PostCopyInterrupted(exception.NovaException):
                 '%(dest)s, but part of its memory is still on %(host)s. Do '
                 'not start, reboot or evacuate it, and stop neither copy. '
                 'When the network is well again, resume it on %(host)s with '
-                '"virsh migrate --live --p2p --postcopy --postcopy-resume".')
+                '"virsh migrate --live --p2p --undefinesource --persistent '
+                '--postcopy --postcopy-resume".')
 
 
 class PostCopySchemaMissing(exception.NovaException):
