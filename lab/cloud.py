@@ -126,7 +126,10 @@ class Cloud:
 
     def upload_image(self, name: str, path: str | pathlib.Path,
                      **properties: str) -> str:
-        """Replace the raw image of this name and return its id."""
+        """Replace the image of this name and return its id.
+
+        :param properties: on top of, or in place of, what makes it a raw disk
+        """
         return content.upload_image(self.session, name, path, properties)
 
     # Servers.

@@ -35,11 +35,11 @@ _SERVICES = {
     'nova-api': ('compute', '/v2.1'),
 }
 
-# Two for comparison, and one with little memory for tests that wait for the
-# end of a pre-copy migration.
+# For the busy guest, for one that has little to copy, and for one with Linux.
 FLAVORS = (
     {'name': 'lab.small', 'ram': 512, 'vcpus': 1, 'disk': 0},
     {'name': 'lab.tiny', 'ram': 128, 'vcpus': 1, 'disk': 0},
+    {'name': 'lab.linux', 'ram': 256, 'vcpus': 1, 'disk': 0},
 )
 
 
@@ -150,7 +150,10 @@ def tenant_network(admin: keystone_session.Session) -> None:
 def upload_image(admin: keystone_session.Session, name: str,
                  path: str | pathlib.Path,
                  properties: dict[str, str]) -> str:
-    """Replace the raw image of this name and return its id."""
+    """Replace the image of this name and return its id.
+
+    :param properties: on top of, or in place of, what makes it a raw disk
+    """
     service = {'service_type': 'image', 'region_name': layout.REGION}
     old = admin.get('/v2/images?name=' + name,
                     endpoint_filter=service).json()['images']

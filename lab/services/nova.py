@@ -126,6 +126,9 @@ def _compute(host: hosts.Host, extended: bool) -> dict:
             'live_migration_bandwidth':
                 layout.MIGRATION_BANDWIDTH // layout.MIB,
         },
+        # On the destination of a block migration, Nova inspects kernels as if
+        # they were disks, and refuses them.
+        'workarounds': {'disable_deep_image_inspection': True},
         'vnc': {'enabled': False},
         'serial_console': {
             'enabled': True,

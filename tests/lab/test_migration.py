@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Servers move, and arrive whole."""
+
+from tests.lab import base
+
+POST_COPY = 'running (post-copy)'
+
+
+class MigrationTest(base.Case):
+
+    def _move_there_and_back(self, server, expected: bool | None,
+                             **options) -> None:
+        pulse = self.follow(server)
+        for source, destination in ((base.SOURCE, base.DESTINATION),
+                                    (base.DESTINATION, base.SOURCE)):
+            self.migrate(server, destination, **options)
+            self.assert_moved(server, pulse, source, destination, expected)
+
+    def test_busy_server_moves_by_post_copy(self):
+        """Pre-copy never ends with this guest, so this was post-copy."""
+        server = self.boot()
+
+        self._move_there_and_back(server, True, post_copy=True)
+        self.assertIn(POST_COPY, self.statuses)
+
+    def test_scheduler_chooses_the_host(self):
+        server = self.boot()
+        pulse = self.follow(server)
+
+        self.nova.servers.live_migrate(server, None, 'auto', post_copy=True)
+
+        self.wait_for(server, 'completed')
+        self.settle(server)
+        self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
+
+    def test_calm_server_moves_by_pre_copy(self):
+        self.upload_calm_guest()
+        server = self.boot(image='calm', flavor='lab.tiny')
+
+        self._move_there_and_back(server, None)
+
+    def test_calm_server_that_may_use_post_copy_does_not(self):
+        self.upload_calm_guest()
+        server = self.boot(image='calm', flavor='lab.tiny')
+
+        self._move_there_and_back(server, True, post_copy=True)
+
+        self.assertNotIn(POST_COPY, self.statuses)
+
+    def test_post_copy_false(self):
+        self.upload_calm_guest()
+        server = self.boot(image='calm', flavor='lab.tiny')
+
+        self._move_there_and_back(server, False, post_copy=False)

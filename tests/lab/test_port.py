@@ -1,0 +1,128 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A server with a real neutron port answers after the switch."""
+
+import itertools
+import re
+import subprocess
+import threading
+import time
+
+from lab import layout
+from lab import linux_guest
+from lab import wait
+from tests.lab import base
+
+ADDRESS = '198.18.92.50'
+# So slow that the post-copy phase lasts for some seconds.
+SLOW = 10 * layout.MIB
+# How long the server may be silent around the switch: the blackout itself is
+# shorter, and a few packets are lost in learning where it now is.
+LONGEST_SILENCE = 3.0
+
+
+class PortTest(base.Case):
+
+    def setUp(self) -> None:
+        super().setUp()
+        linux_guest.upload(self.cloud, 'linux', ADDRESS)
+        self.port = self._create_port()
+        for host in self.cloud.hosts.values():
+            host.limit_migration_network(SLOW)
+            self.addCleanup(host.limit_migration_network,
+                            self.cloud.bandwidth)
+
+    def _create_port(self) -> dict:
+        service = {'service_type': 'network',
+                   'region_name': layout.REGION}
+        network, = self.cloud.get(
+            'network', '/v2.0/networks?name=tenant')['networks']
+        port = self.cloud.session.post(
+            '/v2.0/ports', endpoint_filter=service, json={'port': {
+                'network_id': network['id'],
+                'fixed_ips': [{'ip_address': ADDRESS}]}}).json()['port']
+        self.addCleanup(self.cloud.session.delete,
+                        '/v2.0/ports/' + port['id'], endpoint_filter=service)
+        return port
+
+    def _bindings(self) -> dict[str, str]:
+        """Return host and status of each binding of the port."""
+        found = self.cloud.get(
+            'network', '/v2.0/ports/%s/bindings' % self.port['id'])
+        return {binding['host']: binding['status']
+                for binding in found['bindings']}
+
+    def test_port_answers_during_and_after_post_copy(self):
+        server = self.boot(image='linux', flavor='lab.linux',
+                           networks=[{'port-id': self.port['id']}])
+        wait.until(self._answers, 'answer of the server', 60)
+        answers = Answers(ADDRESS)
+        self.addCleanup(answers.stop)
+
+        self.nova.servers.live_migrate(server, base.DESTINATION, 'auto',
+                                       post_copy=True)
+        self.wait_for(server, 'running (post-copy)')
+        switched = time.time()
+        # Nova activates the destination's binding at the switch, not at the
+        # end of the migration.
+        wait.until(lambda: self._bindings().get(base.DESTINATION) == 'ACTIVE',
+                   'active binding on the destination', LONGEST_SILENCE)
+        wait.until(lambda: answers.newest() > switched + 1,
+                   'answer during post-copy', 2 * LONGEST_SILENCE)
+        self.assertEqual('running (post-copy)',
+                         self.migration(server)['status'])
+
+        for host in self.cloud.hosts.values():
+            host.limit_migration_network(self.cloud.bandwidth)
+        self.wait_for(server, 'completed')
+        self.settle(server)
+        completed = time.time()
+        wait.until(lambda: answers.newest() > completed + 1,
+                   'answer after the migration', 2 * LONGEST_SILENCE)
+        self.assertEqual({base.DESTINATION: 'ACTIVE'}, self._bindings())
+        self.assertLess(answers.longest_silence(), LONGEST_SILENCE)
+
+    def _answers(self) -> bool:
+        return subprocess.run(['ping', '-c1', '-W1', ADDRESS],
+                              capture_output=True).returncode == 0
+
+
+class Answers:
+    """The times at which a server answered ping, ten in a second."""
+
+    def __init__(self, address: str) -> None:
+        self._times: list[float] = []
+        self._ping = subprocess.Popen(
+            ['ping', '-D', '-n', '-i', '0.1', address], text=True, bufsize=1,
+            stdout=subprocess.PIPE)
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._ping.stdout:
+            # [1700000000.123456] 64 bytes from 198.18.92.50: ...
+            if answer := re.match(r'\[([0-9.]+)\] \d+ bytes from', line):
+                self._times.append(float(answer[1]))
+
+    def newest(self) -> float:
+        return self._times[-1] if self._times else 0.0
+
+    def longest_silence(self) -> float:
+        return max(later - earlier for earlier, later in
+                   itertools.pairwise(self._times))
+
+    def stop(self) -> None:
+        self._ping.terminate()
+        self._thread.join()
+        self._ping.wait()

@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A destination that does not let QEMU use userfaultfd."""
+
+from novaclient import exceptions
+from tests.lab import base
+
+SYSCTL = 'vm.unprivileged_userfaultfd'
+
+
+class UserfaultfdTest(base.Case):
+
+    def _set(self, value: str) -> None:
+        """Set the sysctl, and let the destination find out."""
+        self.cloud.set_sysctl(SYSCTL, value)
+        self.cloud.host(base.DESTINATION).restart_compute()
+        self.cloud.wait_for_compute(base.DESTINATION)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(self._set, '1')
+        self._set('0')
+
+    def test_named_destination_is_refused_at_once(self):
+        server = self.boot()
+        pulse = self.follow(server)
+
+        refusal = self.assertRaises(
+            exceptions.Conflict, self.nova.servers.live_migrate, server,
+            base.DESTINATION, 'auto', post_copy=True)
+
+        self.assertIn(SYSCTL, str(refusal))
+        self.assert_stayed(server, pulse)
+        self.assertIsNone(self.migration(server))
+
+    def test_scheduler_does_not_choose_it(self):
+        server = self.boot()
+        pulse = self.follow(server)
+
+        self.nova.servers.live_migrate(server, None, 'auto', post_copy=True)
+
+        self.wait_for(server, 'error')
+        self.assert_stayed(server, pulse)
+        failed = [event for event in self.events(server, 'live-migration')
+                  if event['result'] == 'Error']
+        self.assertIn('post-copy', failed[0]['details'])
