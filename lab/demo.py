@@ -106,10 +106,10 @@ def _run_in_lab(keep: bool, say: progress.Progress) -> record.Record:
 
     cloud = lab_cloud.Cloud(say=say)
     # A cloud that was there before is not ours to remove.
-    keep = keep or cloud.is_up()
+    was_up = cloud.is_up()
     try:
         cloud.up()
-        return main_job.run(cloud, say, keep)
+        return main_job.run(cloud, say, delete=was_up and not keep)
     finally:
-        if not keep:
+        if not (was_up or keep):
             cli.undisturbed(cloud.down)

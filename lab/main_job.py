@@ -31,12 +31,12 @@ from lab import watch
 WORKING_SET = 400 * record.MIB      # of the image "guest"
 
 
-def run(cloud, say, keep: bool) -> record.Record:
+def run(cloud, say, delete: bool) -> record.Record:
     """Boot the busy server, try to move it by pre-copy, move it by post-copy.
 
     :param cloud: a :class:`lab.cloud.Cloud` that is up
     :param say: a :class:`lab.progress.Progress`
-    :param keep: leave the server where it is; else it is deleted
+    :param delete: delete the server in the end, because the cloud stays
     :raises lab.errors.LabError: when the run cannot go on to its end
     """
     name = two_requests.SERVER
@@ -55,7 +55,7 @@ def run(cloud, say, keep: bool) -> record.Record:
         return MainJob(cloud, say, server, pulse).run()
     finally:
         pulse.stop()
-        if not keep:
+        if delete:
             cloud.delete(server)
 
 
