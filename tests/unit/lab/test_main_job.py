@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+import pathlib
+import time
+import types
+
+import fixtures
+import testtools
+
+from lab import errors
+from lab.guest import heartbeat
+from lab import layout
+from lab import main_job
+from lab import record
+
+MIB = record.MIB
+
+
+class MainJobTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.statistics = {}
+        self.useFixture(fixtures.MonkeyPatch(
+            'lab.watch.Watch', lambda *args: types.SimpleNamespace(
+                look=lambda: None, statistics=self.statistics)))
+        pulse = heartbeat.Heartbeat()
+        self.addCleanup(pulse.stop)
+        hosts = {host.name: host for host in layout.HOSTS}
+        self.job = main_job.MainJob(
+            types.SimpleNamespace(
+                host=hosts.get, bandwidth=200 * MIB,
+                serial_address=lambda server, host: None),
+            print, types.SimpleNamespace(id='uuid', flavor={'ram': 512}),
+            pulse)
+        self.attempt = record.Attempt('nova live-migration', True, passes=2)
+
+    def nova(self, script):
+        """Put a ``nova`` command into the path of the lab's users."""
+        folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        (folder / 'nova').write_text('#!/bin/sh\n' + script)
+        (folder / 'nova').chmod(0o700)
+        self.useFixture(fixtures.MonkeyPatch(
+            'lab.content.openrc', lambda: 'PATH=%s:$PATH\n' % folder))
+
+    def test_a_request_counts_from_when_it_goes_out(self):
+        self.nova('[ "$*" = "--debug live-migration busy" ] || exit 1\n'
+                  'sleep 0.2; echo "DEBUG REQ: curl -g -i -X GET"\n'
+                  'sleep 0.2; echo "DEBUG REQ: curl -g -i -X POST"\n'
+                  'sleep 0.2; echo "RESP: [202]"\n')
+        begun = time.monotonic()
+        requested = self.job._run_nova('nova live-migration busy')
+        self.assertGreater(requested, begun + 0.4)
+        self.assertLess(requested, time.monotonic() - 0.2)
+
+    def test_a_refused_request(self):
+        self.nova('echo "DEBUG REQ: curl"; echo "ERROR (Conflict): no"\n'
+                  'exit 1\n')
+        exc = self.assertRaises(errors.LabError, self.job._run_nova,
+                                'nova live-migration busy')
+        self.assertEqual('"nova live-migration busy" failed: '
+                         'ERROR (Conflict): no', str(exc))
+
+    def test_progress(self):
+        self.assertEqual('not begun; guest silent for inf s',
+                         self.job._look(self.attempt))
+        self.statistics.update(memory_total=512 * MIB,
+                               memory_remaining=128 * MIB)
+        self.assertIn('pre-copy, pass 3: 75 %, 128 MiB left',
+                      self.job._look(self.attempt))
+        self.attempt.note(record.SWITCHED, 0)
+        self.assertIn('post-copy: 75 %, 128 MiB left',
+                      self.job._look(self.attempt))
