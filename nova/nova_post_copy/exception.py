@@ -16,21 +16,22 @@ from nova import exception
 from nova.i18n import _
 
 
+# These two become an instance fault and an event of an instance action, which
+# end after 255 characters: where the server is and what to do come first.
+
+
 class PostCopyRolledBack(exception.NovaException):
-    msg_fmt = _('The live migration to %(dest)s failed before its switch to '
-                'post-copy. The server runs on %(host)s as before and nothing '
-                'was lost; it can be migrated again when the reason is '
-                'removed: %(reason)s')
+    msg_fmt = _('The server runs on %(host)s as before: the live migration to '
+                '%(dest)s failed before its switch to post-copy and can be '
+                'repeated. Reason: %(reason)s')
 
 
 class PostCopyInterrupted(exception.NovaException):
-    msg_fmt = _('The live migration to %(dest)s was interrupted after its '
-                'switch to post-copy: %(reason)s. The server runs on '
-                '%(dest)s, but part of its memory is still on %(host)s. Do '
-                'not start, reboot or evacuate it, and stop neither copy. '
-                'When the network is well again, resume it on %(host)s with '
-                '"virsh migrate --live --p2p --undefinesource --persistent '
-                '--postcopy --postcopy-resume".')
+    msg_fmt = _('Live migration interrupted in post-copy. The server runs on '
+                '%(dest)s, part of its memory is on %(host)s: do not start, '
+                'reboot or evacuate it. Resume it on %(host)s: virsh migrate '
+                '--live --p2p --undefinesource --persistent --postcopy '
+                '--postcopy-resume. Reason: %(reason)s')
 
 
 class PostCopySchemaMissing(exception.NovaException):

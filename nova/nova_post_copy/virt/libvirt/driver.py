@@ -132,7 +132,7 @@ class LibvirtDriver(driver.LibvirtDriver):
             can_switch=not _moves_by_pre_copy(instance),
             on_interrupted=lambda error: _tell(
                 context, instance, exception.PostCopyInterrupted(
-                    host=CONF.host, dest=dest, reason=error))).watch()
+                    host=instance.host, dest=dest, reason=error))).watch()
         if result.end is monitor.End.COMPLETED:
             LOG.info('Live migration completed: the server runs on %s', dest,
                      instance=instance)
@@ -145,7 +145,7 @@ class LibvirtDriver(driver.LibvirtDriver):
                            migration_status=_STATUS[result.end])
             if result.end is monitor.End.FAILED:
                 _tell(context, instance, exception.PostCopyRolledBack(
-                    host=CONF.host, dest=dest, reason=result.error))
+                    host=instance.host, dest=dest, reason=result.error))
         self._clear_empty_migration(instance)
 
     def _for_migration(
