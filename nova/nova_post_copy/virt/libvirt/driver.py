@@ -70,11 +70,9 @@ class LibvirtDriver(driver.LibvirtDriver):
 
         :raises nova.exception.InstanceNotFound: it is not on this host
         """
-        refusals = capability.source_refusals(self._host)
-        if not _moves_by_pre_copy(instance):
-            guest = self._host.get_guest(instance)
-            refusals += capability.guest_refusals(guest.get_xml_desc())
-        return refusals
+        guest = self._host.get_guest(instance)
+        return (capability.source_refusals(self._host) +
+                capability.guest_refusals(guest.get_xml_desc()))
 
     def post_copy_destination_refusals(self) -> list[str]:
         """Say why no instance can enter this host by post-copy.
@@ -183,6 +181,7 @@ def _tell(context, instance: objects.Instance,
     compute_utils.add_instance_fault_from_exc(context, instance, fault)
     objects.InstanceActionEvent.event_start(
         context, instance.uuid, EVENT, want_result=False, host=CONF.host)
+    # Without a traceback it would be recorded as a success, without details.
     objects.InstanceActionEvent.event_finish_with_failure(
         context, instance.uuid, EVENT, exc_val=fault.format_message(),
-        want_result=False)
+        exc_tb='', want_result=False)
