@@ -106,8 +106,7 @@ def _draw_work(axes, run: record.Record, begin: float, end: float,
         highest = max(highest, *work)
     axes.set_xlim(since - begin, until - begin)
     axes.set_ylim(0, highest * 1.5 or 1)    # room for words
-    axes.set_ylabel('memory that the guest\nchecked and wrote (MiB/s)',
-                    color=INK)
+    axes.set_ylabel('memory that the\nguest wrote (MiB/s)', color=INK)
     axes.spines[['top', 'right']].set_visible(False)
     axes.tick_params(colors=FAINT)
 

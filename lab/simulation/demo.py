@@ -199,7 +199,9 @@ class MainJob(two_requests.TwoRequests):
             domains={host: domain.state()[0] for host, domain
                      in self._hosts.domains(self._record.server).items()},
             rate=self._rate(1), work=self._record.samples[-1].work,
-            wrong_pages=0, setbacks=0,
+            wrong_pages=0, setbacks=sum(
+                later.work < sooner.work for sooner, later
+                in itertools.pairwise(self._record.samples)),
             server=self._nova_server(), migration=migration,
             allocations=self._cloud.allocations(self._record.server),
             migration_allocations=self._cloud.allocations(
