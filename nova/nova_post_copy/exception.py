@@ -49,7 +49,7 @@ class PostCopyConductorUnavailable(exception.ServiceUnavailable):
 
 
 class PostCopyHostRefused(exception.NovaException):
-    msg_fmt = _('Server %(instance_uuid)s cannot %(role)s by post-copy: '
-                '%(reasons)s. Nothing was changed. Leave out post_copy to '
-                'move it by pre-copy.')
+    msg_fmt = _('Server %(instance_uuid)s cannot %(what)s: %(reasons)s. '
+                'Nothing was changed. Leave out post_copy to move it as this '
+                'cloud moves every server.')
     code = 409

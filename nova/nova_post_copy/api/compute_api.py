@@ -19,13 +19,10 @@ address: the task goes to our conductor, with the flag.
 
 from collections.abc import Callable
 
-import oslo_messaging as messaging
-
 from nova.compute import api as compute
 from nova.compute import vm_states
 from nova.conductor import api as conductor
 from nova import context as nova_context
-from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
 
@@ -83,8 +80,7 @@ class API(compute.API):
         """
         self.compute_task_api.ping(context)
         # A paused server moves by pre-copy, so nothing is asked of its hosts.
-        if (self.compute_task_api.post_copy and
-                instance.vm_state != vm_states.PAUSED):
+        if instance.vm_state != vm_states.PAUSED:
             self._ask_hosts(context, instance, host_name)
         super().live_migrate(context, instance, block_migration,
                              disk_over_commit, host_name, force, async_)
@@ -96,31 +92,27 @@ class API(compute.API):
         The name of the source is left out of the answer, because the caller
         may not be allowed to know it.
         """
+        post_copy = self.compute_task_api.post_copy
         refusals = self._refusals(
             context, instance.host, self.post_copy_rpcapi.source_refusals,
-            instance=instance)
+            instance=instance, post_copy=post_copy)
         if refusals:
             raise exception.PostCopyHostRefused(
-                instance_uuid=instance.uuid, role=_('leave its host'),
-                reasons='; '.join(refusals))
-        if host_name is None:
+                instance_uuid=instance.uuid, reasons='; '.join(refusals),
+                what=_('leave its host by post-copy') if post_copy else
+                _('be kept from post-copy by its host'))
+        if host_name is None or not post_copy:
             return
         refusals = self._refusals(
             context, host_name, self.post_copy_rpcapi.destination_refusals)
         if refusals:
             raise exception.PostCopyHostRefused(
-                instance_uuid=instance.uuid, role=_('enter the host %s')
-                % host_name, reasons='; '.join(refusals))
+                instance_uuid=instance.uuid, reasons='; '.join(refusals),
+                what=_('enter the host %s by post-copy') % host_name)
 
     def _refusals(self, context, host: str, ask: Callable[..., list[str]],
                   **kwargs) -> list[str]:
         service = objects.Service.get_by_compute_host(context, host)
         if not self.servicegroup_api.service_is_up(service):
             return [_('its nova-compute is down')]
-        try:
-            return ask(context, host, **kwargs)
-        except messaging.MessagingTimeout:
-            return [_('its nova-compute does not answer')]
-        except nova_exception.NovaException as e:
-            # Such as a libvirt that is down, or does not know the server.
-            return [e.format_message()]
+        return ask(context, host, **kwargs)

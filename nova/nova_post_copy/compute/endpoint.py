@@ -34,10 +34,16 @@ class PostCopyEndpoint:
 
     def source_refusals(
             self, context: nova_context.RequestContext,
-            instance: objects.Instance) -> list[str]:
-        """Why the instance cannot leave this host by post-copy."""
+            instance: objects.Instance, post_copy: bool) -> list[str]:
+        """Why this host cannot send the instance as the request says.
+
+        :param post_copy: False: never by post-copy, which any host with our
+            driver can see to
+        """
         if not hasattr(self.driver, 'post_copy_source_refusals'):
             return [_other_driver()]
+        if not post_copy:
+            return []
         return self.driver.post_copy_source_refusals(instance)
 
     def destination_refusals(

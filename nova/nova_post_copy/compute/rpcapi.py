@@ -16,6 +16,7 @@ import oslo_messaging as messaging
 
 from nova.compute import rpcapi
 from nova import context as nova_context
+from nova import exception
 from nova.i18n import _
 from nova import objects
 from nova.objects import base as objects_base
@@ -26,9 +27,8 @@ class PostCopyComputeAPI:
     """Client side of the compute's own namespace.
 
     Both methods return sentences that say why not, an empty list when there
-    is nothing against it.
-
-    :raises oslo_messaging.MessagingTimeout: the compute does not answer
+    is nothing against it. A compute that cannot answer is a reason, too: an
+    error would make upstream set the server to ERROR, where it runs untouched.
     """
 
     def __init__(self) -> None:
@@ -40,9 +40,10 @@ class PostCopyComputeAPI:
 
     def source_refusals(
             self, context: nova_context.RequestContext, host: str,
-            instance: objects.Instance) -> list[str]:
-        return self._ask(
-            context, host, 'source_refusals', instance=instance)
+            instance: objects.Instance, post_copy: bool) -> list[str]:
+        """Ask about a request that says true or false."""
+        return self._ask(context, host, 'source_refusals', instance=instance,
+                         post_copy=post_copy)
 
     def destination_refusals(
             self, context: nova_context.RequestContext,
@@ -57,9 +58,15 @@ class PostCopyComputeAPI:
         except messaging.UnsupportedVersion:
             return [_un_extended()]
         except messaging.RemoteError as exc:
-            if exc.exc_type != 'UnsupportedVersion':
-                raise
-            return [_un_extended()]
+            if exc.exc_type == 'UnsupportedVersion':
+                return [_un_extended()]
+            return [_('its nova-compute failed to answer (%s)')
+                    % exc.exc_type]
+        except messaging.MessagingTimeout:
+            return [_('its nova-compute does not answer')]
+        except exception.NovaException as exc:
+            # Such as a libvirt that is down, or does not know the server.
+            return [exc.format_message()]
 
 
 def _un_extended() -> str:

@@ -17,10 +17,6 @@ do it. The placement trait narrows the scheduler's choice; the hosts are asked
 themselves, because a trait outlives the package that reported it.
 """
 
-from collections.abc import Callable
-
-import oslo_messaging as messaging
-
 from nova.compute import vm_states
 from nova.conductor.tasks import live_migrate
 from nova import exception
@@ -36,31 +32,35 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self._compute_api = rpcapi.PostCopyComputeAPI()
+        self._post_copy = migration_obj.requested(self.migration)
         # A paused guest dirties no memory: it moves by pre-copy, between any
         # two hosts.
-        self._by_post_copy = (
-            migration_obj.requested(self.migration) is True and
-            self.instance.vm_state != vm_states.PAUSED)
+        self._paused = self.instance.vm_state == vm_states.PAUSED
+        self._by_post_copy = self._post_copy and not self._paused
         # Why the scheduler's choices were turned down: host to reason.
         self._turned_down: dict[str, str] = {}
 
     def _execute(self):
         # On record before anything moves: computes read it from there.
         self.migration.save()
-        if self._by_post_copy:
+        if not self._paused:
             self._check_source()
+        if self._by_post_copy:
             self._check_named_destination()
         return super()._execute()
 
     def _check_source(self) -> None:
         self._check_host_is_up(self.source)
-        refusal = self._ask(
-            self._compute_api.source_refusals, self.source, self.instance)
-        if refusal is not None:
-            raise exception.MigrationPreCheckError(reason=_(
-                '%(source)s cannot send the server by post-copy: %(refusal)s. '
-                'It stays there.') % {
-                    'source': self.source, 'refusal': refusal})
+        refusals = self._compute_api.source_refusals(
+            self.context, self.source, self.instance, self._post_copy)
+        if refusals:
+            reason = (
+                _('%(source)s cannot send the server by post-copy: '
+                  '%(refusals)s. It stays there.') if self._post_copy else
+                _('%(source)s cannot keep the server from post-copy: '
+                  '%(refusals)s. It stays there.'))
+            raise exception.MigrationPreCheckError(reason=reason % {
+                'source': self.source, 'refusals': '; '.join(refusals)})
 
     def _check_named_destination(self) -> None:
         """Refuse it with its reason: the scheduler would only say none."""
@@ -68,12 +68,14 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
         if named is None:
             return
         self._check_host_is_up(named)
-        refusal = self._ask(self._compute_api.destination_refusals, named)
-        if refusal is not None:
+        refusals = self._compute_api.destination_refusals(
+            self.context, named)
+        if refusals:
             raise exception.MigrationPreCheckError(reason=_(
-                '%(host)s cannot receive the server by post-copy: %(refusal)s.'
-                ' It stays on %(source)s.') % {
-                    'host': named, 'refusal': refusal, 'source': self.source})
+                '%(host)s cannot receive the server by post-copy: '
+                '%(refusals)s. It stays on %(source)s.') % {
+                    'host': named, 'refusals': '; '.join(refusals),
+                    'source': self.source})
 
     def _requested_host(self) -> str | None:
         spec = self.request_spec
@@ -81,21 +83,6 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
                 'host' in spec.requested_destination):
             return spec.requested_destination.host
         return None
-
-    def _ask(self, question: Callable[..., list[str]], host: str,
-             *args) -> str | None:
-        """Return why the host cannot, None when it can.
-
-        That a host cannot answer is a refusal, too: an error of another kind
-        would make upstream set the server to ERROR, where it runs untouched.
-        """
-        try:
-            refusals = question(self.context, host, *args)
-        except messaging.MessagingTimeout:
-            return _('its nova-compute does not answer')
-        except messaging.RemoteError as exc:
-            return _('its nova-compute failed to answer (%s)') % exc.exc_type
-        return '; '.join(refusals) or None
 
     def _get_request_spec_for_select_destinations(self, attempted_hosts=None):
         spec = super()._get_request_spec_for_select_destinations(
@@ -107,10 +94,11 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
     def _call_livem_checks_on_host(self, destination, provider_mapping):
         try:
             if self._by_post_copy:
-                refusal = self._ask(
-                    self._compute_api.destination_refusals, destination)
-                if refusal is not None:
-                    raise exception.MigrationPreCheckError(reason=refusal)
+                refusals = self._compute_api.destination_refusals(
+                    self.context, destination)
+                if refusals:
+                    raise exception.MigrationPreCheckError(
+                        reason='; '.join(refusals))
             super()._call_livem_checks_on_host(destination, provider_mapping)
         except (exception.Invalid, exception.MigrationPreCheckError) as exc:
             self._turned_down[destination] = exc.kwargs.get(

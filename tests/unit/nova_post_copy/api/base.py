@@ -73,8 +73,8 @@ class Compute:
         self.as_source = []
         self.as_destination = []
 
-    def source_refusals(self, context, instance):
-        return self.as_source
+    def source_refusals(self, context, instance, post_copy):
+        return self.as_source if post_copy else []
 
     def destination_refusals(self, context):
         return self.as_destination
@@ -82,7 +82,7 @@ class Compute:
 
 class ComputeWithoutLibvirt(Compute):
 
-    def source_refusals(self, context, instance):
+    def source_refusals(self, context, instance, post_copy):
         raise exception.HypervisorUnavailable()
 
 

@@ -57,7 +57,8 @@ class TestLiveMigrate(base.ApiTestCase):
         self.assertIsNone(request['block_migration'])
 
     def test_false(self):
-        # Nothing is asked of the hosts.
+        self.serve_compute('host-a')
+        # Whether the source understands is asked, and nothing else.
         request = self._sent_to_us(post_copy=False)
         self.assertIs(False, request['post_copy'])
 
@@ -188,7 +189,8 @@ class TestLiveMigrate(base.ApiTestCase):
     def test_source_without_us(self):
         self.serve_conductor()
         self.serve_compute('host-a', base.UnextendedCompute())
-        self._refused(409, 'nova-post-copy', post_copy=True)
+        for post_copy in (True, False):
+            self._refused(409, 'nova-post-copy', post_copy=post_copy)
 
     def test_source_down(self):
         self.serve_conductor()

@@ -55,7 +55,7 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
         api = self._serve(endpoint.PostCopyEndpoint(Driver()))
         self.assertEqual(
             ['not from here: %s' % self.instance.uuid],
-            api.source_refusals(self.context, 'host-a', self.instance))
+            api.source_refusals(self.context, 'host-a', self.instance, True))
         self.assertEqual(
             ['not to here'],
             api.destination_refusals(self.context, 'host-a'))
@@ -63,14 +63,41 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
     def test_error_of_the_driver(self):
         api = self._serve(endpoint.PostCopyEndpoint(Driver()))
         self.instance.display_name = 'gone'
-        self.assertRaises(
-            exception.InstanceNotFound, api.source_refusals, self.context,
-            'host-a', self.instance)
+        refusals = api.source_refusals(
+            self.context, 'host-a', self.instance, True)
+        self.assertEqual(
+            ['Instance %s could not be found.' % self.instance.uuid],
+            refusals)
+
+    def test_never_by_post_copy(self):
+        api = self._serve(endpoint.PostCopyEndpoint(Driver()))
+        self.assertEqual([], api.source_refusals(
+            self.context, 'host-a', self.instance, False))
+
+    def test_no_answer(self):
+        self.flags(rpc_response_timeout=1)
+        self.assertEqual(
+            ['its nova-compute does not answer'],
+            rpcapi.PostCopyComputeAPI().destination_refusals(
+                self.context, 'host-z'))
+
+    def test_error_that_nova_does_not_know(self):
+        # As a real transport brings it; the fake one brings the original.
+        self.useFixture(test.fixtures.MockPatch(
+            'oslo_messaging.rpc.client._CallContext.call',
+            side_effect=messaging.RemoteError('ValueError', 'broken')))
+        self.assertEqual(
+            ['its nova-compute failed to answer (ValueError)'],
+            rpcapi.PostCopyComputeAPI().destination_refusals(
+                self.context, 'host-a'))
 
     def test_other_driver(self):
         api = self._serve(endpoint.PostCopyEndpoint(object()))
         for refusals in (
-                api.source_refusals(self.context, 'host-a', self.instance),
+                api.source_refusals(
+                    self.context, 'host-a', self.instance, True),
+                api.source_refusals(
+                    self.context, 'host-a', self.instance, False),
                 api.destination_refusals(self.context, 'host-a')):
             self.assertEqual(1, len(refusals))
             self.assertIn('compute_driver is not', refusals[0])

@@ -19,7 +19,6 @@ from nova import context as nova_context
 from nova import exception
 from nova import objects
 from nova import test
-import oslo_messaging as messaging
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslo_utils import timeutils
 
@@ -32,23 +31,18 @@ class FakeComputes:
     """What the hosts say about themselves."""
 
     def __init__(self):
-        # Host to sentences, or to an error.
+        # Host to sentences.
         self.as_source = {}
         self.as_destination = {}
         self.asked = []
 
-    def source_refusals(self, context, host, instance):
-        self.asked.append(host)
-        return self._answer(self.as_source.get(host, []))
+    def source_refusals(self, context, host, instance, post_copy):
+        self.asked.append(host if post_copy else 'not ' + host)
+        return self.as_source.get(host, [])
 
     def destination_refusals(self, context, host):
         self.asked.append(host)
-        return self._answer(self.as_destination.get(host, []))
-
-    def _answer(self, answer):
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        return self.as_destination.get(host, [])
 
 
 class TestLiveMigration(test.TestCase):
@@ -212,11 +206,17 @@ class TestLiveMigration(test.TestCase):
             recorded.clear()
 
     def test_false_needs_no_capability(self):
-        self.computes.as_source['host-a'] = ['no']
         self._migrate(False)
         self.assertEqual([('host-a', 'host-b', False)], self.sent)
         self.assertEqual([set()], self.required)
-        self.assertEqual([], self.computes.asked)
+        self.assertEqual(['not host-a'], self.computes.asked)
+
+    def test_false_needs_a_source_that_understands(self):
+        self.computes.as_source['host-a'] = ['not loaded']
+        self._assert_refused(
+            exception.MigrationPreCheckError,
+            'host-a cannot keep the server from post-copy: not loaded',
+            post_copy=False)
 
     def test_paused_needs_no_capability(self):
         self.instance.vm_state = vm_states.PAUSED
@@ -250,17 +250,6 @@ class TestLiveMigration(test.TestCase):
         service.save()
         self._assert_refused(exception.ComputeServiceUnavailable)
         self.assertEqual([], self.computes.asked)
-
-    def test_source_does_not_answer(self):
-        self.computes.as_source['host-a'] = messaging.MessagingTimeout()
-        self._assert_refused(exception.MigrationPreCheckError,
-                             'its nova-compute does not answer')
-
-    def test_source_fails_to_answer(self):
-        self.computes.as_source['host-a'] = messaging.RemoteError(
-            'libvirtError', 'connection lost')
-        self._assert_refused(exception.MigrationPreCheckError,
-                             'libvirtError')
 
     def test_named_destination_cannot(self):
         self._name('host-c')

@@ -225,8 +225,3 @@ class TestSourceRefusals(DriverTestCase):
     def test_guest(self):
         self.assertEqual(
             1, len(self.driver.post_copy_source_refusals(self.instance)))
-
-    def test_paused_guest_moves_by_pre_copy(self):
-        self.instance.vm_state = vm_states.PAUSED
-        self.assertEqual(
-            [], self.driver.post_copy_source_refusals(self.instance))
