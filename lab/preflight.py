@@ -35,6 +35,7 @@ _PROGRAMS = {
     'unshare': 'util-linux', 'mount': 'mount',
     'mariadbd': 'mariadb-server-core',
     'mariadb-install-db': 'mariadb-server-core',
+    'my_print_defaults': 'mariadb-client-core',
     'epmd': 'erlang-base', 'rabbitmq-server': 'rabbitmq-server',
     'libvirtd': 'libvirt-daemon', 'virtlogd': 'libvirt-daemon',
     'qemu-system-x86_64': 'qemu-system-x86', 'qemu-img': 'qemu-utils',

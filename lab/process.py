@@ -161,9 +161,10 @@ class Process:
 
     def end(self, grace: float = 10) -> None:
         """Ask it to end, and after ``grace`` seconds do not ask any more."""
-        if grace and self.pid:
-            _signal([self.pid], signal.SIGTERM)
-            _wait_gone(self._members, grace)
+        if grace and (pid := self.pid):
+            _signal([pid], signal.SIGTERM)
+            # Who has children that matter ends them before itself.
+            _wait_gone(lambda: self.pid, grace)
         while members := self._members():
             _signal(members, signal.SIGKILL)
             _wait_gone(self._members, 1)

@@ -55,5 +55,5 @@ def until(condition: Callable[[], Any], what: str, limit: float,
         if time.monotonic() > end:
             because = ' (%s)' % last if last else ''
             raise errors.with_log(
-                'no %s within %d s%s' % (what, limit, because), log)
+                'no %s within %g s%s' % (what, limit, because), log)
         time.sleep(interval)
