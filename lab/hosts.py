@@ -83,7 +83,9 @@ class Host:
         if pid is None:
             raise errors.LabError(
                 '%s is not running; "lab up" starts it' % self.name)
-        return ['nsenter', '--target=%d' % pid, '--net', '--mount', '--uts']
+        # --root: the lab may itself be in a chroot.
+        return ['nsenter', '--target=%d' % pid, '--net', '--mount', '--uts',
+                '--root']
 
     def run(self, command: Sequence[str | os.PathLike],
             **options) -> subprocess.CompletedProcess:
