@@ -85,7 +85,7 @@ class Host:
                 '%s is not running; "lab up" starts it' % self.name)
         # --root: the lab may itself be in a chroot.
         return ['nsenter', '--target=%d' % pid, '--net', '--mount', '--uts',
-                '--root']
+                '--root', '--wdns=/']
 
     def run(self, command: Sequence[str | os.PathLike],
             **options) -> subprocess.CompletedProcess:
