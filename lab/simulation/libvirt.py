@@ -37,11 +37,9 @@ VIR_DOMAIN_RUNNING_MIGRATED = 2
 VIR_DOMAIN_RUNNING_UNPAUSED = 5
 VIR_DOMAIN_RUNNING_MIGRATION_CANCELED = 6
 VIR_DOMAIN_RUNNING_POSTCOPY = 10
-VIR_DOMAIN_RUNNING_POSTCOPY_FAILED = 11
 VIR_DOMAIN_PAUSED_USER = 1
 VIR_DOMAIN_PAUSED_MIGRATION = 2
 VIR_DOMAIN_PAUSED_POSTCOPY = 12
-VIR_DOMAIN_PAUSED_POSTCOPY_FAILED = 13
 VIR_DOMAIN_SHUTOFF_UNKNOWN = 0
 VIR_DOMAIN_SHUTOFF_DESTROYED = 2
 VIR_DOMAIN_SHUTOFF_MIGRATED = 4
@@ -49,20 +47,13 @@ VIR_DOMAIN_SHUTOFF_MIGRATED = 4
 VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION = 20
 VIR_DOMAIN_EVENT_STARTED_MIGRATED = 1
 VIR_DOMAIN_EVENT_SUSPENDED_PAUSED = 0
-VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED = 8
 VIR_DOMAIN_EVENT_RESUMED_UNPAUSED = 0
 VIR_DOMAIN_EVENT_RESUMED_MIGRATED = 1
 VIR_DOMAIN_EVENT_RESUMED_POSTCOPY = 3
-VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED = 4
 VIR_DOMAIN_EVENT_STOPPED_MIGRATED = 3
 VIR_DOMAIN_EVENT_STOPPED_FAILED = 5
 
-VIR_DOMAIN_JOB_STATS_COMPLETED = 1
-VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED = 2
 VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT = 5
-VIR_DOMAIN_ABORT_JOB_POSTCOPY = 1
-VIR_MIGRATE_POSTCOPY_RESUME = 524288
-VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY = 'bandwidth.postcopy'
 VIR_ERR_OPERATION_ABORTED = 78
 
 LOG = logging.getLogger(__name__)
@@ -191,9 +182,6 @@ class Domain(fake.Domain):
         return 0
 
     def abortJob(self) -> int:
-        return self.abortJobFlags(0)
-
-    def abortJobFlags(self, flags: int = 0) -> int:
         self._outgoing_migration('no job is active on the domain').abort()
         return 0
 
@@ -434,7 +422,7 @@ class Job:
                 return stats
             amounts = {
                 'total': model.guest.memory,
-                'processed': int(model.sent),
+                'processed': round(model.sent),
                 'remaining': round(model.remaining),
             }
             for kind in ('data', 'memory'):
