@@ -34,14 +34,12 @@ from nova.tests.functional.libvirt import base
 
 import fixtures
 
-from nova.db import migration
 from nova import thread_pool_factory
 
 from lab.simulation import hosts
+from lab.simulation import joining
 from lab.simulation import libvirt
-from nova_post_copy import activate
 from nova_post_copy.api import microversion
-from nova_post_copy.db import schema
 from nova_post_copy.virt.libvirt import userfaultfd
 # Before a test: its fixtures neither see nor allow an import of libvirt.
 from nova_post_copy.virt import post_copy  # noqa: F401
@@ -52,19 +50,7 @@ MIB = 1024 * 1024
 LIBVIRT_VERSION = 9000000
 QEMU_VERSION = 7002000
 
-activate.join_everything()
-
-_upstream_db_sync = migration.db_sync
-
-
-def _db_sync(version=None, database='main', context=None):
-    """Give each database that upstream's fixtures build our column."""
-    _upstream_db_sync(version, database, context)
-    if database == 'main':
-        schema.sync(context)
-
-
-migration.db_sync = _db_sync
+joining.join()
 
 
 class SimulatedLibvirt(fixtures.Fixture):

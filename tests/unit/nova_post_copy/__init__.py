@@ -19,21 +19,6 @@ import os
 os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
 from nova import monkey_patch; monkey_patch.patch()  # noqa
 
-from nova.db import migration
+from lab.simulation import joining
 
-from nova_post_copy import activate
-from nova_post_copy.db import schema
-
-activate.join_everything()
-
-_upstream_db_sync = migration.db_sync
-
-
-def _db_sync(version=None, database='main', context=None):
-    """Upstream's fixtures build each database by this function."""
-    _upstream_db_sync(version, database, context)
-    if database == 'main':
-        schema.sync(context)
-
-
-migration.db_sync = _db_sync
+joining.join()

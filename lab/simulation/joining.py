@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Join all of nova-post-copy to a process that holds all of Nova.
+
+For the simulated cloud, and for unit tests and upstream's own.
+"""
+
+import functools
+
+from nova.db import migration
+
+from nova_post_copy import activate
+from nova_post_copy.db import schema
+
+
+def join() -> None:
+    """Do to the process what an operator does to a cloud; once."""
+    activate.join_everything()
+    migration.db_sync = _and_our_column(migration.db_sync)
+
+
+def _and_our_column(upstream):
+    """Upstream's fixtures build each of their databases by ``db_sync``."""
+    @functools.wraps(upstream)
+    def db_sync(version=None, database='main', context=None):
+        upstream(version, database, context)
+        if database == 'main':
+            schema.sync(context)
+
+    return db_sync
