@@ -13,7 +13,7 @@
 
 """A destination that does not let QEMU use userfaultfd."""
 
-from nova_post_copy.virt.libvirt import capability
+from nova_post_copy import traits
 from novaclient import exceptions
 from tests.lab import base
 
@@ -55,4 +55,4 @@ class UserfaultfdTest(base.Case):
         self.assert_stayed(server, pulse)
         failed = [event for event in self.events(server, 'live-migration')
                   if event['result'] == 'Error']
-        self.assertIn(capability.TRAIT, failed[0]['details'])
+        self.assertIn(traits.POST_COPY, failed[0]['details'])
