@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""nova-post-copy active in the process of upstream's tests.
+
+What an operator does to a cloud is done to the process: the services join, the
+database gets its column, the compute driver is chosen. novaclient finds us by
+our entry points, which it has when the package is installed.
+"""
+
+import functools
+from importlib import metadata
+import os
+
+# What the environment variable says to run the tests without the package.
+WITHOUT = {'UPSTREAM_TESTS': 'without'}
+
+
+def wanted() -> bool:
+    return not WITHOUT.items() <= os.environ.items()
+
+
+def require_entry_points() -> None:
+    """:raises RuntimeError: when novaclient would not find us"""
+    if 'novaclient_post_copy.servers' not in {
+            entry_point.value for entry_point in
+            metadata.entry_points(group='novaclient.extension')}:
+        raise RuntimeError('nova-post-copy is not installed, only importable: '
+                           'run `tox -e upstream`')
+
+
+def provide_api_paste() -> None:
+    """Let upstream's fixture find ``api-paste.ini`` of an installed Nova.
+
+    It looks into the source tree. Needed with and without the package.
+    """
+    from nova.tests.fixtures import conf
+
+    paste = next(path for path in metadata.files('nova')
+                 if path.match('etc/nova/api-paste.ini')).locate().resolve()
+    upstream = conf.ConfFixture.setUp
+
+    @functools.wraps(upstream)
+    def set_up(self):
+        upstream(self)
+        self.conf.set_default('api_paste_config', str(paste), group='wsgi')
+
+    conf.ConfFixture.setUp = set_up
+
+
+def activate() -> None:
+    """Make everything that follows run with the package."""
+    from lab.simulation import joining
+
+    joining.join()
+    _choose_the_driver()
+
+
+def _choose_the_driver() -> None:
+    """Load our driver where ``compute_driver = libvirt.LibvirtDriver``.
+
+    The functional tests set that by themselves. The unit tests of the driver
+    import the class from its module; they see upstream's.
+    """
+    from nova.virt import libvirt
+
+    from nova_post_copy.virt.libvirt import driver
+
+    libvirt.LibvirtDriver = driver.LibvirtDriver
