@@ -49,6 +49,8 @@ class LibvirtDriver(driver.LibvirtDriver):
     def __init__(self, virtapi, read_only=False) -> None:
         super().__init__(virtapi, read_only)
         self._post_copy_refusals = None
+        # What we watch on this host, by instance uuid.
+        self._monitors: dict[str, monitor.Monitor] = {}
 
     # Who can take part
 
@@ -124,13 +126,17 @@ class LibvirtDriver(driver.LibvirtDriver):
                 block_migration, migrate_data, future, disk_paths)
             return
 
-        result = monitor.Monitor(
+        self._monitors[instance.uuid] = monitor.Monitor(
             guest, instance, migrate_data.migration, future,
             self.active_migrations[instance.uuid],
             can_switch=not _moves_by_pre_copy(instance),
             on_interrupted=lambda error: _tell(
                 context, instance, exception.PostCopyInterrupted(
-                    host=instance.host, dest=dest, reason=error))).watch()
+                    host=instance.host, dest=dest, reason=error)))
+        try:
+            result = self._monitors[instance.uuid].watch()
+        finally:
+            del self._monitors[instance.uuid]
         if result.end is monitor.End.COMPLETED:
             LOG.info('Live migration completed: the server runs on %s', dest,
                      instance=instance)
@@ -145,6 +151,22 @@ class LibvirtDriver(driver.LibvirtDriver):
                 _tell(context, instance, exception.PostCopyRolledBack(
                     host=instance.host, dest=dest, reason=result.error))
         self._clear_empty_migration(instance)
+
+    def live_migration_abort(self, instance: objects.Instance) -> None:
+        """Abort; refused by libvirt after the switch.
+
+        The monitor is told first: what then ends the migration is the abort,
+        whatever libvirt says that it was.
+        """
+        watching = self._monitors.get(instance.uuid)
+        if watching is not None:
+            watching.abort_requested = True
+        try:
+            super().live_migration_abort(instance)
+        except Exception:
+            if watching is not None:
+                watching.abort_requested = False
+            raise
 
     def _for_migration(
             self, instance: objects.Instance,

@@ -94,6 +94,7 @@ class Monitor:
         self.can_switch = can_switch
         self.on_interrupted = on_interrupted
         self.switched = False
+        self.abort_requested = False
         self._downtime_set = False
         self._started = time.monotonic()
         self._saved = 0.0
@@ -107,7 +108,8 @@ class Monitor:
                 continue
             self._save_progress(info)
             self._allow_downtime()
-            if self.can_switch and not self.switched:
+            if self.can_switch and not (
+                    self.switched or self.abort_requested):
                 self._switch_if_due(info)
         return self._result()
 
@@ -228,7 +230,7 @@ class Monitor:
             self._wait_for_source(error)
         if self._left_source():
             return Result(End.COMPLETED, None)
-        if _error_code(error) == libvirt.VIR_ERR_OPERATION_ABORTED:
+        if self.abort_requested or _is_abort(error):
             return Result(End.CANCELLED, error)
         return Result(End.FAILED, error)
 
@@ -258,6 +260,10 @@ class Monitor:
         return state == libvirt.VIR_DOMAIN_RUNNING
 
 
-def _error_code(error: Exception) -> int | None:
-    return (error.get_error_code()
-            if isinstance(error, libvirt.libvirtError) else None)
+def _is_abort(error: Exception) -> bool:
+    """Tell whether libvirt says that the job was aborted, by whomever.
+
+    It does not always: QEMU may report the broken stream before the abort.
+    """
+    return (isinstance(error, libvirt.libvirtError) and
+            error.get_error_code() == libvirt.VIR_ERR_OPERATION_ABORTED)

@@ -192,6 +192,35 @@ class TestMonitor(DriverTestCase):
                          self.events.call_args.kwargs['exc_val'])
 
 
+class TestAbort(DriverTestCase):
+
+    def _abort(self, error=None):
+        self.watching = mock.Mock(abort_requested=False)
+        self.driver._monitors[self.instance.uuid] = self.watching
+        seen = []
+
+        def upstreams(driver, instance):
+            seen.append(self.watching.abort_requested)
+            if error:
+                raise error
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.virt.libvirt.driver.LibvirtDriver.live_migration_abort',
+            upstreams))
+        try:
+            self.driver.live_migration_abort(self.instance)
+        finally:
+            self.assertEqual([True], seen)
+
+    def test_monitor_knows_before_libvirt(self):
+        self._abort()
+        self.assertTrue(self.watching.abort_requested)
+
+    def test_refused_by_libvirt(self):
+        self.assertRaises(ValueError, self._abort, ValueError())
+        self.assertFalse(self.watching.abort_requested)
+
+
 class TestTrait(DriverTestCase):
 
     def _traits(self):

@@ -121,11 +121,14 @@ class TestMonitor(test.NoDBTestCase):
         if self.history[-1:] != [migration.status]:
             self.history.append(migration.status)
 
-    def _watch(self, guest, can_switch=True, requests=()):
+    def _monitor(self, guest, can_switch=True, requests=()):
         return monitor.Monitor(
             guest, self.instance, self.migration, guest.operation,
             collections.deque(requests), can_switch,
-            self.interrupted.append).watch()
+            self.interrupted.append)
+
+    def _watch(self, guest, *args, **kwargs):
+        return self._monitor(guest, *args, **kwargs).watch()
 
     def test_busy_guest_switches_after_the_first_pass(self):
         guest = Guest([libvirt_guest.JobInfo(type=NONE), running(1),
@@ -183,6 +186,14 @@ class TestMonitor(test.NoDBTestCase):
         error = libvirt_error(ABORTED)
         result = self._watch(Guest([running(1)], error))
         self.assertEqual((monitor.End.CANCELLED, error), result)
+
+    def test_abort_that_libvirt_calls_a_failure(self):
+        error = libvirt_error(words='Unable to write to socket: Broken pipe')
+        guest = Guest([running(1), running(2)], error)
+        watching = self._monitor(guest)
+        watching.abort_requested = True
+        self.assertEqual((monitor.End.CANCELLED, error), watching.watch())
+        self.assertNotIn('switch', guest.calls)
 
     def test_failure_before_the_switch(self):
         error = libvirt_error()
