@@ -12,13 +12,6 @@
 
 """Unit tests, in a process that holds all parts joined to upstream."""
 
-import os
-
-# Native threads, as in Nova's services. It must be known before anything
-# imports eventlet.
-os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
-from nova import monkey_patch; monkey_patch.patch()  # noqa
-
 from lab.simulation import joining
 
 joining.join()
