@@ -10,6 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+"""Watching a migration, on a libvirt of our own making.
+
+No cloud is needed, but libvirt-python, which only this environment has.
+"""
+
 
 import fixtures
 import libvirt

@@ -10,6 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+"""What the main job makes of a real cloud, on one of our own making.
+
+No cloud is needed, but libvirt-python, which only this environment has.
+"""
+
 
 import pathlib
 import time
