@@ -15,7 +15,6 @@
 No cloud is needed, but libvirt-python, which only this environment has.
 """
 
-
 import pathlib
 import time
 import types
