@@ -96,7 +96,7 @@ class Monitor:
         self.switched = False
         self.abort_requested = False
         self._downtime_set = False
-        self._started = time.monotonic()
+        self._memory_since: float | None = None
         self._saved = 0.0
         self._reason = ''
 
@@ -171,21 +171,23 @@ class Monitor:
             self._switch()
 
     def _decide(self, info: libvirt_guest.JobInfo) -> switch.Decision:
-        if 'force-complete' in self.requests:
-            # It stays in the queue until the switch succeeds.
-            return switch.Decision(switch.Action.SWITCH, 'a user asked for it')
+        if self._memory_since is None and info.memory_iteration:
+            self._memory_since = time.monotonic()
         return switch.decide(
             switch.Progress(
                 iteration=info.memory_iteration,
                 remaining=info.memory_remaining,
                 bandwidth=info.memory_bps,
-                elapsed=time.monotonic() - self._started),
+                elapsed=(0.0 if self._memory_since is None else
+                         time.monotonic() - self._memory_since)),
             downtime=CONF.libvirt.live_migration_downtime / 1000,
-            timeout=self._timeout())
+            timeout=self._timeout(),
+            # It stays in the queue until the switch succeeds.
+            forced='force-complete' in self.requests)
 
     def _timeout(self) -> float:
-        # Upstream counts at least 2 GiB. It adds the disks, but they are
-        # copied before the memory and do not delay post-copy any more.
+        # Upstream counts at least 2 GiB. It adds the disks, whose time is
+        # not counted here.
         gigabytes = max(2, self.instance.flavor.memory_mb / 1024)
         return CONF.libvirt.live_migration_completion_timeout * gigabytes
 

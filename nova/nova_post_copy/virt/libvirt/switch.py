@@ -44,17 +44,23 @@ class Progress(typing.NamedTuple):
     iteration: int      #: how many times QEMU has collected dirty pages
     remaining: int      #: bytes of memory that are still to be sent
     bandwidth: int      #: bytes per second that the network carries
-    elapsed: float      #: seconds since the migration began
+    elapsed: float      #: seconds since QEMU began to copy memory
 
 
-def decide(progress: Progress, downtime: float,
-           timeout: float) -> Decision:
+def decide(progress: Progress, downtime: float, timeout: float,
+           forced: bool) -> Decision:
     """Decide how to go on.
 
     :param downtime: seconds that the guest may stand still when pre-copy ends
     :param timeout: seconds after which pre-copy has taken too long, 0 for
         never
+    :param forced: a user has asked for the switch
     """
+    if not progress.iteration:
+        # Disks come first, and QEMU cannot switch before it copies memory.
+        return Decision(Action.GO_ON, 'memory is not being copied yet')
+    if forced:
+        return Decision(Action.SWITCH, 'a user asked for it')
     if timeout and progress.elapsed > timeout:
         return Decision(
             Action.SWITCH,

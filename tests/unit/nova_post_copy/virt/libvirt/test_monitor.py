@@ -154,6 +154,12 @@ class TestMonitor(test.NoDBTestCase):
         self._watch(guest, requests=['force-complete'])
         self.assertIn('switch', guest.calls)
 
+    def test_no_switch_while_disks_are_copied(self):
+        guest = Guest([running(0, 0), running(0, 0)])
+        self._watch(guest, requests=['force-complete'])
+        self.assertNotIn('switch', guest.calls)
+        self.assertEqual(['running'], self.history)
+
     def test_status_is_saved_before_the_switch(self):
         guest = Guest([running(2)])
         seen = []

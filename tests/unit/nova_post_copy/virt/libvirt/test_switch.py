@@ -20,13 +20,24 @@ MIB = 1 << 20
 
 
 def _decide(iteration=2, remaining=400 * MIB, bandwidth=200 * MIB,
-            elapsed=3.0, downtime=0.5, timeout=0):
+            elapsed=3.0, downtime=0.5, timeout=0, forced=False):
     return switch.decide(
         switch.Progress(iteration, remaining, bandwidth, elapsed),
-        downtime, timeout)
+        downtime, timeout, forced)
 
 
 class TestDecide(testtools.TestCase):
+
+    def test_disks_are_copied_first(self):
+        for hurry in ({}, {'forced': True}, {'elapsed': 9, 'timeout': 5}):
+            self.assertEqual(
+                (switch.Action.GO_ON, 'memory is not being copied yet'),
+                _decide(iteration=0, remaining=0, bandwidth=0, **hurry))
+
+    def test_user_asks_for_it(self):
+        for progress in ({'iteration': 1}, {'remaining': 0}):
+            self.assertEqual((switch.Action.SWITCH, 'a user asked for it'),
+                             _decide(forced=True, **progress))
 
     def test_first_pass_goes_on(self):
         self.assertEqual(
