@@ -12,14 +12,18 @@
 
 """Upstream's own tests, with the package active: nothing else has changed.
 
-``python -m tests.upstream`` runs two parts, each from the wheel that is
+``python -m tests.upstream`` runs three parts, each from the wheel that is
 installed:
 
-server
-    Nova's tests of what we extend, see :mod:`tests.upstream.selection`, with
-    all our parts joined and our libvirt driver in place of upstream's.
+unit
+    Nova's unit tests of what we extend, see :mod:`tests.upstream.selection`,
+    with all our parts joined.
+functional
+    Nova's functional tests of live migration, the same way, and with our
+    libvirt driver. Apart from the unit tests as upstream runs them: these
+    leave things behind in their process.
 client
-    all unit tests of python-novaclient, with our extensions found by it.
+    All unit tests of python-novaclient, which finds our extensions.
 
 Each test has to end as it does without us, apart from the ones that are listed
 in :mod:`tests.upstream.expected`. A test on that list that passes is an error

@@ -38,7 +38,17 @@ def require_entry_points() -> None:
                            'run `tox -e upstream`')
 
 
-def provide_api_paste() -> None:
+def prepare() -> None:
+    """Prepare the process for tests of Nova that are imported after this."""
+    _provide_api_paste()
+    if wanted():
+        from lab.simulation import joining
+
+        joining.join()
+        _choose_the_driver()
+
+
+def _provide_api_paste() -> None:
     """Let upstream's fixture find ``api-paste.ini`` of an installed Nova.
 
     It looks into the source tree. Needed with and without the package.
@@ -55,14 +65,6 @@ def provide_api_paste() -> None:
         self.conf.set_default('api_paste_config', str(paste), group='wsgi')
 
     conf.ConfFixture.setUp = set_up
-
-
-def activate() -> None:
-    """Make everything that follows run with the package."""
-    from lab.simulation import joining
-
-    joining.join()
-    _choose_the_driver()
 
 
 def _choose_the_driver() -> None:

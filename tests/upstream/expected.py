@@ -44,6 +44,7 @@ DIFFERS_WITH_US = {
     )}
 
 PARTS = {
-    'server': FAILS_WITHOUT_US | DIFFERS_WITH_US,
+    'unit': FAILS_WITHOUT_US | DIFFERS_WITH_US,
+    'functional': {},
     'client': {},
 }

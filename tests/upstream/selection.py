@@ -28,13 +28,18 @@ class Selected(NamedTuple):
     module: str
     only: str = ''
 
-    def load(self) -> list[unittest.TestCase]:
+    def tests(self) -> list[unittest.TestCase]:
         """:raises ImportError: when the module cannot be imported"""
         importlib.import_module(self.module)
         tests = _flatten(unittest.defaultTestLoader.loadTestsFromName(
             self.module))
         return [test for test in tests if re.search(
             self.only, test.id().removeprefix(self.module))]
+
+
+def load(selection: tuple[Selected, ...]) -> unittest.TestSuite:
+    return unittest.TestSuite(
+        test for selected in selection for test in selected.tests())
 
 
 def _flatten(suite: unittest.TestSuite):
@@ -52,7 +57,7 @@ _API = 'nova.tests.unit.api.openstack.'
 _UNIT = 'nova.tests.unit.'
 _FUNCTIONAL = 'nova.tests.functional.'
 
-SERVER = (
+UNIT = (
     # Microversion, version document, schemas, the three controllers.
     Selected(_API + 'test_api_version_request'),
     Selected(_API + 'test_wsgi'),
@@ -73,7 +78,6 @@ SERVER = (
     Selected(_UNIT + 'objects.test_objects'),
     Selected(_UNIT + 'notifications.objects.test_notification'),
     Selected(_UNIT + 'db.main.test_api', '[Mm]igrat|Archive'),
-    Selected(_FUNCTIONAL + 'db.test_archive'),
     # Conductor and compute, where they live migrate or start.
     Selected(_UNIT + 'test_service'),
     Selected(_UNIT + 'conductor.tasks.test_live_migrate'),
@@ -87,6 +91,10 @@ SERVER = (
     Selected(_UNIT + 'virt.libvirt.test_driver', MIGRATION + '|provider_tree'),
     Selected(_UNIT + 'virt.libvirt.test_guest', MIGRATION + '|Job'),
     Selected(_UNIT + 'virt.libvirt.test_migration'),
+)
+
+FUNCTIONAL = (
+    Selected(_FUNCTIONAL + 'db.test_archive'),
     # REST to libvirt, all services in one process.
     Selected(_FUNCTIONAL + 'compute.test_live_migration'),
     Selected(_FUNCTIONAL + 'compute.test_migration_list'),

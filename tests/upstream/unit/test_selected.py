@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Loads upstream Nova's tests, with the package active or without it."""
+"""Loads unit tests of Nova, with the package active or without it."""
 
 import unittest
 
@@ -22,8 +22,5 @@ def load_tests(loader, tests, pattern) -> unittest.TestSuite:
     # Applies eventlet's monkey patch, which has to come before the rest.
     import nova.tests.unit  # noqa
 
-    active.provide_api_paste()
-    if active.wanted():
-        active.activate()
-    return unittest.TestSuite(
-        test for selected in selection.SERVER for test in selected.load())
+    active.prepare()
+    return selection.load(selection.UNIT)
