@@ -17,12 +17,17 @@ database gets its column, the compute driver is chosen. novaclient finds us by
 our entry points, which it has when the package is installed.
 """
 
+import faulthandler
 import functools
 from importlib import metadata
 import os
 
 # What the environment variable says to run the tests without the package.
 WITHOUT = {'UPSTREAM_TESTS': 'without'}
+
+
+# Seconds for one worker process, several times what it needs.
+LIMIT = 1200
 
 
 def wanted() -> bool:
@@ -40,6 +45,8 @@ def require_entry_points() -> None:
 
 def prepare() -> None:
     """Prepare the process for tests of Nova that are imported after this."""
+    # A worker that hangs says where and ends; its tests then have not run.
+    faulthandler.dump_traceback_later(LIMIT, exit=True)
     _provide_api_paste()
     if wanted():
         from lab.simulation import joining

@@ -94,12 +94,13 @@ UNIT = (
 )
 
 FUNCTIONAL = (
-    Selected(_FUNCTIONAL + 'db.test_archive'),
+    Selected(_FUNCTIONAL + 'db.test_archive', 'rows$|purge_all'),
     # REST to libvirt, all services in one process.
     Selected(_FUNCTIONAL + 'compute.test_live_migration'),
     Selected(_FUNCTIONAL + 'compute.test_migration_list'),
     Selected(_FUNCTIONAL + 'libvirt.test_live_migration'),
-    Selected(_FUNCTIONAL + 'libvirt.test_numa_live_migration'),
+    Selected(_FUNCTIONAL + 'libvirt.test_numa_live_migration',
+             'Migration(Positive|Negative|Rollback)Tests'),
     Selected(_FUNCTIONAL + 'libvirt.test_pci_sriov_servers',
              r'live_migrate_(VF_success|server_with_\w+)$'),
     Selected(_FUNCTIONAL + 'libvirt.test_vgpu', r'Tests\.\w*live_migrat'),
@@ -112,7 +113,6 @@ FUNCTIONAL = (
 ) + tuple(
     # Bugs of live migration that upstream has repaired.
     Selected(_FUNCTIONAL + 'regressions.test_bug_' + number) for number in (
-        '1595962', '1628606', '1718455', '1718512', '1741364', '1797580',
-        '1848343', '1849165', '1888395', '1889108', '1899835', '1939545',
-        '1944619', '2044235', '2080531', '2139351', '2143972', '2152697',
-        '2153425'))
+        '1595962', '1628606', '1718455', '1741364', '1888395', '1889108',
+        '1899835', '1939545', '1944619', '2044235', '2080531', '2139351',
+        '2143972', '2152697', '2153425'))
