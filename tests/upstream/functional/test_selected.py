@@ -20,8 +20,8 @@ from tests.upstream import selection
 
 
 def load_tests(loader, tests, pattern) -> unittest.TestSuite:
-    # The fake libvirt calls back from a native thread, for which eventlet now
-    # and then waits for ever. Import acts on it, so it has to come first.
+    # With eventlet a worker has been seen to hang in a live migration, on a
+    # busy machine. Import acts on it, so it has to come first.
     os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = 'true'
     import nova.tests.functional  # noqa
 
