@@ -1,0 +1,24 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Post-copy live migration in ``openstack`` and in openstacksdk.
+
+``openstack`` loads one hook for each command that we extend, through cliff's
+entry point groups ``openstack.cli.<command>``: :mod:`server` and
+:mod:`server_migration`, each named as upstream's module of that resource.
+Programs that use the SDK name :func:`sdk.vendor_hook`. Both end in the same
+:class:`proxy.Proxy`, which sends the request; it knows nothing of commands.
+
+cliff looks for hooks by the command as it was entered. ``openstack server
+migr`` finds none: it shows no column and refuses ``--post-copy`` as an
+argument that it does not know, before anything is sent.
+"""

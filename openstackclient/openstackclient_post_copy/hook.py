@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How a command of ``openstack`` becomes one that knows post-copy.
+
+Upstream's command stays what does the work; ours runs around it, for this one
+command: an interactive ``openstack`` goes on with the same clients.
+"""
+
+import abc
+import argparse
+from collections.abc import Callable
+import contextlib
+import functools
+from typing import Any
+
+from cliff import hooks
+
+from openstackclient_post_copy import proxy
+
+
+class Hook(hooks.CommandHook):
+    """Runs :meth:`take_action` around that of upstream's command."""
+
+    def get_parser(self, parser: argparse.ArgumentParser) -> None:
+        pass
+
+    def get_epilog(self) -> None:
+        pass
+
+    def before(self, parsed_args: argparse.Namespace) -> None:
+        self.cmd.take_action = functools.partial(
+            self.take_action, self.cmd.take_action)
+
+    def after(self, parsed_args: argparse.Namespace, result: Any) -> None:
+        pass
+
+    @abc.abstractmethod
+    def take_action(self, upstream: Callable,
+                    parsed_args: argparse.Namespace) -> Any:
+        """Run the command.
+
+        :param upstream: its own ``take_action(parsed_args)``
+        :returns: what that returns: None, or the columns and the data
+        """
+
+    @property
+    def compute(self):
+        """The compute client of the command."""
+        return self.cmd.app.client_manager.compute
+
+    @contextlib.contextmanager
+    def extended_compute(self):
+        """Let upstream's command use a :class:`proxy.Proxy`; return that."""
+        manager = self.cmd.app.client_manager
+        manager.compute = ours = proxy.Proxy.extend(manager.compute)
+        try:
+            yield ours
+        finally:
+            # Again the one of upstream's class, which has never been gone.
+            del manager.compute

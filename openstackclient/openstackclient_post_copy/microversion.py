@@ -1,0 +1,74 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The compute API microversion that knows ``post_copy``.
+
+The SDK sends each request with the microversion that its resource needs, so
+ours is a matter of the few resources that have ``post_copy``. The user may
+have selected one for all requests; that stays as it is.
+"""
+
+from keystoneauth1 import adapter
+from keystoneauth1 import discover
+from openstack import exceptions
+from openstack import utils
+
+# What nova-post-copy adds to Nova 34: upstream's maximum + 1. In the responses
+# about migrations nothing else has changed since 2.80, which is what the SDK
+# 4.22 asks for, so upstream's resources read them. Also known to the package
+# for novaclient: each of the two is installed without the other.
+API_VERSION = '2.105'
+
+
+def is_supported(compute: adapter.Adapter) -> bool:
+    """Tell whether the cloud offers our microversion and the user lets us.
+
+    Reads the version document of the cloud, once for each session.
+    """
+    return utils.supports_microversion(compute, API_VERSION)
+
+
+def require(compute: adapter.Adapter) -> None:
+    """Make sure that a request with ``post_copy`` can be sent.
+
+    :raises openstack.exceptions.NotSupported: with what is too old
+    """
+    if is_supported(compute):
+        return
+    selected = compute.default_microversion
+    if selected and not _reaches(selected):
+        found = ("version '%s' is selected. Leave out "
+                 "--os-compute-api-version and OS_COMPUTE_API_VERSION, or "
+                 "compute_default_microversion in clouds.yaml; the right "
+                 "version is then found" % selected)
+    else:
+        found = 'this cloud offers ' + _offered(compute)
+    raise exceptions.NotSupported(
+        "Choosing post-copy for a live migration needs compute API version "
+        "'%s', which clouds with nova-post-copy have; %s. No migration was "
+        "requested." % (API_VERSION, found))
+
+
+def _reaches(version: str) -> bool:
+    return discover.version_match(
+        discover.normalize_version_number(API_VERSION),
+        discover.normalize_version_number(version))
+
+
+def _offered(compute: adapter.Adapter) -> str:
+    data = compute.get_endpoint_data()
+    # None where a proxy hides the document, or on the legacy v2.0 endpoint.
+    if data is None or not data.max_microversion:
+        return 'no microversions'
+    return "versions '%s' to '%s'" % (
+        discover.version_to_string(data.min_microversion),
+        discover.version_to_string(data.max_microversion))

@@ -1,0 +1,60 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The SDK's resources of a migration, with ``post_copy``."""
+
+from keystoneauth1 import adapter
+from openstack.compute.v2 import migration
+from openstack.compute.v2 import server_migration
+from openstack import resource
+
+from openstackclient_post_copy import microversion
+
+
+class _PostCopy:
+    """What our microversion adds to each resource."""
+
+    #: Whether the migration was asked to use post-copy: True, False, or None
+    #: when the request did not say (since microversion 2.105)
+    post_copy = resource.Body('post_copy')
+
+    @classmethod
+    def _get_microversion(cls, session: adapter.Adapter) -> str | None:
+        # Ours or upstream's, none in between.
+        if (session.default_microversion is None
+                and microversion.is_supported(session)):
+            return microversion.API_VERSION
+        return super()._get_microversion(session)
+
+    @property
+    def tells_post_copy(self) -> bool:
+        """Whether the cloud sent ``post_copy``, if only to say None.
+
+        A cloud without nova-post-copy may give the microversion another
+        meaning.
+        """
+        return 'post_copy' in self._body
+
+
+class Migration(_PostCopy, migration.Migration):
+    """A migration of any type, in progress or ended."""
+
+
+class ServerMigration(_PostCopy, server_migration.ServerMigration):
+    """A live migration in progress."""
+
+
+# Each of upstream's resources that we extend, and what takes its place.
+EXTENDED = {
+    migration.Migration: Migration,
+    server_migration.ServerMigration: ServerMigration,
+}

@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Post-copy in a connection of openstacksdk, by vendor hook.
+
+Named in ``clouds.yaml``, beside ``auth`` of the cloud, or when the connection
+is made::
+
+    import openstack
+
+    conn = openstack.connect(
+        cloud='lab',
+        vendor_hook='openstackclient_post_copy.sdk:vendor_hook')
+
+    server = conn.compute.find_server('busy', ignore_missing=False)
+    conn.compute.live_migrate_server(server, post_copy=True)
+
+    for migration in conn.compute.migrations(server_id=server.id):
+        print(migration.id, migration.status, migration.post_copy)
+
+Errors are those of the SDK: ``openstack.exceptions.NotSupported`` where the
+cloud does not have our microversion (nothing has been requested then), and an
+``HttpException`` with Nova's own words where it refuses.
+"""
+
+from openstack.compute import compute_service
+from openstack import connection
+
+from openstackclient_post_copy import proxy
+
+
+class ComputeService(compute_service.ComputeService):
+    supported_versions = {'2': proxy.Proxy}
+
+
+def vendor_hook(conn: connection.Connection) -> None:
+    """Give a connection that is being made our ``compute``."""
+    # add_service() changes the class. With one of its own the connections to
+    # other clouds stay as they are.
+    upstream = type(conn)
+    conn.__class__ = type(upstream.__name__, (upstream,), {})
+    conn.add_service(ComputeService('compute'))

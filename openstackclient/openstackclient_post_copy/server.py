@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``openstack server migrate --live-migration --post-copy``."""
+
+import argparse
+from collections.abc import Callable
+import functools
+
+from osc_lib import exceptions
+
+from openstackclient_post_copy import hook
+from openstackclient_post_copy import microversion
+from openstackclient_post_copy import wait
+
+_SUPPORTED = (' (supported with --os-compute-api-version %s or above, which '
+              'is used without being named)' % microversion.API_VERSION)
+
+
+class MigrateServer(hook.Hook):
+
+    def get_parser(self, parser: argparse.ArgumentParser) -> None:
+        group = parser.add_mutually_exclusive_group()
+        group.add_argument(
+            '--post-copy',
+            action='store_true',
+            default=None,
+            help='Let the live migration finish by post-copy when copying the '
+                 'memory of the running server does not come to an end. From '
+                 'then on the server runs on the destination and fetches the '
+                 'rest of its memory from the source: it is lost when one of '
+                 'the two hosts fails in that time. With --wait the migration '
+                 'itself is watched, and the command fails when the server '
+                 'was not moved' + _SUPPORTED)
+        group.add_argument(
+            '--no-post-copy',
+            dest='post_copy',
+            action='store_false',
+            help='Never finish the live migration by post-copy, even where '
+                 'the source host permits it for every live migration' +
+                 _SUPPORTED)
+
+    def take_action(self, upstream: Callable,
+                    parsed_args: argparse.Namespace) -> None:
+        if parsed_args.post_copy is None:
+            upstream(parsed_args)
+            return
+        if not parsed_args.live_migration:
+            raise exceptions.CommandError(
+                '--live-migration must be specified if --post-copy or '
+                '--no-post-copy is specified. No migration was requested.')
+        microversion.require(self.compute)
+        with self.extended_compute() as compute:
+            compute.live_migrate_server = functools.partial(
+                compute.live_migrate_server, post_copy=parsed_args.post_copy)
+            if parsed_args.wait:
+                self._migrate_and_wait(compute, upstream, parsed_args)
+            else:
+                upstream(parsed_args)
+
+    def _migrate_and_wait(self, compute, upstream: Callable,
+                          parsed_args: argparse.Namespace) -> None:
+        server = compute.find_server(parsed_args.server, ignore_missing=False)
+        watch = wait.Watch(compute, server, self.cmd.app.stdout)
+        # Upstream's wait looks at the server only, and takes one whose
+        # migration was rolled back for one that was migrated.
+        upstream(argparse.Namespace(
+            **vars(parsed_args) | {'server': server.id, 'wait': False}))
+        watch.follow()

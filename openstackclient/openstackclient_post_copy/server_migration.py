@@ -1,0 +1,85 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``openstack server migration list`` and ``openstack server migration show``.
+
+Both get the column ``Post Copy`` from our microversion on. Asked with it, the
+cloud also goes on to show a migration that has entered post-copy.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable
+
+from openstackclient_post_copy import hook
+from openstackclient_post_copy import microversion
+
+COLUMN = 'Post Copy'
+
+
+class ListMigration(hook.Hook):
+
+    def take_action(self, upstream: Callable, parsed_args: argparse.Namespace,
+                    ) -> tuple[list[str], Iterable[tuple]]:
+        if not microversion.is_supported(self.compute):
+            return upstream(parsed_args)
+        print_migrations = self.cmd.print_migrations
+
+        def print_with_post_copy(parsed_args, compute, migrations):
+            headers, rows = print_migrations(parsed_args, compute, migrations)
+            if not all(each.tells_post_copy for each in migrations):
+                return headers, rows
+            return headers + [COLUMN], (
+                (*row, each.post_copy)
+                for row, each in zip(rows, migrations))
+
+        self.cmd.print_migrations = print_with_post_copy
+        with self.extended_compute():
+            return upstream(parsed_args)
+
+
+class ShowMigration(hook.Hook):
+
+    def take_action(self, upstream: Callable, parsed_args: argparse.Namespace,
+                    ) -> tuple[tuple[str, ...], tuple]:
+        if not microversion.is_supported(self.compute):
+            return upstream(parsed_args)
+        with self.extended_compute() as compute:
+            seen = _remember(compute, parsed_args.migration)
+            headers, data = upstream(parsed_args)
+        shown = seen[data[headers.index('ID')]]
+        if not shown.tells_post_copy:
+            return headers, data
+        return (*headers, COLUMN), (*data, shown.post_copy)
+
+
+def _remember(compute, migration_id: str) -> dict:
+    """Return a dict that collects, by ID, the migrations that are read.
+
+    :param migration_id: ID or UUID of the one that was asked for
+    """
+    seen = {}
+    get, list_all = compute.get_server_migration, compute.server_migrations
+
+    def remember(migration):
+        seen[migration.id] = migration
+        return migration
+
+    def get_server_migration(*ids, **kwargs):
+        # openstackclient 10.5 gives the server first and asks for a migration
+        # of that ID, which no cloud has.
+        server_id, = set(ids) - {migration_id}
+        return remember(get(migration_id, server_id, **kwargs))
+
+    compute.get_server_migration = get_server_migration
+    # A migration that was named by its UUID is looked for in the list.
+    compute.server_migrations = lambda server: map(remember, list_all(server))
+    return seen
