@@ -32,15 +32,15 @@ class TestDistribution(testtools.TestCase):
         installed = {
             path.as_posix() for path in self.distribution.files
             if path.suffix == '.py' and '_post_copy' in path.parts[0]}
+        packages = list(PROJECT.glob('*/*_post_copy'))
         source = {
-            path.relative_to(root).as_posix()
-            for root in (PROJECT / 'nova', PROJECT / 'novaclient')
-            for path in root.rglob('*.py')}
+            path.relative_to(package.parent).as_posix()
+            for package in packages for path in package.rglob('*.py')}
         self.assertEqual(source, installed)
-        for name in ('nova_post_copy', 'novaclient_post_copy'):
+        for package in packages:
             self.assertEqual(
-                self.distribution.locate_file('%s/__init__.py' % name),
-                pathlib.Path(__import__(name).__file__))
+                self.distribution.locate_file(package.name + '/__init__.py'),
+                pathlib.Path(__import__(package.name).__file__))
 
     def test_entry_points_load(self):
         for entry_point in self.distribution.entry_points:

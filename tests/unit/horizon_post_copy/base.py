@@ -1,0 +1,99 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import json
+import logging
+import re
+from unittest import mock
+
+from keystoneauth1 import fixture
+from openstack_dashboard.test import helpers
+import requests_mock
+
+IDENTITY = 'http://public.keystone.example.com/identity/v3'
+COMPUTE = 'http://public.nova.example.com:8774/v2'
+
+
+class PostCopyTestCase(helpers.BaseAdminViewTests):
+    """Tests of a view with a cloud that records what it is asked."""
+
+    # The newest microversion of the cloud.
+    cloud_version = '2.105'
+    # What the cloud answers to an action: status, and reason of a refusal.
+    answer: tuple[int, str | None] = (202, None)
+
+    def setUp(self):
+        # Upstream's test data changes the classes of the clients' exceptions
+        # for the whole process; and here they have to be the real ones.
+        stub = mock.patch('openstack_dashboard.test.test_data.exceptions.'
+                          'create_stubbed_exception')
+        stub.start()
+        self.addCleanup(stub.stop)
+        logging.disable()
+        self.addCleanup(logging.disable, logging.NOTSET)
+        super().setUp()
+        self.cloud = requests_mock.Mocker()
+        self.cloud.start()
+        self.addCleanup(self.cloud.stop)
+        token = fixture.V3Token(user_name='admin')
+        token.set_project_scope()
+        self.cloud.get(IDENTITY, json={
+            'version': fixture.V3Discovery(IDENTITY)})
+        self.cloud.post(IDENTITY + '/auth/tokens', json=token,
+                        headers={'X-Subject-Token': 'token'})
+        self.cloud.get(COMPUTE, json=self._versions)
+        self.cloud.post(re.compile(COMPUTE + '/servers/[^/]+/action'),
+                        json=self._act)
+
+    def _versions(self, request, context) -> dict:
+        return {'version': {
+            'id': 'v2.1', 'status': 'CURRENT', 'links': [],
+            'min_version': '2.1', 'version': self.cloud_version}}
+
+    def _act(self, request, context) -> dict | None:
+        context.status_code, reason = self.answer
+        if reason:
+            return {'error': {'code': self.answer[0], 'message': reason}}
+
+    @property
+    def requests(self) -> list:
+        """Return what compute was asked."""
+        return [request for request in self.cloud.request_history
+                if request.url.startswith(COMPUTE)]
+
+    @property
+    def posted(self) -> list[tuple[str, str, dict]]:
+        """Return server, microversion and body of each requested action."""
+        return [(request.path.split('/')[-2],
+                 request.headers.get('OpenStack-API-Version'),
+                 json.loads(request.body))
+                for request in self.requests if request.method == 'POST']
+
+    def forget_what_was_sent(self) -> list[tuple]:
+        """Return each request to compute, byte for byte, and forget it."""
+        sent = [(request.method, request.url, dict(request.headers),
+                 request.body) for request in self.requests]
+        self.cloud.reset_mock()
+        return sent
+
+    def checkbox(self, url: str) -> str | None:
+        """Return the checkbox' part of a form in HTML; None: there is none."""
+        page = self.client.get(url).content.decode()
+        found = re.search(r'<div class="themable-checkbox">(?:(?!</div>).)*'
+                          'id_post_copy.*?</div>', page, re.DOTALL)
+        return found and found.group()
+
+    def told(self, response) -> list[tuple[str, str]]:
+        """Return level and text of what the user is told."""
+        # pylint: disable=protected-access
+        return [(message.level_tag, str(message.message)) for message in
+                response.wsgi_request._messages._queued_messages]
