@@ -12,7 +12,7 @@
 
 """Upstream's own tests, with the package active: nothing else has changed.
 
-``python -m tests.upstream`` runs three parts, each from the wheel that is
+``python -m tests.upstream`` runs four parts, each from the wheel that is
 installed:
 
 unit
@@ -24,6 +24,9 @@ functional
     leave things behind in their process.
 client
     All unit tests of python-novaclient, which finds our extensions.
+horizon
+    Horizon's tests of the admin's instances and hypervisors, with our forms in
+    a cloud that offers post-copy.
 
 Each test has to end as it does without us, apart from the ones that are listed
 in :mod:`tests.upstream.expected`. A test on that list that passes is an error

@@ -47,4 +47,5 @@ PARTS = {
     'unit': FAILS_WITHOUT_US | DIFFERS_WITH_US,
     'functional': {},
     'client': {},
+    'horizon': {},
 }

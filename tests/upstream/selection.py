@@ -116,3 +116,7 @@ FUNCTIONAL = (
         '1595962', '1628606', '1718455', '1741364', '1888395', '1889108',
         '1899835', '1939545', '1944619', '2044235', '2080531', '2139351',
         '2143972', '2152697', '2153425'))
+
+HORIZON = tuple(
+    Selected('openstack_dashboard.dashboards.admin.' + module) for module in (
+        'instances.tests', 'hypervisors.tests', 'hypervisors.compute.tests'))

@@ -15,12 +15,9 @@ import logging
 import re
 from unittest import mock
 
-from keystoneauth1 import fixture
 from openstack_dashboard.test import helpers
-import requests_mock
 
-IDENTITY = 'http://public.keystone.example.com/identity/v3'
-COMPUTE = 'http://public.nova.example.com:8774/v2'
+from tests.horizon import cloud
 
 
 class PostCopyTestCase(helpers.BaseAdminViewTests):
@@ -41,23 +38,14 @@ class PostCopyTestCase(helpers.BaseAdminViewTests):
         logging.disable()
         self.addCleanup(logging.disable, logging.NOTSET)
         super().setUp()
-        self.cloud = requests_mock.Mocker()
-        self.cloud.start()
+        self.cloud = cloud.start()
         self.addCleanup(self.cloud.stop)
-        token = fixture.V3Token(user_name='admin')
-        token.set_project_scope()
-        self.cloud.get(IDENTITY, json={
-            'version': fixture.V3Discovery(IDENTITY)})
-        self.cloud.post(IDENTITY + '/auth/tokens', json=token,
-                        headers={'X-Subject-Token': 'token'})
-        self.cloud.get(COMPUTE, json=self._versions)
-        self.cloud.post(re.compile(COMPUTE + '/servers/[^/]+/action'),
+        self.cloud.get(cloud.COMPUTE, json=self._versions)
+        self.cloud.post(re.compile(cloud.COMPUTE + '/servers/[^/]+/action'),
                         json=self._act)
 
     def _versions(self, request, context) -> dict:
-        return {'version': {
-            'id': 'v2.1', 'status': 'CURRENT', 'links': [],
-            'min_version': '2.1', 'version': self.cloud_version}}
+        return cloud.versions(self.cloud_version)
 
     def _act(self, request, context) -> dict | None:
         context.status_code, reason = self.answer
@@ -68,7 +56,7 @@ class PostCopyTestCase(helpers.BaseAdminViewTests):
     def requests(self) -> list:
         """Return what compute was asked."""
         return [request for request in self.cloud.request_history
-                if request.url.startswith(COMPUTE)]
+                if request.url.startswith(cloud.COMPUTE)]
 
     @property
     def posted(self) -> list[tuple[str, str, dict]]:

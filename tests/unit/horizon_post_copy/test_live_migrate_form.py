@@ -22,6 +22,7 @@ from openstack_dashboard import api
 from openstack_dashboard.dashboards.admin.instances import forms as upstream
 from openstack_dashboard.dashboards.admin.instances import views
 
+from tests.horizon import cloud
 from tests.unit.horizon_post_copy import base
 
 INDEX = reverse('horizon:admin:instances:index')
@@ -131,9 +132,8 @@ class TestLiveMigrateForm(LiveMigrateFormTestCase):
 
     def test_cloud_loses_the_microversion(self):
         answers = iter(['2.105', '2.104'])
-        self.cloud.get(base.COMPUTE, json=lambda request, context: {
-            'version': {'id': 'v2.1', 'status': 'CURRENT', 'links': [],
-                        'min_version': '2.1', 'version': next(answers)}})
+        self.cloud.get(cloud.COMPUTE, json=lambda request, context: (
+            cloud.versions(next(answers))))
         response = self.submit(post_copy='on')
 
         (level, text), = self.told(response)
@@ -172,7 +172,7 @@ class TestCheckbox(LiveMigrateFormTestCase):
     def test_versions_hidden(self):
         for answer in ({'status_code': 401}, {'status_code': 500},
                        {'exc': OSError}):
-            self.cloud.get(base.COMPUTE, **answer)
+            self.cloud.get(cloud.COMPUTE, **answer)
             response = self.client.get(self.url)
             self.assertContains(response, 'id_block_migration')
             self.assertNotContains(response, 'id_post_copy')

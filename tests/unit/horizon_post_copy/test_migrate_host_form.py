@@ -18,6 +18,7 @@ from openstack_dashboard.dashboards.admin.hypervisors.compute import forms \
     as upstream
 from openstack_dashboard.dashboards.admin.hypervisors.compute import views
 
+from tests.horizon import cloud
 from tests.unit.horizon_post_copy import base
 
 HOST = 'host-a'
@@ -38,16 +39,16 @@ class TestMigrateHostForm(base.PostCopyTestCase):
         super().setUp()
         self.url = reverse('horizon:admin:hypervisors:compute:migrate_host',
                            args=[HOST])
-        self.cloud.get(base.COMPUTE + '/servers/detail', json=self._list)
+        self.cloud.get(cloud.COMPUTE + '/servers/detail', json=self._list)
         # What upstream asks in its place.
         self.cloud.get(
-            '%s/os-hypervisors/%s/servers' % (base.COMPUTE, HOST),
+            '%s/os-hypervisors/%s/servers' % (cloud.COMPUTE, HOST),
             json={'hypervisors': [{
                 'id': 1, 'hypervisor_hostname': HOST, 'servers': [
                     {'uuid': server['id'], 'name': server['name']}
                     for server in SERVERS]}]})
         for server in SERVERS:
-            self.cloud.get('%s/servers/%s' % (base.COMPUTE, server['id']),
+            self.cloud.get('%s/servers/%s' % (cloud.COMPUTE, server['id']),
                            json={'server': server})
 
     def _list(self, request, context) -> dict:
@@ -109,7 +110,7 @@ class TestMigrateHostForm(base.PostCopyTestCase):
 
     def test_one_is_refused(self):
         self.cloud.post(
-            '%s/servers/%s/action' % (base.COMPUTE, RUNNING['id']),
+            '%s/servers/%s/action' % (cloud.COMPUTE, RUNNING['id']),
             status_code=409,
             json={'error': {'code': 409, 'message': 'It is migrating'}})
         response = self.submit(post_copy='on')
@@ -125,7 +126,7 @@ class TestMigrateHostForm(base.PostCopyTestCase):
 
     def test_list_is_refused(self):
         self.cloud.get(
-            base.COMPUTE + '/servers/detail', status_code=403,
+            cloud.COMPUTE + '/servers/detail', status_code=403,
             json={'error': {'code': 403, 'message': 'Not you'}})
         response = self.submit(post_copy='on')
 
