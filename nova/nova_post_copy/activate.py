@@ -207,10 +207,12 @@ def _join_api() -> None:
 
     from nova.api.openstack import api_version_request
     from nova.api.openstack import compute
+    from nova.api.openstack.compute import evacuate as upstream_evacuate
     from nova.api.openstack.compute import migrate_server as upstream
     from nova.api.openstack.compute import routes
     from nova.api.openstack.compute import versions
 
+    from nova_post_copy.api import evacuate
     from nova_post_copy.api import microversion
     from nova_post_copy.api import migrate_server
     from nova_post_copy.api import migrations
@@ -226,6 +228,8 @@ def _join_api() -> None:
     controllers = routes.server_controller.args[1]
     controllers[controllers.index(upstream.MigrateServerController)] = (
         migrate_server.MigrateServerController)
+    controllers[controllers.index(upstream_evacuate.EvacuateController)] = (
+        evacuate.EvacuateController)
 
     methods = dict(routes.ROUTE_LIST)
     for path, controller in (

@@ -53,3 +53,15 @@ class PostCopyHostRefused(exception.NovaException):
                 'Nothing was changed. Leave out post_copy to move it as this '
                 'cloud moves every server.')
     code = 409
+
+
+class PostCopyEvacuateRefused(exception.NovaException):
+    msg_fmt = _('Server %(instance_uuid)s is not evacuated, because it could '
+                'run twice: its live migration from %(host)s to %(dest)s '
+                '(status "%(status)s") does not need nova-compute to go on, '
+                'and the server %(where)s. Start nova-compute on %(host)s, '
+                'which brings the migration to an end. Only if %(host)s is '
+                'lost for good: make sure that the server runs neither there '
+                'nor on %(dest)s ("virsh destroy"), then "nova reset-state" '
+                'it and evacuate it again.')
+    code = 409

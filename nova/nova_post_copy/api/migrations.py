@@ -38,7 +38,7 @@ class MigrationsController(upstream.MigrationsController):
                 continue
             migration['post_copy'] = post_copy
             # As upstream links each live migration that can be shown.
-            if migration['status'] == server_migrations.RUNNING_POST_COPY:
+            if migration['status'] in server_migrations.POST_COPY:
                 migration['links'] = self._view_builder._get_links(
                     req, migration['id'],
                     self._collection_name % migration['instance_uuid'])

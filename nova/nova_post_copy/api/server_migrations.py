@@ -33,8 +33,22 @@ from nova_post_copy.api import schemas
 from nova_post_copy.objects import migration as migration_obj
 
 RUNNING_POST_COPY = 'running (post-copy)'
-IN_PROGRESS = ('queued', 'preparing', 'running', RUNNING_POST_COPY,
-               'post-migrating')
+# The stream of memory broke; it goes on as soon as the hosts reach each other.
+INTERRUPTED_POST_COPY = 'interrupted (post-copy)'
+POST_COPY = (RUNNING_POST_COPY, INTERRUPTED_POST_COPY)
+IN_PROGRESS = ('queued', 'preparing', 'running', *POST_COPY, 'post-migrating')
+
+_SWITCHED = {
+    RUNNING_POST_COPY: _(
+        'Live migration %(id)s has switched to post-copy: server %(uuid)s is '
+        'already running on the destination, and memory is still moving '
+        'there from the source. %(consequence)s'),
+    INTERRUPTED_POST_COPY: _(
+        'Live migration %(id)s has switched to post-copy and is interrupted: '
+        'server %(uuid)s is already running on the destination, and waits '
+        'for memory that is still on the source. It is resumed as soon as '
+        'the hosts reach each other again. %(consequence)s'),
+}
 
 _Upstream = upstream.ServerMigrationsController
 _force_complete = inspect.unwrap(_Upstream._force_complete)
@@ -138,9 +152,7 @@ def _explain_post_copy(req, server_id, id, consequence):
     :raises webob.exc.HTTPConflict: if the migration is in post-copy
     """
     migration = _in_progress(req.environ['nova.context'], server_id).get(id)
-    if migration is not None and migration.status == RUNNING_POST_COPY:
-        raise exc.HTTPConflict(explanation=_(
-            'Live migration %(id)s has switched to post-copy: server %(uuid)s '
-            'is already running on the destination, and memory is still '
-            'moving there from the source. %(consequence)s') % {
-                'id': id, 'uuid': server_id, 'consequence': consequence})
+    if migration is None or migration.status not in POST_COPY:
+        return
+    raise exc.HTTPConflict(explanation=_SWITCHED[migration.status] % {
+        'id': id, 'uuid': server_id, 'consequence': consequence})

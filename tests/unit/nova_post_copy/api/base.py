@@ -53,6 +53,8 @@ class Conductor:
 
     # What the oldest microversions come to.
     migrate_server = live_migrate_instance
+    # An evacuation.
+    rebuild_instance = live_migrate_instance
 
 
 class PostCopyConductor(Conductor):

@@ -44,6 +44,7 @@ class TestMigrations(base.ApiTestCase):
         for status, ours, below in (
             ('running', True, True),
             ('running (post-copy)', True, False),
+            ('interrupted (post-copy)', True, False),
             ('completed', False, False),
         ):
             migration = self.create_migration(status)

@@ -67,9 +67,11 @@ class TestServerMigrations(base.ApiTestCase):
             self.assertEqual(404, self._show(migration)[0])
 
     def test_post_copy_out_of_sight_below(self):
-        migration = self.create_migration('running (post-copy)')
-        self.assertEqual([], self._index(version=base.BELOW))
-        self.assertEqual(404, self._show(migration, version=base.BELOW)[0])
+        for status in server_migrations.POST_COPY:
+            migration = self.create_migration(status)
+            self.assertEqual([], self._index(version=base.BELOW))
+            self.assertEqual(
+                404, self._show(migration, version=base.BELOW)[0])
 
     def test_other_migrations_are_not_listed(self):
         resize = self.create_migration('running', 'resize')
@@ -118,20 +120,27 @@ class TestServerMigrations(base.ApiTestCase):
         return self.create_migration(status, post_copy=True)
 
     def test_too_late_after_the_switch(self):
-        migration = self._migrating('running (post-copy)')
-        abort, force = self._refusal(migration)
-        self.assertEqual((409, 409), (abort[0], force[0]))
-        for _status, message in (abort, force):
-            self.assertIn('already running on the destination', message)
-            self.assertIn(self.instance.uuid, message)
-        self.assertIn('no longer be aborted', abort[1])
-        self.assertIn('nothing left to force', force[1])
+        for after, memory in (
+            ('running (post-copy)', 'memory is still moving there'),
+            ('interrupted (post-copy)', 'It is resumed as soon as'),
+        ):
+            migration = self._migrating(after)
+            abort, force = self._refusal(migration)
+            self.assertEqual((409, 409), (abort[0], force[0]))
+            for _status, message in (abort, force):
+                self.assertIn('already running on the destination', message)
+                self.assertIn(memory, message)
+                self.assertIn(self.instance.uuid, message)
+            self.assertIn('no longer be aborted', abort[1])
+            self.assertIn('nothing left to force', force[1])
 
     def test_too_late_after_the_switch_below(self):
-        migration = self._migrating('running (post-copy)')
-        for status, message in self._refusal(migration, version=base.BELOW):
-            self.assertEqual(400, status)
-            self.assertIn('state of instance', message)
+        for after in server_migrations.POST_COPY:
+            migration = self._migrating(after)
+            for status, message in self._refusal(migration,
+                                                 version=base.BELOW):
+                self.assertEqual(400, status)
+                self.assertIn('is %s. Cannot' % after, message)
 
     def test_wrong_state_as_upstream(self):
         migration = self._migrating('completed')

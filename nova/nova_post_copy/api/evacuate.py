@@ -1,0 +1,95 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``POST /servers/{server_id}/action (evacuate)``, at every microversion.
+
+Upstream evacuates a server in whatever task state it is, as soon as the
+nova-compute of its host is down: whoever asks vouches for that host being
+dead. In a post-copy migration that is not enough. libvirt goes on without
+nova-compute, so the server may run on the destination by now, and there
+nobody has made sure of anything: a second copy would start from the same
+disk.
+"""
+
+from webob import exc
+
+from nova.api.openstack.compute import evacuate as upstream
+from nova.compute import api as compute
+from nova.compute import task_states
+from nova.i18n import _
+from nova import objects
+
+from nova_post_copy.api import server_migrations
+from nova_post_copy import exception
+from nova_post_copy.objects import migration as migration_obj
+
+# What libvirt may be carrying out. Before these it has not been asked yet,
+# and the server is nowhere but on the source.
+_IN_LIBVIRT = (
+    'running',
+    server_migrations.RUNNING_POST_COPY,
+    server_migrations.INTERRUPTED_POST_COPY,
+)
+
+
+class EvacuateController(upstream.EvacuateController):
+
+    def __init__(self):
+        super().__init__()
+        self.compute_api = API()
+
+
+class API(compute.API):
+    """Upstream's, which evacuates no server that may be somewhere else."""
+
+    def evacuate(self, context, instance, *args, **kwargs):
+        """Evacuate a server to another host.
+
+        :raises webob.exc.HTTPConflict: a post-copy migration of the server
+            has not ended. Upstream's controller would turn an exception of
+            ours into a 500.
+        """
+        migration = _on_its_way(context, instance)
+        if migration is not None and not self._is_up(context, instance.host):
+            raise exc.HTTPConflict(explanation=_refusal(
+                instance, migration).format_message())
+        return super().evacuate(context, instance, *args, **kwargs)
+
+    def _is_up(self, context, host: str) -> bool:
+        # Then upstream refuses, with its own words.
+        return self.servicegroup_api.service_is_up(
+            objects.Service.get_by_compute_host(context, host))
+
+
+def _on_its_way(context, instance) -> objects.Migration | None:
+    """Return the migration that may have taken a server away."""
+    # An operator who resets the state of the server takes the decision, and
+    # the responsibility, away from us.
+    if instance.task_state != task_states.MIGRATING:
+        return None
+    migrations = objects.MigrationList.get_by_filters(context, {
+        'instance_uuid': instance.uuid,
+        'migration_type': 'live-migration',
+        'status': _IN_LIBVIRT,
+    })
+    return next(filter(migration_obj.requested, migrations), None)
+
+
+def _refusal(instance, migration) -> exception.PostCopyEvacuateRefused:
+    hosts = {'host': migration.source_compute, 'dest': migration.dest_compute}
+    where = (
+        _('runs on %(host)s or, by now, on %(dest)s')
+        if migration.status == 'running' else
+        _('runs on %(dest)s, with part of its memory still on %(host)s'))
+    return exception.PostCopyEvacuateRefused(
+        instance_uuid=instance.uuid, status=migration.status,
+        where=where % hosts, **hosts)
