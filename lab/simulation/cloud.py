@@ -21,6 +21,7 @@ are nova-post-copy and hosts that can migrate. The functional tests derive from
 
 from collections.abc import Iterator
 import contextlib
+import functools
 import os
 import sys
 from typing import Self
@@ -35,10 +36,12 @@ from nova.tests.functional.libvirt import base
 import fixtures
 
 from nova import thread_pool_factory
+from nova.virt.libvirt import host
 
 from lab.simulation import hosts
 from lab.simulation import joining
 from lab.simulation import libvirt
+from lab.simulation import libvirtd
 from nova_post_copy.api import microversion
 from nova_post_copy.virt.libvirt import userfaultfd
 # Before a test: its fixtures neither see nor allow an import of libvirt.
@@ -49,6 +52,9 @@ MIB = 1024 * 1024
 # Debian 12's, as in the lab.
 LIBVIRT_VERSION = 9000000
 QEMU_VERSION = 7002000
+
+# Before a test: upstream's base replaces it.
+GET_CONNECTION = host.Host.get_connection
 
 joining.join()
 
@@ -126,12 +132,11 @@ class Cloud(base.ServersTestBase):
             self, host_info=None, pci_info=None, mdev_info=None,
             vdpa_info=None, libvirt_version=None, qemu_version=None,
             hostname=None):
-        return libvirt.Connection(
-            'qemu:///system', cloud=self.hosts,
-            version=libvirt_version or LIBVIRT_VERSION,
+        return libvirt.Connection(libvirtd.Libvirtd(
+            self.hosts, version=libvirt_version or LIBVIRT_VERSION,
             hv_version=qemu_version or QEMU_VERSION,
             host_info=host_info, pci_info=pci_info, mdev_info=mdev_info,
-            vdpa_info=vdpa_info, hostname=hostname)
+            vdpa_info=vdpa_info, hostname=hostname))
 
     def start_compute(self, hostname='compute1', *args, **kwargs):
         super().start_compute(hostname, *args, **kwargs)
@@ -139,7 +144,7 @@ class Cloud(base.ServersTestBase):
         return hostname
 
     def _listen(self, host):
-        """Let a compute hear libvirt's events, as it does outside of tests.
+        """Let a compute connect and hear events as it does outside of tests.
 
         Upstream's tests leave out the start of the event thread, and with it
         what the handler of STOPPED needs.
@@ -150,5 +155,7 @@ class Cloud(base.ServersTestBase):
                 delay=15, executor=pool.get_executor(
                     pool.ExecutorType.DEFAULT)))
         connection = host.get_connection()
-        host._connect = lambda uri, read_only: connection
-        host._get_new_connection()
+        host._connect = lambda uri, read_only: libvirt.Connection(
+            connection.daemon)
+        host.get_connection = functools.partial(GET_CONNECTION, host)
+        host.get_connection()

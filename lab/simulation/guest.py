@@ -22,7 +22,8 @@ The guest walks through its working set, over and over, and writes each page.
 Pre-copy sends the whole memory, then what was written meanwhile, and so on,
 until the rest fits the allowed downtime. Post-copy suspends the guest, starts
 it on the destination, and sends each page that is left once; where the guest
-touches a page that is not there yet, it waits for it.
+touches a page that is not there yet, it waits for it. While nothing arrives,
+because the network is cut or the stream is broken, it soon waits for good.
 """
 
 import dataclasses
@@ -67,12 +68,14 @@ class Phase(enum.Enum):
     STOP_AND_COPY = 'stop-and-copy'  # suspended, the rest is sent
     SWITCH_OVER = 'switch-over'      # suspended, only the devices are sent
     POST_COPY = 'post-copy'
+    INTERRUPTED = 'post-copy, interrupted'  # QEMU's postcopy-paused
     COMPLETED = 'completed'
     CANCELLED = 'cancelled'
+    LOST = 'lost'                    # the source died after the switch
 
 
 #: The phases in which the job is over.
-ENDED = frozenset({Phase.COMPLETED, Phase.CANCELLED})
+ENDED = frozenset({Phase.COMPLETED, Phase.CANCELLED, Phase.LOST})
 
 #: The phases in which the guest belongs to the source.
 ON_SOURCE = frozenset({Phase.SETUP, Phase.PRE_COPY, Phase.STOP_AND_COPY,
@@ -84,6 +87,8 @@ class Happening(enum.Enum):
     SUSPENDED = 'suspended'      # on the source, to send the rest
     SWITCHED = 'switched'        # suspended on the source, for post-copy
     RESUMED = 'resumed'          # on the destination, memory incomplete
+    INTERRUPTED = 'interrupted'  # the stream of post-copy is broken
+    RECOVERED = 'recovered'      # post-copy goes on
     COMPLETED = 'completed'      # the destination has all memory
 
 
@@ -115,6 +120,7 @@ class Migration:
         self.now = now
         self.max_downtime = max_downtime
         self.paused = paused
+        self.carried = True       #: whether the network carries anything
 
         self.phase = Phase.SETUP
         self.iteration = 0
@@ -188,11 +194,49 @@ class Migration:
         """
         if self.phase in ENDED or self.phase not in ON_SOURCE:
             raise RuntimeError('nothing to cancel: %s' % self.phase.value)
-        self.phase = Phase.CANCELLED
-        self.ended = self.now
+        self._end(Phase.CANCELLED)
+
+    def interrupt(self) -> list[Event]:
+        """Break the stream; both sides keep what they have.
+
+        :raises RuntimeError: unless the migration has switched
+        """
+        if self.phase not in (Phase.SWITCH_OVER, Phase.POST_COPY):
+            raise RuntimeError('no post-copy to interrupt: %s'
+                               % self.phase.value)
+        self.phase = Phase.INTERRUPTED
+        return [self._event(Happening.INTERRUPTED)]
+
+    def recover(self) -> list[Event]:
+        """Go on with a new stream.
+
+        :raises RuntimeError: unless the migration is interrupted
+        """
+        if self.phase is not Phase.INTERRUPTED:
+            raise RuntimeError('no interruption to recover from: %s'
+                               % self.phase.value)
+        self.phase = Phase.POST_COPY
+        self.carried = True
+        return [self._event(Happening.RECOVERED)]
+
+    def lose(self) -> None:
+        """Lose the source after the switch: no complete memory is left.
+
+        :raises RuntimeError: where the source still has the guest
+        """
+        if self.phase in ENDED or self.phase in ON_SOURCE:
+            raise RuntimeError('nothing is lost: %s' % self.phase.value)
+        self._end(Phase.LOST)
+
+    @property
+    def _bandwidth(self) -> float:
+        """Bytes/s that arrive just now."""
+        return self.link.bandwidth if self.carried else 0.0
 
     def _until_next_event(self) -> float:
         """Seconds in which nothing but steady flow happens."""
+        if not self.carried or self.phase is Phase.INTERRUPTED:
+            return math.inf
         if self.phase in (Phase.SETUP, Phase.SWITCH_OVER):
             return self._pause_left
         left = self.remaining / self.link.bandwidth
@@ -206,13 +250,14 @@ class Migration:
             self.downtime += seconds
         if self.phase in (Phase.PRE_COPY, Phase.POST_COPY,
                           Phase.STOP_AND_COPY):
-            amount = min(self.remaining, seconds * self.link.bandwidth)
+            amount = min(self.remaining, seconds * self._bandwidth)
             self.sent += amount
             self.remaining -= amount
             # What stop-and-copy has left after the memory is the devices.
-            if self.phase is Phase.STOP_AND_COPY and not self.remaining:
+            if (self.phase is Phase.STOP_AND_COPY and not self.remaining
+                    and self.carried):
                 self._pause_left -= seconds - amount / self.link.bandwidth
-        else:
+        elif self.carried:
             self._pause_left -= seconds
         self._dirty = min(self.guest.working_set,
                           self._dirty + self.dirty_rate * seconds)
@@ -226,6 +271,10 @@ class Migration:
         missing; the missing share falls steadily while the link is busy.
         """
         if self.paused or self.suspended or not self.guest.dirty_rate:
+            return 0.0
+        if self.phase in (Phase.INTERRUPTED, Phase.LOST) or (
+                self.phase is Phase.POST_COPY and not self.carried):
+            # It meets a missing page after some milliseconds.
             return 0.0
         if self.phase is not Phase.POST_COPY:
             return self.guest.dirty_rate * seconds
@@ -261,8 +310,7 @@ class Migration:
             events.append(self._event(Happening.RESUMED))
         else:
             self.remaining = 0.0
-            self.phase = Phase.COMPLETED
-            self.ended = self.now
+            self._end(Phase.COMPLETED)
             events.append(self._event(Happening.COMPLETED))
 
     def _begin_pass(self, events: list[Event]) -> None:
@@ -282,6 +330,10 @@ class Migration:
             self.remaining += again
             self.dirtied_again += again
         self._dirty = 0.0
+
+    def _end(self, phase: Phase) -> None:
+        self.phase = phase
+        self.ended = self.now
 
     def _event(self, what: Happening) -> Event:
         return Event(self.now, what, self.iteration)

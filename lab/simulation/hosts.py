@@ -15,6 +15,7 @@
 
 Knows nothing of libvirt's interface: it hands out guests to whoever moves
 them, and remembers where each one ran, so that 'never twice' can be checked.
+And it breaks what the hosts are made of.
 """
 
 import dataclasses
@@ -23,8 +24,25 @@ import time
 
 from lab.simulation import guest
 
+# Real seconds: how often one looks at the clock.
+TICK = 0.005
+
+# Seconds until TCP sends again what was not confirmed. Each time it waits
+# twice as long, up to two minutes.
+RETRANSMISSION = 0.2
+RETRANSMISSION_MAX = 120.0
+
 # VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE
 ALL = 3
+
+
+def next_retransmission(lost: float, now: float) -> float:
+    """Say when TCP sends again, of what was first lost at a time, in s."""
+    again, wait = lost, RETRANSMISSION
+    while again < now:
+        again += wait
+        wait = min(2 * wait, RETRANSMISSION_MAX)
+    return again
 
 
 class Clock:
@@ -135,14 +153,87 @@ class Hosts:
         """
         self.clock = Clock(speed)
         self.link = guest.Link(bandwidth, **link)
-        self.connections: dict = {}  #: host name to its libvirt connection
+        self.daemons: dict = {}  #: host name to its libvirtd
         self.changes: list[Change] = []
         self.moves: list[Move] = []
         self.closed = False
         #: the clock stops as soon as one of these happens
         self.stop_at: set[guest.Happening] = set()
+        #: since when the network between the hosts carries nothing
+        self.cut_at: float | None = None
+        #: for all that changes the hosts
+        self.lock = threading.RLock()
         self._workloads: dict[str, Workload] = {}
-        self._lock = threading.Lock()
+        self._jobs: list = []
+        self._ticker: threading.Thread | None = None
+
+    def add_job(self, job, move: Move) -> None:
+        """Let a migration see the time pass."""
+        self._jobs.append(job)
+        self.moves.append(move)
+        if self._ticker is None:
+            self._ticker = threading.Thread(
+                target=self._tick_on, daemon=True, name='simulated time')
+            self._ticker.start()
+
+    def remove_job(self, job) -> None:
+        self._jobs.remove(job)
+
+    def tick(self) -> None:
+        """Let each migration catch up with the clock."""
+        with self.lock:
+            for job in list(self._jobs):
+                job.catch_up(self.clock.now())
+
+    def _tick_on(self) -> None:
+        while not self.closed:
+            self.tick()
+            time.sleep(TICK)
+
+    # Faults
+
+    @property
+    def is_cut(self) -> bool:
+        return self.cut_at is not None
+
+    def cut(self) -> None:
+        """Let the migration network lose everything; streams are kept."""
+        with self.lock:
+            self.tick()
+            if not self.is_cut:
+                self.cut_at = self.clock.now()
+                for job in list(self._jobs):
+                    job.network_cut()
+
+    def heal(self) -> None:
+        """Let the network carry again."""
+        with self.lock:
+            self.tick()
+            if self.is_cut:
+                now = self.clock.now()
+                goes_on_at = next_retransmission(self.cut_at, now)
+                self.cut_at = None
+                for job in list(self._jobs):
+                    job.network_healed(now, goes_on_at)
+
+    def break_streams(self) -> None:
+        """Let both ends of each migration stream give it up."""
+        with self.lock:
+            self.tick()
+            for job in list(self._jobs):
+                job.interrupt(everywhere=True)
+
+    def kill_qemu(self, host: str, server: str) -> None:
+        """Kill the QEMU of a server on one host.
+
+        :raises KeyError: there is none
+        """
+        with self.lock:
+            self.tick()
+            domain = self.domains(server)[host]
+            if not domain.isActive():
+                raise KeyError(host)
+            domain.crash()
 
     def make_busy(self, server: str, working_set: int,
                   dirty_rate: float) -> None:
@@ -167,10 +258,11 @@ class Hosts:
 
     def domains(self, server: str) -> dict:
         """Map the hosts that know a server to their domain of it."""
-        return {host: domain
-                for host, connection in self.connections.items()
-                for domain in connection.listAllDomains(ALL)
-                if domain.UUIDString() == server}
+        with self.lock:
+            return {host: domain
+                    for host, daemon in self.daemons.items()
+                    for domain in daemon.listAllDomains(ALL)
+                    if domain.UUIDString() == server}
 
     def _memory(self, server: str) -> int:
         for domain in self.domains(server).values():
@@ -178,9 +270,7 @@ class Hosts:
         raise KeyError(server)
 
     def note(self, server: str, host: str, running: bool) -> None:
-        with self._lock:
-            self.changes.append(
-                Change(self.clock.now(), server, host, running))
+        self.changes.append(Change(self.clock.now(), server, host, running))
 
     def running_on(self, server: str) -> set[str]:
         """Names of the hosts on which a server's CPUs run just now."""
@@ -205,5 +295,5 @@ class Hosts:
     def close(self) -> None:
         """End every migration and the event threads of all hosts."""
         self.closed = True
-        for connection in self.connections.values():
-            connection.close()
+        for daemon in self.daemons.values():
+            daemon.close()

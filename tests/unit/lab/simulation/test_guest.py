@@ -252,3 +252,66 @@ class TestAnyMigration(testtools.TestCase):
         migration.advance(3)
 
         self.assertRaises(ValueError, migration.advance, 2)
+
+
+class TestFaults(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.migration = guest.Migration(LAB_GUEST, LAB_LINK)
+        self.migration.advance(3)
+
+    def switch(self):
+        self.migration.start_post_copy()
+        self.migration.advance(3.5)
+
+    def test_nothing_arrives_while_the_network_is_cut(self):
+        self.migration.carried = False
+        sent, work = self.migration.sent, self.migration.work
+
+        self.assertEqual([], self.migration.advance(100))
+
+        self.assertEqual(sent, self.migration.sent)
+        self.assertEqual(work + 97 * LAB_GUEST.dirty_rate,
+                         self.migration.work)
+
+    def test_guest_waits_for_missing_pages(self):
+        self.switch()
+        self.migration.carried = False
+        work = self.migration.work
+        self.assertEqual([], self.migration.advance(100))
+        self.assertEqual(work, self.migration.work)
+
+        self.migration.carried = True
+        (event,) = self.migration.advance(110)
+        self.assertIs(guest.Happening.COMPLETED, event.what)
+
+    def test_recovery_goes_on_where_it_stopped(self):
+        self.switch()
+        left = self.migration.remaining
+        self.assertEqual([guest.Happening.INTERRUPTED],
+                         whats(self.migration.interrupt()))
+        self.assertRaises(RuntimeError, self.migration.interrupt)
+        self.migration.advance(100)
+        self.assertEqual(left, self.migration.remaining)
+
+        self.assertEqual([guest.Happening.RECOVERED],
+                         whats(self.migration.recover()))
+        (event,) = self.migration.advance(110)
+        self.assertIs(guest.Happening.COMPLETED, event.what)
+        self.assertAlmostEqual(
+            100 + left / LAB_LINK.bandwidth, event.time, places=6)
+
+    def test_only_post_copy_can_be_interrupted_or_lost(self):
+        for call in (self.migration.interrupt, self.migration.recover,
+                     self.migration.lose):
+            self.assertRaises(RuntimeError, call)
+
+    def test_lost(self):
+        self.switch()
+        self.migration.interrupt()
+        work = self.migration.work
+        self.migration.lose()
+
+        self.assertEqual([], self.migration.advance(100))
+        self.assertEqual(work, self.migration.work)
+        self.assertRaises(RuntimeError, self.migration.recover)

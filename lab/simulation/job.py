@@ -1,0 +1,391 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""One migration between two simulated hosts, as libvirt and QEMU see it.
+
+Moves a domain as the model of its memory says. Everything is called under the
+lock of the simulated hosts, by :meth:`lab.simulation.hosts.Hosts.tick` or
+after it, so that the model has caught up with the clock.
+
+Three things can end on their own, and do so here: QEMU's stream (interrupted),
+the connection between the two libvirtds (the migration goes on *unattended*)
+and the client that waits (which libvirt does not mind).
+"""
+
+from collections.abc import Callable
+
+from nova.tests.fixtures import libvirt as fake
+
+from lab.simulation import guest
+from lab.simulation import hosts
+from lab.simulation import names
+
+# Seconds after which libvirtd gives a silent peer up, and after which a host
+# has heard that a stream is closed, once the network is back.
+KEEPALIVE = 30.0
+NOTICE = 0.3
+
+
+class Operation:
+    """One call of migrateToURI3, for whoever waits for its end."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.error: fake.libvirtError | None = None
+
+    def end(self, error: fake.libvirtError | None) -> None:
+        self.error = error
+        self.done = True
+
+
+class Job:
+    def __init__(self, source, target, flags: int, paused: bool) -> None:
+        """Begin the migration.
+
+        :param source: the domain that runs
+        :param target: the domain that waits for it
+        :param flags: virDomainMigrateFlags
+        :param paused: the guest does not run, neither before nor after
+        """
+        self.source = source
+        self.target = target
+        self.flags = flags
+        #: the call that libvirt attends to; None: nobody
+        self.operation: Operation | None = Operation()
+        self._paused = paused
+        self._due: list[tuple[float, Callable[[], None]]] = []
+        self._cloud = source.daemon.hosts
+        self._workload = self._cloud.workload(source.UUIDString())
+        self._model = self._workload.migrate(self._cloud.link, paused)
+        self._move = hosts.Move(
+            source.UUIDString(), source.daemon.hostname,
+            target.daemon.hostname, flags, self._model)
+        self._cloud.add_job(self, self._move)
+
+    # The clock
+
+    def catch_up(self, now: float) -> None:
+        """Let happen what happens up to now, in order."""
+        while self._due and self._due[0][0] <= now:
+            when, what = self._due.pop(0)
+            self._advance(when)
+            what()
+        self._advance(now)
+
+    def _advance(self, now: float) -> None:
+        self._tell(self._model.advance(max(self._model.now, now)))
+
+    def _later(self, when: float, what: Callable[[], None]) -> None:
+        self._due.append((when, what))
+        self._due.sort(key=lambda due: due[0])
+
+    # What a client asks for
+
+    def start_post_copy(self) -> None:
+        if self._model.phase is guest.Phase.SETUP:
+            raise names.error(
+                fake.VIR_ERR_INTERNAL_ERROR,
+                "internal error: unable to execute QEMU command "
+                "'migrate-start-postcopy': Enable postcopy with "
+                "migrate_set_capability before the start of migration")
+        # QEMU takes the command in any later phase, to no effect.
+        if self._model.phase is guest.Phase.PRE_COPY:
+            self._tell(self._model.start_post_copy())
+
+    def cancel(self) -> None:
+        if self._model.phase not in guest.ON_SOURCE:
+            raise names.invalid('cannot abort migration in post-copy mode')
+        self._roll_back(names.error(
+            names.VIR_ERR_OPERATION_ABORTED,
+            'operation aborted: migration out job: canceled by client'))
+
+    def break_stream(self) -> None:
+        """Break the stream at the source, as a client may in post-copy."""
+        phase = self._model.phase
+        if phase in guest.ON_SOURCE:
+            raise names.invalid(
+                'current job is not outgoing migration in post-copy mode')
+        if phase is guest.Phase.INTERRUPTED:
+            raise names.error(
+                fake.VIR_ERR_INTERNAL_ERROR,
+                "internal error: unable to execute QEMU command "
+                "'migrate-pause': migrate-pause is currently only supported "
+                "during postcopy-active or postcopy-recover state")
+        self.interrupt()
+
+    def check_resume(self) -> None:
+        """Check what the source needs to resume the migration."""
+        if self.operation is not None:
+            raise names.invalid(
+                'migration of domain %s is being actively monitored by '
+                'another thread' % self.source.name())
+        if self._model.phase in guest.ON_SOURCE:
+            raise names.invalid('migration of domain %s is not in post-copy '
+                                'phase' % self.source.name())
+        if self._model.phase is not guest.Phase.INTERRUPTED:
+            # Only libvirt has given it up.
+            raise names.invalid('QEMU reports migration is still running')
+
+    def resume(self) -> Operation:
+        """Go on with a new stream."""
+        if not self._is_broken(self.target):
+            raise names.invalid('post-copy migration of domain %s has not '
+                                'failed' % self.target.name())
+        self._tell(self._model.recover())
+        self.operation = Operation()
+        return self.operation
+
+    def set_downtime(self, seconds: float) -> None:
+        self._model.max_downtime = seconds
+
+    def pause_guest(self, paused: bool) -> None:
+        if self._model.phase not in guest.ON_SOURCE:
+            raise names.busy()
+        self._model.paused = paused
+
+    def stats(self) -> dict:
+        """Return what virDomainGetJobStats tells of it."""
+        model, link = self._model, self._cloud.link
+        stats = {
+            'type': fake.VIR_DOMAIN_JOB_UNBOUNDED,
+            'operation': names.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT,
+            'time_elapsed': int(model.elapsed * 1000),
+        }
+        if model.phase is guest.Phase.SETUP:
+            return stats
+        amounts = {
+            'total': model.guest.memory,
+            'processed': round(model.sent),
+            'remaining': round(model.remaining),
+        }
+        for kind in ('data', 'memory'):
+            stats |= {'%s_%s' % (kind, name): amount
+                      for name, amount in amounts.items()}
+        # Until it has been, the downtime is what QEMU expects.
+        downtime = (model.downtime if model.suspended or model.downtime
+                    else model.remaining / link.bandwidth)
+        return stats | {
+            'downtime': int(downtime * 1000),
+            'setup_time': int(link.setup * 1000),
+            'memory_bps': int(link.bandwidth),
+            'memory_constant': 0,
+            'memory_normal': int(model.sent) // guest.PAGE,
+            'memory_normal_bytes': int(model.sent),
+            'memory_dirty_rate': int(model.dirty_rate) // guest.PAGE,
+            'memory_page_size': guest.PAGE,
+            'memory_iteration': model.iteration,
+            'memory_postcopy_requests': int(model.missed),
+        }
+
+    # What befalls it
+
+    def network_cut(self) -> None:
+        self._model.carried = False
+        cut_at = self._cloud.cut_at
+        self._later(cut_at + KEEPALIVE, lambda: (
+            self._cloud.cut_at == cut_at and self.peer_lost(names.failed(
+                'Lost connection to destination host'))))
+
+    def network_healed(self, now: float, goes_on_at: float) -> None:
+        """Note that the network is back.
+
+        :param goes_on_at: when TCP sends again what it has not got through
+        """
+        self._later(goes_on_at, self._carry)
+        if self._model.phase in (guest.Phase.INTERRUPTED, guest.Phase.LOST):
+            self._later(now + NOTICE, self._hear)
+
+    def _carry(self) -> None:
+        if self._cloud.is_cut:
+            return
+        if self.target.isActive():
+            self._model.carried = True
+        else:
+            self.interrupt()
+
+    def interrupt(self, everywhere: bool = False) -> None:
+        """Break the stream.
+
+        :param everywhere: both sides give it up by themselves; otherwise the
+            destination hears of it from the source, if the network carries it
+        """
+        phase = self._model.phase
+        if phase in guest.ON_SOURCE:
+            self._roll_back(names.failed(
+                'migration out job: unexpectedly failed'))
+        elif phase is guest.Phase.SWITCH_OVER and self.target.isActive():
+            # Without the state of the devices the destination's QEMU ends.
+            self.target.crash()
+        elif phase in (guest.Phase.SWITCH_OVER, guest.Phase.POST_COPY):
+            self._tell(self._model.interrupt())
+            if everywhere or not self._cloud.is_cut:
+                self._end_stream()
+
+    def _hear(self) -> None:
+        """Let the destination hear what the source knows."""
+        if not self._cloud.is_cut and self._model.phase in (
+                guest.Phase.INTERRUPTED, guest.Phase.LOST):
+            self._end_stream()
+
+    def _end_stream(self) -> None:
+        if self.target.isActive():
+            self._fail_target()
+        if self._model.phase is guest.Phase.LOST:
+            self._leave()
+        self._end_operation(names.failed(
+            'migration out job: post-copy phase failed'))
+
+    def peer_lost(self, error: fake.libvirtError) -> None:
+        """Lose the connection between the libvirtds; QEMU does not mind."""
+        if self.operation is None:
+            return
+        if self._model.phase in guest.ON_SOURCE:
+            self._roll_back(error)
+        else:
+            self._fail_source()
+            self._end_operation(error)
+
+    def libvirtd_restarted(self, domain) -> None:
+        """Note that the libvirtd of one side has been restarted."""
+        if domain is self.target:
+            self.peer_lost(names.connection_lost())
+        elif self._model.phase in guest.ON_SOURCE:
+            self._roll_back(names.connection_lost())
+        else:
+            self._end_operation(names.connection_lost())
+
+    def qemu_died(self, domain) -> None:
+        """Note that the QEMU of one side has ended."""
+        if self._model.phase in guest.ON_SOURCE:
+            self._roll_back(names.failed(
+                'domain is not running' if domain is self.source else
+                'migration out job: unexpectedly failed'))
+            return
+        if domain is self.source:
+            self.source.job = None
+            self._model.lose()
+            self._end_operation(names.failed('domain is not running'))
+            self._hear()
+        else:
+            # The source keeps its half, and the job for ever.
+            self.target.job = None
+            if not self._cloud.is_cut:
+                self.interrupt()
+
+    # What it does to the domains
+
+    def _tell(self, events: list[guest.Event]) -> None:
+        for event in events:
+            if event.what in self._HANDLERS:
+                self._HANDLERS[event.what](self, event)
+            self._move.events.append(event)
+            if event.what in self._cloud.stop_at:
+                self._cloud.clock.stop()
+
+    def _iteration(self, event: guest.Event) -> None:
+        self.source.daemon.emit(
+            names.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self.source,
+            event.iteration)
+
+    def _suspended(self, event: guest.Event) -> None:
+        self.source.become(
+            fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_MIGRATION,
+            fake.VIR_DOMAIN_EVENT_SUSPENDED,
+            fake.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
+
+    def _switched(self, event: guest.Event) -> None:
+        self.source.become(
+            fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_POSTCOPY,
+            fake.VIR_DOMAIN_EVENT_SUSPENDED,
+            fake.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
+
+    def _resumed(self, event: guest.Event) -> None:
+        self.target.become(
+            fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_POSTCOPY,
+            fake.VIR_DOMAIN_EVENT_RESUMED,
+            names.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY)
+
+    def _interrupted(self, event: guest.Event) -> None:
+        self._fail_source()
+
+    def _recovered(self, event: guest.Event) -> None:
+        self._switched(event)
+        self._resumed(event)
+
+    def _completed(self, event: guest.Event) -> None:
+        # An unattended migration leaves the definition on the source.
+        self.source.daemon.stop(
+            self.source, names.VIR_DOMAIN_SHUTOFF_MIGRATED,
+            names.VIR_DOMAIN_EVENT_STOPPED_MIGRATED,
+            undefine=(self.operation is not None
+                      and self.flags & fake.VIR_MIGRATE_UNDEFINE_SOURCE))
+        if not self._paused:
+            self.target.become(
+                fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_MIGRATED,
+                fake.VIR_DOMAIN_EVENT_RESUMED,
+                names.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
+        self._workload.settle()
+        self._end_operation(None)
+        self._leave()
+
+    _HANDLERS = {
+        guest.Happening.ITERATION: _iteration,
+        guest.Happening.SUSPENDED: _suspended,
+        guest.Happening.SWITCHED: _switched,
+        guest.Happening.RESUMED: _resumed,
+        guest.Happening.INTERRUPTED: _interrupted,
+        guest.Happening.RECOVERED: _recovered,
+        guest.Happening.COMPLETED: _completed,
+    }
+
+    def _roll_back(self, error: fake.libvirtError) -> None:
+        """Give up before the switch: the guest stays on the source."""
+        self._model.cancel()
+        self._leave()
+        self.target.daemon.stop(
+            self.target, names.VIR_DOMAIN_SHUTOFF_FAILED,
+            names.VIR_DOMAIN_EVENT_STOPPED_FAILED, undefine=True)
+        if self.source._reason == names.VIR_DOMAIN_PAUSED_MIGRATION:
+            self.source.become(
+                fake.VIR_DOMAIN_RUNNING,
+                names.VIR_DOMAIN_RUNNING_MIGRATION_CANCELED,
+                fake.VIR_DOMAIN_EVENT_RESUMED,
+                names.VIR_DOMAIN_EVENT_RESUMED_UNPAUSED)
+        self._workload.settle()
+        self._end_operation(error)
+
+    def _fail_source(self) -> None:
+        self.source.become(
+            fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+            fake.VIR_DOMAIN_EVENT_SUSPENDED,
+            names.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED)
+
+    def _fail_target(self) -> None:
+        self.target.become(
+            fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED,
+            fake.VIR_DOMAIN_EVENT_RESUMED,
+            names.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED)
+
+    def _is_broken(self, domain) -> bool:
+        return domain.state() == [
+            fake.VIR_DOMAIN_RUNNING,
+            names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED]
+
+    def _end_operation(self, error: fake.libvirtError | None) -> None:
+        if self.operation is not None:
+            self.operation.end(error)
+            self.operation = None
+
+    def _leave(self) -> None:
+        self.source.job = self.target.job = None
+        self._cloud.remove_job(self)

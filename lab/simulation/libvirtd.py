@@ -1,0 +1,391 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The libvirtd of a simulated host, with its domains: upstream's fake.
+
+Everything that is not here is upstream's fake; what is here is what a live
+migration needs of libvirt: both ends of a domain, their states, events and
+refusals. Error messages are those of libvirt 9.0, since they reach operators
+through Nova. All of it happens under the lock of the simulated hosts.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import itertools
+import queue
+import threading
+import time
+from urllib import parse
+
+from oslo_log import log as logging
+
+from nova.tests.fixtures import libvirt as fake
+
+from lab.simulation import hosts
+from lab.simulation import job
+from lab.simulation import names
+
+LOG = logging.getLogger(__name__)
+
+Operation = job.Operation
+
+# Real seconds that a switch waits for whoever handles its event.
+DELIVERY = 1.0
+
+
+class DomainObject(fake.Domain):
+    """A domain as libvirtd knows it (virDomainObj): it can migrate."""
+
+    def __init__(self, daemon, xml, transient=False):
+        self.job: job.Job | None = None
+        self._reason = names.VIR_DOMAIN_SHUTOFF_UNKNOWN
+        self._current = fake.VIR_DOMAIN_SHUTOFF
+        super().__init__(daemon, xml, transient=transient)
+
+    @property
+    def daemon(self) -> 'Libvirtd':
+        return self._connection
+
+    @property
+    def _state(self) -> int:
+        return self._current
+
+    @_state.setter
+    def _state(self, state: int) -> None:
+        # Upstream's methods assign it; here each change is also written down.
+        ran = self._current == fake.VIR_DOMAIN_RUNNING
+        runs = state == fake.VIR_DOMAIN_RUNNING
+        self._current = state
+        if runs != ran:
+            self.daemon.hosts.note(
+                self.UUIDString(), self.daemon.hostname, runs)
+
+    def become(self, state: int, reason: int, event: int | None = None,
+               detail: int = 0) -> None:
+        """Enter a state, and tell of it unless it is the state already.
+
+        :param event: virDomainEventType
+        """
+        if [state, reason] == self.state():
+            return
+        self._state, self._reason = state, reason
+        if event is not None:
+            self.daemon._emit_lifecycle(self, event, detail)
+
+    def state(self, flags: int = 0) -> list[int]:
+        return [self._state, self._reason]
+
+    def isActive(self) -> int:
+        return int(self._state in (fake.VIR_DOMAIN_RUNNING,
+                                   fake.VIR_DOMAIN_PAUSED))
+
+    def isPersistent(self) -> int:
+        return int(not self._transient)
+
+    def createWithFlags(self, flags):
+        if self.isActive():
+            raise names.invalid('domain is already running')
+        super().createWithFlags(flags)
+        self._reason = names.VIR_DOMAIN_RUNNING_BOOTED
+
+    def suspend(self):
+        if self.job is not None:
+            self.job.pause_guest(True)
+        self.become(fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_USER,
+                    fake.VIR_DOMAIN_EVENT_SUSPENDED,
+                    names.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED)
+
+    def resume(self):
+        if self.job is not None:
+            self.job.pause_guest(False)
+        self.become(fake.VIR_DOMAIN_RUNNING,
+                    names.VIR_DOMAIN_RUNNING_UNPAUSED,
+                    fake.VIR_DOMAIN_EVENT_RESUMED,
+                    names.VIR_DOMAIN_EVENT_RESUMED_UNPAUSED)
+
+    def destroy(self):
+        if not self.isActive():
+            raise names.invalid('domain is not running')
+        self.daemon.stop(self, names.VIR_DOMAIN_SHUTOFF_DESTROYED,
+                         names.VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
+        if self.job is not None:
+            self.job.qemu_died(self)
+
+    def crash(self) -> None:
+        """Let its QEMU die."""
+        self.daemon.stop(self, names.VIR_DOMAIN_SHUTOFF_CRASHED,
+                         names.VIR_DOMAIN_EVENT_STOPPED_FAILED)
+        if self.job is not None:
+            self.job.qemu_died(self)
+
+    def migrateToURI3(self, dconnuri, params, flags) -> job.Operation:
+        """Begin or resume a migration.
+
+        :returns: what a client waits for
+        """
+        peer = self.daemon.peer(dconnuri)
+        if flags & names.VIR_MIGRATE_POSTCOPY_RESUME:
+            return self._resume_migration(peer, flags)
+        if self.job is not None:
+            raise names.busy()
+        paused = self._state == fake.VIR_DOMAIN_PAUSED
+        if not self.isActive():
+            raise names.invalid('domain is not running')
+        if flags & fake.VIR_MIGRATE_POSTCOPY:
+            if paused:
+                raise names.error(
+                    fake.VIR_ERR_OPERATION_UNSUPPORTED,
+                    'post-copy migration is not supported with non-live or '
+                    'paused migration')
+            if flags & fake.VIR_MIGRATE_TUNNELLED:
+                raise names.error(
+                    fake.VIR_ERR_OPERATION_UNSUPPORTED,
+                    'post-copy is not supported with tunnelled migration')
+        target = peer.receive(params['destination_xml'], flags)
+        self.job = target.job = job.Job(self, target, flags, paused)
+        return self.job.operation
+
+    def _resume_migration(self, peer: 'Libvirtd', flags: int):
+        if not flags & fake.VIR_MIGRATE_POSTCOPY:
+            raise names.error(
+                fake.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                'argument unsupported: resuming failed post-copy migration '
+                'requires post-copy to be enabled')
+        moving = self._outgoing('domain %r is not being migrated'
+                                % self.name())
+        moving.check_resume()
+        target = peer.domain_named(self.name())
+        if target is None:
+            raise names.error(
+                fake.VIR_ERR_NO_DOMAIN,
+                "Domain not found: no domain with matching name '%s'"
+                % self.name())
+        if target.job is not moving:
+            raise names.invalid('domain %r is not processing incoming '
+                                'migration' % self.name())
+        return moving.resume()
+
+    def migrateStartPostCopy(self, flags: int = 0) -> int:
+        moving = self._outgoing(
+            'post-copy can only be started while outgoing migration is in '
+            'progress')
+        if not moving.flags & fake.VIR_MIGRATE_POSTCOPY:
+            raise names.invalid(
+                'switching to post-copy requires migration to be started '
+                'with VIR_MIGRATE_POSTCOPY flag')
+        moving.start_post_copy()
+        return 0
+
+    def migrateSetMaxDowntime(self, downtime, flags: int = 0) -> int:
+        self._outgoing('domain is not being migrated').set_downtime(
+            downtime / 1000)
+        return 0
+
+    def abortJob(self) -> int:
+        return self.abortJobFlags(0)
+
+    def abortJobFlags(self, flags: int = 0) -> int:
+        moving = self._outgoing('no job is active on the domain')
+        if flags & names.VIR_DOMAIN_ABORT_JOB_POSTCOPY:
+            moving.break_stream()
+        else:
+            moving.cancel()
+        return 0
+
+    def jobStats(self, flags: int = 0) -> dict:
+        if self.job is None or self.job.source is not self:
+            return super().jobStats(flags)
+        return self.job.stats()
+
+    def jobInfo(self) -> list:
+        stats = self.jobStats()
+        return [stats.get(name, 0) for name in (
+            'type', 'time_elapsed', 'time_remaining',
+            'data_total', 'data_processed', 'data_remaining',
+            'memory_total', 'memory_processed', 'memory_remaining',
+            'disk_total', 'disk_processed', 'disk_remaining')]
+
+    def _outgoing(self, complaint: str) -> job.Job:
+        if self.job is None or self.job.source is not self:
+            raise names.invalid(complaint)
+        return self.job
+
+
+@dataclasses.dataclass(frozen=True)
+class Listener:
+    """What a client wants to hear of.
+
+    ``check`` raises when the client cannot hear any more.
+    """
+
+    event_id: int
+    callback: Callable
+    check: Callable[[], None]
+
+
+class Libvirtd(fake.Connection):
+    """The libvirtd of one simulated host."""
+
+    def __init__(self, cloud: hosts.Hosts, *, userfaultfd: bool = True,
+                 **kwargs):
+        """Add a host to the simulated cloud.
+
+        :param userfaultfd: whether its QEMU may take part in post-copy
+        :param kwargs: as of upstream's fake connection
+        """
+        super().__init__('qemu:///system', **kwargs)
+        self.hosts = cloud
+        self.userfaultfd = userfaultfd
+        #: how often it has been restarted
+        self.generation = 0
+        self._listeners: dict[int, Listener] = {}
+        self._listener_ids = itertools.count()
+        self._events: queue.Queue = queue.Queue()
+        self._event_thread = threading.Thread(
+            target=self._deliver_events, daemon=True,
+            name='libvirt events of ' + self.hostname)
+        self._event_thread.start()
+        cloud.daemons[self.hostname] = self
+
+    def restart(self) -> None:
+        """Restart it. QEMU runs on; clients lose their connections."""
+        with self.hosts.lock:
+            self.hosts.tick()
+            self.generation += 1
+            self._listeners.clear()
+            for domain in list(self._vms.values()):
+                if domain.job is not None:
+                    domain.job.libvirtd_restarted(domain)
+
+    def defineXML(self, xml):
+        domain = DomainObject(self, xml)
+        known = self.domain_named(domain.name())
+        if known is not None and known.isActive():
+            # It runs on as it is, and what was transient is persistent now.
+            known._transient = False
+            domain = known
+        self._vms[domain.name()] = domain
+        self._emit_lifecycle(domain, fake.VIR_DOMAIN_EVENT_DEFINED, 0)
+        return domain
+
+    def createXML(self, xml, flags):
+        domain = DomainObject(self, xml, transient=True)
+        self._vms[domain.name()] = domain
+        domain.createWithFlags(flags)
+        return domain
+
+    def receive(self, xml: str, flags: int) -> DomainObject:
+        """Prepare the incoming side of a migration.
+
+        :returns: a domain whose CPUs do not run yet
+        """
+        if flags & fake.VIR_MIGRATE_POSTCOPY and not self.userfaultfd:
+            raise names.error(
+                fake.VIR_ERR_INTERNAL_ERROR,
+                "internal error: unable to execute QEMU command "
+                "'migrate-set-capabilities': Postcopy is not supported")
+        domain = DomainObject(self, xml, transient=not (
+            flags & fake.VIR_MIGRATE_PERSIST_DEST))
+        known = self.domain_named(domain.name())
+        if known is not None and known.isActive():
+            raise names.invalid("domain '%s' is already active"
+                                % domain.name())
+        domain.become(fake.VIR_DOMAIN_PAUSED,
+                      names.VIR_DOMAIN_PAUSED_MIGRATION)
+        self._vms[domain.name()] = domain
+        self._running_vms[self._id_counter] = domain
+        self._id_counter += 1
+        self._emit_lifecycle(domain, fake.VIR_DOMAIN_EVENT_STARTED,
+                             names.VIR_DOMAIN_EVENT_STARTED_MIGRATED)
+        return domain
+
+    def stop(self, domain: DomainObject, reason: int, detail: int,
+             undefine: bool = False) -> None:
+        """Note that the QEMU of a domain has ended, unless it had before.
+
+        :param reason: virDomainShutoffReason
+        :param detail: virDomainEventStoppedDetailType
+        :param undefine: forget the domain, as one does that is transient
+        """
+        if domain.isActive():
+            domain.become(fake.VIR_DOMAIN_SHUTOFF, reason,
+                          fake.VIR_DOMAIN_EVENT_STOPPED, detail)
+        self._running_vms = {number: other for number, other
+                             in self._running_vms.items()
+                             if other is not domain}
+        if undefine or domain._transient:
+            self._vms.pop(domain.name(), None)
+
+    def domain_named(self, name: str) -> DomainObject | None:
+        return self._vms.get(name)
+
+    def peer(self, uri: str) -> 'Libvirtd':
+        """Find the host that a migration URI names.
+
+        :raises libvirtError: it cannot be reached
+        """
+        host = parse.urlsplit(uri).hostname
+        reason = 'Name or service not known'
+        if host in self.hosts.daemons:
+            if not self.hosts.is_cut:
+                return self.hosts.daemons[host]
+            reason = 'No route to host'
+        raise names.error(
+            fake.VIR_ERR_SYSTEM_ERROR,
+            "unable to connect to server at '%s:16509': %s" % (host, reason),
+            fake.VIR_FROM_RPC)
+
+    def listen(self, listener: Listener) -> int:
+        number = next(self._listener_ids)
+        self._listeners[number] = listener
+        return number
+
+    def unlisten(self, number: int) -> None:
+        self._listeners.pop(number, None)
+
+    def emit(self, event_id: int, domain: DomainObject, *what) -> None:
+        """Queue an event; it is delivered in order, by another thread."""
+        self._events.put((event_id, domain, what))
+
+    def _emit_lifecycle(self, dom, event, detail):
+        self.emit(fake.VIR_DOMAIN_EVENT_ID_LIFECYCLE, dom, event, detail)
+
+    def wait_for_delivery(self) -> None:
+        """Wait until every event so far was handled, or a second."""
+        deadline = time.monotonic() + DELIVERY
+        while self._events.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(hosts.TICK)
+
+    def close(self) -> None:
+        self._events.put(None)
+        self._event_thread.join(DELIVERY)
+
+    def _deliver_events(self) -> None:
+        while (event := self._events.get()) is not None:
+            event_id, domain, what = event
+            for listener in list(self._listeners.values()):
+                if listener.event_id == event_id:
+                    self._deliver(listener, domain, what)
+            self._events.task_done()
+
+    def _deliver(self, listener: Listener, domain: DomainObject,
+                 what: tuple) -> None:
+        try:
+            listener.check()
+            listener.callback(domain, *what)
+        except Exception:
+            # As the binding does: an event has no one to complain to.
+            LOG.exception('Handling an event of %s failed', self.hostname)
+        except names.Killed:
+            LOG.debug('A client of %s does not exist any more',
+                      self.hostname)

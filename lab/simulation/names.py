@@ -1,0 +1,98 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Names and values of libvirt's that upstream's fake does not have.
+
+The values are libvirt's own, but for error codes: upstream's fake has its own
+for some, and Nova compares with those.
+"""
+
+from nova.tests.fixtures import libvirt as fake
+
+VIR_DOMAIN_RUNNING_BOOTED = 1
+VIR_DOMAIN_RUNNING_MIGRATED = 2
+VIR_DOMAIN_RUNNING_UNPAUSED = 5
+VIR_DOMAIN_RUNNING_MIGRATION_CANCELED = 6
+VIR_DOMAIN_RUNNING_POSTCOPY = 10
+VIR_DOMAIN_RUNNING_POSTCOPY_FAILED = 11
+VIR_DOMAIN_PAUSED_USER = 1
+VIR_DOMAIN_PAUSED_MIGRATION = 2
+VIR_DOMAIN_PAUSED_POSTCOPY = 12
+VIR_DOMAIN_PAUSED_POSTCOPY_FAILED = 13
+VIR_DOMAIN_SHUTOFF_UNKNOWN = 0
+VIR_DOMAIN_SHUTOFF_DESTROYED = 2
+VIR_DOMAIN_SHUTOFF_CRASHED = 3
+VIR_DOMAIN_SHUTOFF_MIGRATED = 4
+VIR_DOMAIN_SHUTOFF_FAILED = 6
+
+VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION = 20
+VIR_DOMAIN_EVENT_STARTED_MIGRATED = 1
+VIR_DOMAIN_EVENT_SUSPENDED_PAUSED = 0
+VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED = 8
+VIR_DOMAIN_EVENT_RESUMED_UNPAUSED = 0
+VIR_DOMAIN_EVENT_RESUMED_MIGRATED = 1
+VIR_DOMAIN_EVENT_RESUMED_POSTCOPY = 3
+VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED = 4
+VIR_DOMAIN_EVENT_STOPPED_DESTROYED = 1
+VIR_DOMAIN_EVENT_STOPPED_MIGRATED = 3
+VIR_DOMAIN_EVENT_STOPPED_FAILED = 5
+
+VIR_DOMAIN_ABORT_JOB_POSTCOPY = 1
+VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN = 4
+VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT = 5
+VIR_MIGRATE_POSTCOPY_RESUME = 524288
+VIR_ERR_OPERATION_ABORTED = 78
+
+
+class Killed(BaseException):
+    """The calling process does not exist any more.
+
+    Ends its threads, as far as a thread can be ended. No ``Exception``: what
+    handles errors would do so on behalf of a process that is dead.
+    """
+
+
+def __getattr__(name: str):
+    return getattr(fake, name)
+
+
+def error(code: int, message: str,
+          domain: int = fake.VIR_FROM_QEMU) -> fake.libvirtError:
+    return fake.make_libvirtError(
+        fake.libvirtError, message, error_code=code, error_message=message,
+        error_domain=domain)
+
+
+def invalid(complaint: str) -> fake.libvirtError:
+    return error(fake.VIR_ERR_OPERATION_INVALID,
+                 'Requested operation is not valid: ' + complaint)
+
+
+def failed(complaint: str) -> fake.libvirtError:
+    return error(fake.VIR_ERR_OPERATION_FAILED,
+                 'operation failed: ' + complaint)
+
+
+def busy() -> fake.libvirtError:
+    """What is said when a job holds the domain, after 30 s of waiting."""
+    return error(fake.VIR_ERR_OPERATION_TIMEOUT,
+                 'Timed out during operation: cannot acquire state change '
+                 'lock (held by monitor=remoteDispatchDomainMigratePerform3'
+                 'Params)')
+
+
+def connection_lost() -> fake.libvirtError:
+    """What a client is told when its libvirtd ends."""
+    return error(fake.VIR_ERR_SYSTEM_ERROR,
+                 'End of file while reading data: Input/output error',
+                 fake.VIR_FROM_RPC)
