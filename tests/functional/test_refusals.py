@@ -146,7 +146,7 @@ class TestHosts(base.TwoHosts):
         self.assertIn(base.TRAIT, self.traits_of('dest'))
 
     def test_trait_is_taken_away(self):
-        self.hosts.connections['dest'].userfaultfd = False
+        self.hosts.daemons['dest'].userfaultfd = False
         self._run_periodics()
         self.assertIn(base.TRAIT, self.traits_of('src'))
         self.assertNotIn(base.TRAIT, self.traits_of('dest'))
@@ -168,7 +168,7 @@ class TestHosts(base.TwoHosts):
         self.assert_on('dest')
 
     def test_named_destination_that_cannot(self):
-        self.hosts.connections['dest'].userfaultfd = False
+        self.hosts.daemons['dest'].userfaultfd = False
         status, message = self.refused(True, host='dest')
         self.assertEqual(409, status)
         self.assertIn('vm.unprivileged_userfaultfd', message)
@@ -201,7 +201,7 @@ class TestHosts(base.TwoHosts):
         self.assert_on('other')
 
     def test_the_scheduler_leaves_out_hosts_that_cannot(self):
-        self.hosts.connections['dest'].userfaultfd = False
+        self.hosts.daemons['dest'].userfaultfd = False
         self._run_periodics()
         self.start_compute('third')
 
@@ -212,14 +212,14 @@ class TestHosts(base.TwoHosts):
         self.assert_on('third', migration)
 
     def test_no_host_can(self):
-        self.hosts.connections['dest'].userfaultfd = False
+        self.hosts.daemons['dest'].userfaultfd = False
         self._run_periodics()
 
         for reason in self.refused_later():
             self.assertIn(base.TRAIT, reason)
 
     def test_a_trait_is_no_proof(self):
-        self.hosts.connections['dest'].userfaultfd = False
+        self.hosts.daemons['dest'].userfaultfd = False
         self.assertIn(base.TRAIT, self.traits_of('dest'))
 
         for reason in self.refused_later():
@@ -260,7 +260,7 @@ class TestLibvirtRefuses(base.TwoHosts):
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.userfaultfd.refusal',
             lambda host: None))
-        self.hosts.connections['dest'].userfaultfd = False
+        self.hosts.daemons['dest'].userfaultfd = False
 
         self.live_migrate(True)
         migration = self.wait_for_migration('error')
@@ -271,7 +271,7 @@ class TestLibvirtRefuses(base.TwoHosts):
         for reason in (self.fault(), event['details']):
             self.assertIn('Postcopy is not supported', reason)
             self.assertIn('runs on src as before', reason)
-        self.hosts.connections['dest'].userfaultfd = True
+        self.hosts.daemons['dest'].userfaultfd = True
         self.live_migrate(True)
         migration, _server = self.complete()
         self.assertEqual('completed', migration['status'])
