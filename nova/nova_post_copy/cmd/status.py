@@ -1,0 +1,241 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nova-post-copy-status upgrade check``: what is missing, and where.
+
+Run it where ``nova-status`` is run, with the same ``nova.conf``, before and
+after a change. A failure: a service does not start, or no request that names
+``post_copy`` can succeed. A warning: it works, but not everywhere or not as
+meant. On a compute host, which has no database, only the host is looked at.
+"""
+
+from nova import monkey_patch; monkey_patch.patch(backend='threading')  # noqa
+# Signatures of what is imported below name classes of nova.objects, which has
+# them only when they have been registered.
+from nova import objects; objects.register_all()  # noqa
+
+from importlib import metadata
+import sys
+import textwrap
+import traceback
+
+from keystoneauth1 import exceptions as ks_exc
+from oslo_config import cfg
+from oslo_upgradecheck import upgradecheck
+import requests
+
+from nova.cmd import common as cmd_common
+import nova.conf
+from nova import config
+from nova import context as nova_context
+from nova.i18n import _
+
+from nova_post_copy.cmd import fleet
+from nova_post_copy.conductor import rpcapi as conductor_rpcapi
+from nova_post_copy import conf as post_copy_conf
+from nova_post_copy import exception
+from nova_post_copy import traits
+
+CONF = nova.conf.CONF
+
+
+class UpgradeCommands(upgradecheck.UpgradeCommands):
+    description = _('Whether everything is there that post-copy needs.')
+
+    @cmd_common.action_description(_(
+        'Look at databases, conductors, computes and placement, and say what '
+        'keeps servers from being live migrated by post-copy. Changes '
+        'nothing. Exit status: 0 when all is well, 1 for a warning, 2 for a '
+        'failure, 255 for an error of the command itself.'))
+    def check(self) -> upgradecheck.Code:
+        if CONF.api_database.connection is None:
+            self._upgrade_checks = self._HOST + self._HOST_ONLY
+        else:
+            self._cells = fleet.cells()
+            self._answering = [
+                cell for cell in self._cells.values() if cell is not None]
+            self._computes = [
+                compute for cell in self._answering
+                for compute in fleet.computes(cell)]
+            self._upgrade_checks = self._HOST + self._CLOUD
+        return super().check()
+
+    def _get_details(self, result: upgradecheck.Result) -> str | None:
+        # A line for each sentence, and commands that can be copied.
+        if result.details is None:
+            return None
+        return '\n'.join(
+            line for detail in result.details.splitlines()
+            for line in textwrap.wrap(
+                detail, 60, subsequent_indent='  ', break_on_hyphens=False))
+
+    def _check_configuration(self) -> upgradecheck.Result:
+        if 'nova_post_copy' in CONF.config_source:
+            return _success()
+        return _warning(_(
+            'The nova.conf that this command reads does not load '
+            'nova-post-copy: services that share it run without. Add '
+            '"config_source = nova_post_copy" to [DEFAULT], and "driver = '
+            'nova_post_copy" to [nova_post_copy].'))
+
+    def _check_host_wide(self) -> upgradecheck.Result:
+        if not CONF.libvirt.live_migration_permit_post_copy:
+            return _success(_('Only nova.conf of this host was looked at.'))
+        return _warning(_(
+            'nova.conf of this host has [libvirt] '
+            'live_migration_permit_post_copy = true. A nova-compute that '
+            'reads it prepares every live migration for post-copy, asked for '
+            'or not, and uses auto-converge for none. nova-post-copy does '
+            'not need it. Other hosts were not looked at.'))
+
+    def _check_host_only(self) -> upgradecheck.Result:
+        return _warning(_(
+            'nova.conf of this host has no [api_database] connection, so '
+            'databases, conductors, computes and placement were not looked '
+            'at. Run this command where "nova-status" is run.'))
+
+    def _check_databases(self) -> upgradecheck.Result:
+        wrong = []
+        for name, cell in self._cells.items():
+            if cell is None:
+                wrong.append(_('%s: does not answer.') % name)
+            elif cell.missing is None:
+                wrong.append(_(
+                    '%s: has not got the tables of Nova; run "nova-manage db '
+                    'sync" first.') % name)
+            elif cell.missing:
+                wrong.append(_(
+                    '%(cell)s: no column post_copy in %(tables)s. Run '
+                    '"nova-post-copy-manage db sync"; nova-api and '
+                    'nova-conductor do not start without.') % {
+                        'cell': name, 'tables': ', '.join(cell.missing)})
+        return _failure(*wrong) if wrong else _success()
+
+    def _check_conductors(self) -> upgradecheck.Result:
+        try:
+            conductor_rpcapi.PostCopyConductorAPI().ping(
+                nova_context.get_admin_context())
+        except exception.PostCopyConductorUnavailable:
+            return _failure(_(
+                'No nova-conductor with nova-post-copy loaded answers. Each '
+                'request that names post_copy is refused with 503. Load it '
+                'in every nova-conductor.'))
+        without = [host for cell in self._answering
+                   for host in fleet.conductors_without(cell)]
+        if not without:
+            return _success()
+        return _warning(_(
+            'nova-post-copy is not loaded in nova-conductor on %s. No '
+            'request lands there, but computes that ask these conductors '
+            'are not told what a migration was asked for. Load it there, '
+            'too.') % ', '.join(without))
+
+    def _check_computes(self) -> upgradecheck.Result:
+        cannot = [
+            _('%(host)s: %(why)s.') % {
+                'host': compute.host, 'why': '; '.join(compute.refusals)}
+            for compute in self._computes if compute.refusals]
+        if len(cannot) < len(self._computes):
+            return _warning(_(
+                'No server can enter these hosts by post-copy.'),
+                *cannot) if cannot else _success()
+        return _failure(_(
+            'No server can be moved by post-copy: there is no host that can '
+            'be the destination.'), *cannot)
+
+    def _check_trait(self) -> upgradecheck.Result:
+        try:
+            reported = fleet.providers_with_trait()
+        except (ks_exc.ClientException, requests.HTTPError) as exc:
+            return _warning(_(
+                'Placement does not say which hosts report %(trait)s: '
+                '%(error)s') % {'trait': traits.POST_COPY, 'error': exc})
+        not_found = [
+            compute.host for compute in self._computes
+            if not compute.refusals and not compute.providers & reported]
+        in_vain = [
+            compute.host for compute in self._computes
+            if compute.refusals and compute.providers & reported]
+        wrong = []
+        if not_found:
+            wrong.append(_(
+                '%(hosts)s: can be a destination, but the scheduler does not '
+                'find it, because %(trait)s is not in placement. nova-compute '
+                'reports it within about a minute; if not, its log says '
+                'why.') % {'hosts': ', '.join(not_found),
+                           'trait': traits.POST_COPY})
+        if in_vain:
+            wrong.append(_(
+                '%(hosts)s: cannot be a destination, but the scheduler still '
+                'chooses it, because %(trait)s is in placement. The next '
+                'host is tried then. nova-compute takes the trait away '
+                'within about a minute; where nova-post-copy was removed for '
+                'good, remove the trait with "openstack resource provider '
+                'trait".') % {'hosts': ', '.join(in_vain),
+                              'trait': traits.POST_COPY})
+        return _warning(*wrong) if wrong else _success()
+
+    # Each in the order in which an operator puts things right.
+    _HOST = (
+        (_('Configuration'), _check_configuration),
+        (_('Host-wide post-copy'), _check_host_wide),
+    )
+    _HOST_ONLY = (
+        (_('Cloud'), _check_host_only),
+    )
+    _CLOUD = (
+        (_('Cell databases'), _check_databases),
+        (_('Conductors'), _check_conductors),
+        (_('Computes'), _check_computes),
+        (_('Trait in placement'), _check_trait),
+    )
+
+
+def _success(details: str | None = None) -> upgradecheck.Result:
+    return upgradecheck.Result(upgradecheck.Code.SUCCESS, details)
+
+
+def _warning(*details: str) -> upgradecheck.Result:
+    return upgradecheck.Result(
+        upgradecheck.Code.WARNING, '\n'.join(details))
+
+
+def _failure(*details: str) -> upgradecheck.Result:
+    return upgradecheck.Result(
+        upgradecheck.Code.FAILURE, '\n'.join(details))
+
+
+CATEGORIES = {'upgrade': UpgradeCommands}
+
+
+def main() -> int:
+    CONF.register_cli_opt(cfg.SubCommandOpt(
+        'category', title='Command categories', help='Available categories',
+        handler=lambda subparsers: cmd_common.add_command_parsers(
+            subparsers, CATEGORIES)))
+    config.parse_args(sys.argv)
+    # It may be that nova.conf does not load us.
+    post_copy_conf.register_opts(CONF)
+
+    if CONF.category.name == 'version':
+        print(metadata.version('nova-post-copy'))
+        return 0
+    if CONF.category.name == 'bash-completion':
+        cmd_common.print_bash_completion(CATEGORIES)
+        return 0
+    try:
+        action, args, kwargs = cmd_common.get_action_fn()
+        return action(*args, **kwargs)
+    except Exception:
+        print(_('Error:\n%s') % traceback.format_exc())
+        # Not one of the exit codes of an upgrade check.
+        return 255
