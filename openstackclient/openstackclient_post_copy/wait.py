@@ -166,11 +166,13 @@ class Watch:
         if action is None:
             return 'not recorded'
         action = self._compute.get_server_action(action.request_id, server)
-        details = [event.details for event in action.events or ()
-                   if event.result == 'Error' and event.details]
+        known = [event.details for event in action.events or ()
+                 if event.result == 'Error' and event.details]
+        if server.status == 'ERROR' and server.fault:
+            known.append(server.fault['message'])
         # The same one comes from each service that it went through.
-        return '; '.join(dict.fromkeys(details)) or (
-            'recorded for administrators: openstack server event show %s %s'
+        return '; '.join(dict.fromkeys(known)) or (
+            'recorded for administrators, "openstack server event show %s %s"'
             % (server.id, action.request_id))
 
 

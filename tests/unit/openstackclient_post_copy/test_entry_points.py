@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from importlib import metadata
+import subprocess
+import sys
+import unittest
+
+from openstackclient_post_copy import microversion
+
+
+class EntryPointsTestCase(unittest.TestCase):
+
+    def test_names_are_commands_of_upstream(self):
+        """A hook for a command that does not exist is never called."""
+        entry_points = metadata.distribution('nova-post-copy').entry_points
+        commands = {entry_point.name for entry_point in
+                    metadata.entry_points(group='openstack.compute.v2')}
+
+        ours = {entry_point.group.removeprefix('openstack.cli.')
+                for entry_point in entry_points
+                if entry_point.group.startswith('openstack.cli.')}
+
+        self.assertEqual({'server_migrate', 'server_migration_list',
+                          'server_migration_show'}, ours)
+        self.assertLessEqual(ours, commands)
+
+    def test_needs_no_nova_and_no_novaclient(self):
+        """The laptop of a user has python-openstackclient alone."""
+        subprocess.run(
+            [sys.executable, '-c',
+             'import sys; sys.modules["nova"] = None; '
+             'sys.modules["novaclient"] = None; '
+             'import openstackclient_post_copy.server, '
+             'openstackclient_post_copy.server_migration, '
+             'openstackclient_post_copy.sdk; '
+             'assert not {"nova_post_copy", "novaclient_post_copy"}'
+             '.intersection(sys.modules)'],
+            check=True)
+
+    def test_sides_agree_on_the_microversion(self):
+        from nova_post_copy.api import microversion as nova
+        from novaclient_post_copy import microversion as novaclient
+
+        self.assertEqual(nova.VERSION, microversion.API_VERSION)
+        self.assertEqual(novaclient.API_VERSION.get_string(),
+                         microversion.API_VERSION)

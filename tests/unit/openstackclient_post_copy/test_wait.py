@@ -1,0 +1,245 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import types
+
+import fixtures
+import testtools
+
+from openstackclient_post_copy import wait
+from tests.unit.openstackclient_post_copy import base
+
+COMMAND = ('server', 'migrate', '--live-migration', '--post-copy', '--wait',
+           'busy')
+OLD = dict(base.MIGRATION, id=6, status='error')
+
+
+class WaitTestCase(base.ClientTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MonkeyPatch(
+            'openstackclient_post_copy.wait.INTERVAL', 0))
+        self.answer('GET', base.ACTIONS, {'instanceActions': [
+            self._action('createImage', 'req-2'),
+            self._action('live-migration', 'req-1')]})
+        self.told_events([])
+        self.server_migrations([])
+
+    def _action(self, action: str, request_id: str, **more) -> dict:
+        return dict({'action': action, 'request_id': request_id,
+                     'instance_uuid': base.SERVER['id']}, **more)
+
+    def told_events(self, events: list[dict]) -> None:
+        self.answer('GET', base.ACTIONS + '/req-1', {
+            'instanceAction': self._action('live-migration', 'req-1',
+                                           events=events)})
+
+    def told(self, *statuses: str | None) -> None:
+        """Set what is told of the migration, each time that it is asked for.
+
+        :param statuses: None: only an older migration is known
+        """
+        self.requests_mock.get(base.COMPUTE + '/os-migrations', [
+            {'json': {'migrations': [
+                dict(base.MIGRATION, status=status) if status else OLD]}}
+            for status in (None, *statuses)])
+
+    def server_migrations(self, migrations: list[dict]) -> None:
+        self.answer('GET', base.SERVER_MIGRATIONS, {'migrations': migrations})
+
+    def told_server(self, *servers: dict) -> None:
+        self.requests_mock.get(
+            base.COMPUTE + '/servers/' + base.SERVER['id'],
+            [{'json': {'server': dict(base.SERVER, **server)}}
+             for server in servers])
+
+
+class MovedTestCase(WaitTestCase):
+
+    def test_phases(self):
+        self.told('preparing', 'running', 'running', 'running (post-copy)',
+                  'completed')
+        self.requests_mock.get(base.COMPUTE + base.SERVER_MIGRATIONS, [
+            {'json': {'migrations': [dict(
+                base.MIGRATION, memory_total_bytes=200,
+                memory_remaining_bytes=remaining)]}}
+            for remaining in (200, 150, 100, 10)])
+
+        result = self.openstack(*COMMAND)
+
+        self.assertEqual((0, ''), (result.code, result.stderr))
+        self.assertEqual([
+            '\rMigration 7: preparing, 0%',
+            '\rMigration 7: running, 25%\rMigration 7: running, 50%',
+            '\rMigration 7: running (post-copy), 95%',
+            'Complete. Server busy (%s) is ACTIVE on host-b'
+            % base.SERVER['id'], ''], result.stdout.split('\n'))
+
+    def test_request(self):
+        self.told('completed')
+
+        self.openstack(*COMMAND)
+
+        request, = self.posted
+        self.assert_posted(request, '2.105', host=None,
+                           block_migration='auto', post_copy=True)
+
+    def test_no_post_copy(self):
+        self.told('completed')
+
+        result = self.openstack(
+            'server', 'migrate', '--live-migration', '--no-post-copy',
+            '--wait', 'busy')
+
+        self.assertEqual(0, result.code)
+        self.assertFalse(self.posted[0].json()['os-migrateLive']['post_copy'])
+
+    def test_asks_for_what_a_manager_may_see(self):
+        self.told('running', 'completed')
+
+        self.openstack(*COMMAND)
+
+        for request in self.sent:
+            if request.path.endswith('/os-migrations'):
+                self.assertEqual([base.PROJECT], request.qs['project_id'])
+
+    def test_recorded_late(self):
+        """The conductor records the migration; the API answers before."""
+        migrating = {'OS-EXT-STS:task_state': 'migrating'}
+        self.told_server({}, migrating, migrating, {})
+        self.told(None, None, 'running', 'completed')
+
+        result = self.openstack(*COMMAND)
+
+        self.assertEqual(0, result.code)
+        self.assertIn('running', result.stdout)
+
+    def test_bytes_are_not_for_everybody(self):
+        self.answer('GET', base.SERVER_MIGRATIONS, status=403)
+        self.told('running', 'running', 'completed')
+
+        result = self.openstack(*COMMAND)
+
+        self.assertEqual(0, result.code)
+        self.assertIn('\rMigration 7: running\rMigration 7: running\n',
+                      result.stdout)
+
+    def test_host_is_not_for_everybody(self):
+        self.told('completed')
+        self.told_server({'OS-EXT-SRV-ATTR:host': None})
+
+        result = self.openstack(*COMMAND)
+
+        self.assertTrue(result.stdout.endswith(' is ACTIVE\n'))
+
+
+class NotMovedTestCase(WaitTestCase):
+
+    def assert_failed(self, *texts: str) -> None:
+        result = self.openstack(*COMMAND)
+        self.assertEqual(1, result.code)
+        self.assertEqual(1, result.stderr.count('\n'))
+        for text in texts:
+            self.assertIn(text, result.stderr)
+        self.assertNotIn('Complete', result.stdout)
+
+    def test_each_status(self):
+        for status in ('error', 'failed', 'cancelled'):
+            self.told('running', status)
+            self.assert_failed(
+                'Migration 7 has ended as %s. Server busy' % status,
+                'is ACTIVE on host-b')
+
+    def test_reasons(self):
+        event = {'event': 'compute_live_migration', 'result': 'Error',
+                 'details': 'The disk is full.'}
+        self.told_events([
+            event, dict(event, result='Success', details=''),
+            dict(event, details='No host.'), dict(event, details=None), event])
+        self.told('error')
+
+        self.assert_failed('Reason: The disk is full.; No host.\n')
+
+    def test_fault(self):
+        self.told_server({'status': 'ERROR', 'fault': {'message': 'Lost.'}})
+        self.told('error')
+
+        self.assert_failed('is ERROR on host-b. Reason: Lost.\n')
+
+    def test_reason_is_not_for_everybody(self):
+        self.answer('GET', base.ACTIONS + '/req-1', {
+            'instanceAction': self._action('live-migration', 'req-1')})
+        self.told('error')
+
+        self.assert_failed('openstack server event show %s req-1'
+                           % base.SERVER['id'])
+
+    def test_waits_for_the_roll_back(self):
+        self.told('error')
+        self.told_server({}, {'status': 'MIGRATING',
+                              'OS-EXT-STS:task_state': 'migrating'}, {})
+
+        self.assert_failed('is ACTIVE')
+
+    def test_never_began(self):
+        self.told(None)
+
+        self.assert_failed('The migration has not begun. Server busy')
+
+    def test_server_deleted(self):
+        self.told('running', None)
+        self.requests_mock.get(
+            base.COMPUTE + '/servers/' + base.SERVER['id'],
+            [{'json': {'server': base.SERVER}}] * 2 + [{'status_code': 404}])
+
+        self.assert_failed('its end was not seen')
+
+    def test_api_fails_meanwhile(self):
+        self.requests_mock.get(base.COMPUTE + '/os-migrations', [
+            {'json': {'migrations': []}}, {'status_code': 503}])
+
+        self.assert_failed(
+            'its end was not seen', 'It goes on without this command',
+            'openstack server migration list --server ' + base.SERVER['id'])
+
+    def test_may_not_see_migrations(self):
+        self.answer('GET', '/os-migrations', status=403)
+
+        self.assert_failed('os_compute_api:os-migrations:index',
+                           'No migration was requested.')
+
+        self.assertEqual([], self.posted)
+
+    def test_refused(self):
+        self.told()
+        self.answer('POST', base.ACTION, status=409, body={
+            'conflictingRequest': {'code': 409, 'message': 'vGPU'}})
+
+        self.assert_failed('vGPU')
+
+
+class InPercentTestCase(testtools.TestCase):
+
+    def in_percent(self, **numbers) -> str:
+        return wait.in_percent(types.SimpleNamespace(**dict(dict.fromkeys(
+            [kind + '_%s_bytes' % what for kind in ('memory', 'disk')
+             for what in ('total', 'remaining')]), **numbers)))
+
+    def test_nothing_measured(self):
+        self.assertEqual('', self.in_percent())
+        self.assertEqual('', self.in_percent(memory_total_bytes=0))
+
+    def test_memory_and_disk(self):
+        self.assertEqual(', 70%', self.in_percent(
+            memory_total_bytes=60, memory_remaining_bytes=0,
+            disk_total_bytes=40, disk_remaining_bytes=30))
