@@ -14,7 +14,8 @@
 """The first process of a host: ``python lab/host_init.py NAME DIRECTORY``.
 
 Runs in fresh mount and UTS namespaces, gives the host its own directories
-and its name, starts libvirt's daemons and stays. It is the subreaper of all
+and its name, starts libvirt's daemons and stays. A daemon that ends is started
+again, as systemd does. It is the subreaper of all
 that they start: QEMU's processes become its children and are reaped at once
 when they end. libvirt waits for that after a migration, and the first process
 of a container may take seconds to do it.
@@ -30,6 +31,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 # Directories and files of the host that are mounted over the machine's.
 # /run is last: it hides much.
@@ -37,6 +39,11 @@ MOUNTS = ('/etc/libvirt', '/var/lib/libvirt', '/var/cache/libvirt',
           '/var/log/libvirt', '/run')
 FILES = ('/etc/hosts', '/etc/passwd', '/etc/group')
 PR_SET_CHILD_SUBREAPER = 36
+DAEMONS = (
+    ('/usr/sbin/virtlogd', '-f', '/etc/libvirt/virtlogd.conf'),
+    ('/usr/sbin/libvirtd', '--listen', '-f', '/etc/libvirt/libvirtd.conf'),
+)
+RESTART_DELAY = 0.2     # s, between two starts of a daemon that fails
 
 
 def mount(*arguments: str) -> None:
@@ -59,28 +66,27 @@ def main() -> int:
     name, directory, instances = sys.argv[1:]
     prepare(name, pathlib.Path(directory), instances)
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    daemons = [
-        subprocess.Popen(['/usr/sbin/virtlogd', '-f',
-                          '/etc/libvirt/virtlogd.conf']).pid,
-        subprocess.Popen(['/usr/sbin/libvirtd', '--listen', '-f',
-                          '/etc/libvirt/libvirtd.conf']).pid]
+    daemons = {subprocess.Popen(command).pid: command for command in DAEMONS}
+    ending = False
 
     def end(number, frame) -> None:
+        nonlocal ending
+        ending = True
         for pid in daemons:
             os.kill(pid, signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
-    while True:
-        try:
-            pid, status = os.wait()
-        except ChildProcessError:
-            return 0
-        if pid in daemons:
-            daemons.remove(pid)
-            print('daemon %d has ended with status %d' % (pid, status),
-                  flush=True)
-            if not daemons:
-                return 0
+    while daemons:
+        pid, status = os.wait()
+        if pid not in daemons:
+            continue
+        command = daemons.pop(pid)
+        print('%s has ended with status %d' % (command[0], status),
+              flush=True)
+        if not ending:
+            time.sleep(RESTART_DELAY)
+            daemons[subprocess.Popen(command).pid] = command
+    return 0
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -76,6 +77,13 @@ class Host:
     def connect(self):
         """Open a libvirt connection to the host (a ``virConnect``)."""
         return libvirt.open(self.libvirt_uri)
+
+    def connect_locally(self):
+        """Open a libvirt connection that uses none of the networks."""
+        # By the first process of the host, whose /run has the socket.
+        return libvirt.open(
+            'qemu+unix:///system?socket=/proc/%s/root/run/libvirt/'
+            'libvirt-sock' % self.init.pid)
 
     def enter(self) -> list[str]:
         """Return the command that runs its arguments inside of the host."""
@@ -153,17 +161,34 @@ class Host:
         self.stop_compute()
         self.start_compute()
 
+    def restart_libvirtd(self) -> None:
+        """End libvirtd as a crash does; return when it answers again.
+
+        The host's first process starts it anew.
+        """
+        for pid in network.pids(self.layout.namespace):
+            if process.program(pid) == 'libvirtd':
+                os.kill(pid, signal.SIGKILL)
+                wait.until(lambda: not process.is_running(pid),
+                           'end of libvirtd on ' + self.name, 10)
+        self.wait()
+
     def connect_migration_network(self) -> None:
         """Plug the cable of the migration network in again."""
-        network.connect_migration(self.layout, True)
+        network.connect(self.layout, 'migration', True)
 
     def cut_migration_network(self) -> None:
         """Pull the cable of the migration network."""
-        network.connect_migration(self.layout, False)
+        network.connect(self.layout, 'migration', False)
 
     def limit_migration_network(self, bandwidth: int) -> None:
         """Limit what leaves on the migration network, in bytes/s."""
         network.limit_migration(self.layout, bandwidth)
+
+    def isolate(self, isolated: bool) -> None:
+        """Pull or plug the cables of all networks but the servers' own."""
+        for name in ('management', 'migration'):
+            network.connect(self.layout, name, not isolated)
 
     def domains(self) -> dict[str, int]:
         """Return uuid and libvirt state of every domain on the host."""

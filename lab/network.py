@@ -135,10 +135,31 @@ def limit_migration(host: layout.HostLayout, bandwidth: int) -> None:
          'burst', str(burst), 'latency', '50ms'], check=True)
 
 
-def connect_migration(host: layout.HostLayout, connected: bool) -> None:
-    """Plug or pull the cable of a host's migration network."""
-    ip('link', 'set', port(host, 'migration'), 'up' if connected else 'down',
+def connect(host: layout.HostLayout, network: str, connected: bool) -> None:
+    """Plug or pull the cable of one of a host's networks."""
+    ip('link', 'set', port(host, network), 'up' if connected else 'down',
        namespace=layout.FABRIC)
+
+
+def reset_migration_streams(host: layout.HostLayout) -> None:
+    """Let all TCP streams of the migration network fail at once."""
+    subprocess.run(
+        ['ip', 'netns', 'exec', host.namespace, 'ss', '--kill', '--tcp',
+         'src', host.migration], check=True, stdout=subprocess.DEVNULL)
+
+
+def filter_migration(host: layout.HostLayout, verdict: str | None) -> None:
+    """Treat the TCP that comes in on the migration network as nft(8) says.
+
+    :param verdict: such as ``drop``; None: let it through
+    """
+    rules = ['table inet lab', 'delete table inet lab']
+    if verdict is not None:
+        rules += ['table inet lab { chain in {',
+                  'type filter hook input priority 0',
+                  'iifname "migration" meta l4proto tcp ' + verdict, '} }']
+    subprocess.run(['ip', 'netns', 'exec', host.namespace, 'nft', '-f', '-'],
+                   input='\n'.join(rules), text=True, check=True)
 
 
 def remove() -> None:

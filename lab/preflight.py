@@ -31,7 +31,8 @@ MEMORY_GIB = 4
 DISK_GIB = 3
 _USERFAULTFD = pathlib.Path('/proc/sys/vm/unprivileged_userfaultfd')
 _PROGRAMS = {
-    'ip': 'iproute2', 'tc': 'iproute2', 'nsenter': 'util-linux',
+    'ip': 'iproute2', 'tc': 'iproute2', 'ss': 'iproute2',
+    'nft': 'nftables', 'nsenter': 'util-linux',
     'unshare': 'util-linux', 'mount': 'mount',
     'mariadbd': 'mariadb-server-core',
     'mariadb-install-db': 'mariadb-server-core',

@@ -69,6 +69,14 @@ def _is_marked(pid: int) -> bool:
                for variable in environ.split(b'\0'))
 
 
+def program(pid: int) -> str:
+    """Return the name of the program that a process runs; '': no such."""
+    try:
+        return os.path.basename(os.readlink('/proc/%d/exe' % pid))
+    except OSError:
+        return ''
+
+
 def is_running(pid: int) -> bool:
     """Whether a process is there and not merely waiting to be reaped."""
     stat = _stat(pid)

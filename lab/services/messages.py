@@ -45,7 +45,8 @@ def _configure() -> None:
 def start() -> None:
     if _server.is_alive():
         return
-    _configure()
+    if not _names.is_alive():   # of an earlier run, and not only stopped
+        _configure()
     env = {
         # Erlang keeps its cookie in the home directory.
         'HOME': str(DIRECTORY),
@@ -66,6 +67,11 @@ def start() -> None:
     _names.start(['epmd', '-port', str(layout.MESSAGE_NAMES_PORT),
                   '-address', layout.LOOPBACK])
     _server.start(['/usr/lib/rabbitmq/bin/rabbitmq-server'], env=env)
+
+
+def stop() -> None:
+    """End it; what is durable in it is there again after a start."""
+    _server.end()
 
 
 def wait_ready() -> None:

@@ -59,8 +59,19 @@ def configure(all_hosts: list[hosts.Host], extended: bool) -> None:
         state.mkdir(parents=True, exist_ok=True)
         # The compute node keeps its identity over runs of the lab.
         (state / 'compute_id').write_text(host.layout.uuid + '\n')
-        common.write_ini(_DIRECTORY / ('compute-%s.conf' % host.name),
-                         _with_loading(_compute(host, extended), extended))
+        configure_compute(host, extended, {})
+
+
+def configure_compute(host: hosts.Host, extended: bool,
+                      libvirt: dict[str, object]) -> None:
+    """Write nova.conf of a compute.
+
+    :param libvirt: options on top of those of the lab
+    """
+    sections = _compute(host, extended)
+    sections['libvirt'] |= libvirt
+    common.write_ini(_DIRECTORY / ('compute-%s.conf' % host.name),
+                     _with_loading(sections, extended))
 
 
 def _clients() -> dict[str, dict]:
