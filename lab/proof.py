@@ -70,8 +70,9 @@ def look(cloud, server: str, source: str, destination: str,
     return Facts(
         source=source,
         destination=destination,
-        processes=_processes(
-            server, {name: cloud.host(name).init.pid for name in names}),
+        processes=dict(collections.Counter(qemu_processes(
+            server, {name: cloud.host(name).init.pid for name in names}
+        ).values())),
         domains={name: domains[server]
                  for name in names
                  if server in (domains := cloud.host(name).domains())},
@@ -85,24 +86,24 @@ def look(cloud, server: str, source: str, destination: str,
         migration_allocations=cloud.allocations(migration['uuid']))
 
 
-def _processes(server: str, hosts: dict[str, int]) -> dict[str, int]:
-    """Count the QEMU processes with this uuid, on each host.
+def qemu_processes(server: str, hosts: dict[str, int]) -> dict[int, str]:
+    """Return pid and host of each QEMU process with this uuid.
 
     :param hosts: host name to the pid of any process of this host; a process
         is on the host whose network namespace it has
     """
     names = {os.readlink('/proc/%d/ns/net' % pid): name
              for name, pid in hosts.items()}
-    found = collections.Counter()
+    found = {}
     for process in pathlib.Path('/proc').glob('[0-9]*'):
         try:
             command = (process / 'cmdline').read_bytes().split(b'\0')
-            namespace = os.readlink(process / 'ns/net')
+            if b'qemu' in command[0] and server.encode() in command:
+                found[int(process.name)] = names.get(
+                    os.readlink(process / 'ns/net'), 'another host')
         except OSError:
             continue    # it has ended
-        if b'qemu' in command[0] and server.encode() in command:
-            found[names.get(namespace, 'another host')] += 1
-    return dict(found)
+    return found
 
 
 def judge(facts: Facts) -> list[record.Check]:

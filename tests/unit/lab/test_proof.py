@@ -103,7 +103,7 @@ class JudgeTestCase(testtools.TestCase):
 
 class ProcessesTestCase(testtools.TestCase):
 
-    def start(self, name: str, uuid: str) -> None:
+    def start(self, name: str, uuid: str) -> int:
         """A process that looks like QEMU's, and does nothing."""
         process = subprocess.Popen(
             [name, '-c', 'import sys; sys.stdin.read()', '-uuid', uuid],
@@ -114,15 +114,17 @@ class ProcessesTestCase(testtools.TestCase):
         command = pathlib.Path('/proc/%d/cmdline' % process.pid)
         while not command.read_bytes().startswith(name.encode()):
             pass
+        return process.pid
 
     def test_only_qemu_with_this_uuid_counts(self):
-        self.assertEqual({}, proof._processes(SERVER, {'here': os.getpid()}))
-        self.start('/usr/bin/qemu-system-x86_64', SERVER)
+        here = {'here': os.getpid()}
+        self.assertEqual({}, proof.qemu_processes(SERVER, here))
+        pid = self.start('/usr/bin/qemu-system-x86_64', SERVER)
         self.start('/usr/bin/qemu-system-x86_64', SERVER[::-1])
         self.start('/usr/bin/tail', SERVER)
-        self.assertEqual({'here': 1},
-                         proof._processes(SERVER, {'here': os.getpid()}))
+        self.assertEqual({pid: 'here'}, proof.qemu_processes(SERVER, here))
 
     def test_a_process_on_no_known_host_counts(self):
-        self.start('/usr/bin/qemu-system-x86_64', SERVER)
-        self.assertEqual({'another host': 1}, proof._processes(SERVER, {}))
+        pid = self.start('/usr/bin/qemu-system-x86_64', SERVER)
+        self.assertEqual({pid: 'another host'},
+                         proof.qemu_processes(SERVER, {}))
