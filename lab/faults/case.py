@@ -1,0 +1,98 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A case: which faults, at which moments, and the end that it must have."""
+
+import dataclasses
+import enum
+
+
+class Phase(enum.Enum):
+    """The phases of a migration, in their order. A fault waits for one."""
+
+    IDLE = 'idle'               #: before it is asked for
+    REQUEST = 'request'         #: accepted by the API; the conductor's part
+    BEFORE = 'before'           #: nova-compute has it, libvirt not yet
+    PRE_COPY = 'pre-copy'
+    SWITCH = 'switch'           #: around the switch to post-copy
+    POST_COPY = 'post-copy'
+    RECOVERY = 'recovery'       #: the stream is broken
+    AFTER = 'after'             #: libvirt is done, Nova is not
+
+
+class End(enum.Enum):
+    """How a migration has to end."""
+
+    COMPLETED = 'completed'     #: ACTIVE on the destination
+    STAYED = 'stayed'           #: ACTIVE on the source
+    EITHER = 'either'           #: one of the two, and all records agree
+    LOST = 'lost'               #: ERROR on the destination, nothing deleted
+    DELETED = 'deleted'         #: no trace of the server is left
+
+
+# Whose injectors keep the hosts from talking to each other.
+NETWORK = ('cut', 'break', 'reset', 'drop')
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """One fault, as data.
+
+    :param kind: its name in :data:`lab.faults.injectors.INJECTORS`
+    :param where: 'source' or 'destination', where that makes a difference
+    :param seconds: until it is healed; None: there is nothing to heal
+    :param answer: what a user's request must be: 'refused', 'accepted', or
+        None for anything but a failure (5xx)
+    """
+
+    kind: str
+    where: str = ''
+    seconds: float | None = None
+    answer: str | None = None
+
+    def __str__(self) -> str:
+        return self.kind + (' on the ' + self.where if self.where else '') + (
+            '' if self.seconds is None else ' for %g s' % self.seconds)
+
+    @property
+    def cuts_network(self) -> bool:
+        return self.kind in NETWORK
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    phase: Phase
+    fault: Fault
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One migration, and what happens to it.
+
+    :param steps: in order; a step waits for its phase when the one before
+        has been injected, not until it is healed
+    :param silence: seconds that the guest may be silent on top of the time
+        in which the network was cut
+    :param limit: seconds from the last fault, or its healing, to the end
+    :param restarts: whether the guest is started anew on purpose
+    """
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    end: End
+    silence: float = 5.0
+    limit: float = 60.0
+    restarts: bool = False
+
+    def waits_for(self, *phases: Phase) -> bool:
+        return any(step.phase in phases for step in self.steps)

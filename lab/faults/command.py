@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``python -m lab faults``: run cases in the lab, print and write the table.
+
+The exit status is 0 only when no case violated the invariant.
+"""
+
+import argparse
+from collections.abc import Sequence
+import contextlib
+import pathlib
+import sys
+
+from lab import bringup
+from lab import cli
+from lab import cloud as lab_cloud
+from lab import errors
+from lab.faults.case import Case
+from lab.faults import draw
+from lab.faults import evidence
+from lab.faults import matrix
+from lab.faults import report
+from lab.faults import restore
+from lab.faults import runner
+from lab.faults import scene
+from lab.faults import upstream
+from lab import layout
+from lab import preflight
+from lab import progress
+
+_EVIDENCE = layout.STATE / 'faults'
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    if arguments.list:
+        for case in matrix.CASES.values():
+            print('%-26s %s: %s' % (case.name, case.description,
+                                    case.end.value))
+        return 0
+    say = progress.Progress(sys.stdout)
+    cloud = lab_cloud.Cloud(ports=True, say=say)
+    # A cloud that was there before is not ours to remove.
+    was_up = cloud.is_up()
+    if not was_up and (lacks := preflight.missing()):
+        raise errors.LabError('\n  '.join(
+            ['this machine cannot host the lab:', *lacks]))
+    try:
+        cloud.up()
+        results = run(cloud, _cases(arguments), arguments.upstream, say)
+    finally:
+        if not (was_up or arguments.keep):
+            cli.undisturbed(cloud.down)
+    print('\n%s\n' % report.table(results))
+    print('Written: %s' % report.save(
+        results, arguments.upstream, arguments.output))
+    violated = sum(bool(result.violations) for result in results)
+    print('%d cases, %d violated the invariant' % (len(results), violated))
+    return 1 if violated or not results else 0
+
+
+def run(cloud, cases: Sequence[tuple[Case, int]], with_upstream: bool,
+        say) -> list[report.Result]:
+    """Run cases, each with its seed.
+
+    :param with_upstream: against upstream's driver
+    :param say: a :class:`lab.progress.Progress`
+    """
+    results = []
+    scene.upload_image(cloud)
+    with upstream.computes(cloud) if with_upstream else (
+            contextlib.nullcontext()):
+        for number, (case, seed) in enumerate(cases, 1):
+            say('%d/%d %s (seed %d): %s' % (
+                number, len(cases), case.name, seed, case.description))
+            result = _run_one(cloud, case, seed, with_upstream, say)
+            say('    ' + result.verdict)
+            results.append(result)
+    return results
+
+
+def _run_one(cloud, case: Case, seed: int, with_upstream: bool,
+             say) -> report.Result:
+    logs = evidence.Evidence()
+    running = runner.Runner(cloud, case, seed, with_upstream, say)
+    try:
+        violations = running.run()
+    except Exception as exc:
+        violations = ['the case could not be carried out: %s' % exc]
+    if violations:
+        folder = _EVIDENCE / ('%s-%d' % (case.name, seed))
+        logs.keep(folder)
+        say('    the logs of this case are in %s' % folder)
+        if bringup.missing(cloud):
+            cloud.up()
+            scene.upload_image(cloud)
+        else:
+            restore.restore(cloud, say)
+    return report.Result(running.observation, violations)
+
+
+def _cases(arguments: argparse.Namespace) -> list[tuple[Case, int]]:
+    if arguments.random:
+        return [(draw.draw(arguments.seed, number), arguments.seed)
+                for number in range(arguments.random)]
+    names = arguments.case or list(matrix.CASES)
+    return [(matrix.CASES[name], seed) for name in names
+            for seed in range(arguments.seed,
+                              arguments.seed + arguments.seeds)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='faults', description='Break the cloud while a busy server '
+        'moves by post-copy, and see that it is never lost and never twice.')
+    parser.add_argument(
+        '--case', action='append', choices=list(matrix.CASES),
+        metavar='NAME', help='only this one; may be given again')
+    parser.add_argument('--list', action='store_true',
+                        help='say which cases there are')
+    parser.add_argument(
+        '--seeds', type=int, default=1, metavar='N',
+        help='run each case at N moments (default: %(default)s)')
+    parser.add_argument(
+        '--random', type=int, metavar='N',
+        help='draw N cases, fault and moment, in place of those with a name')
+    parser.add_argument(
+        '--seed', type=int, default=1, metavar='S',
+        help='of the first moment, or of the draw (default: %(default)s)')
+    parser.add_argument(
+        '--upstream', action='store_true',
+        help="against upstream's driver, to see the difference")
+    parser.add_argument(
+        '--keep', action='store_true', help='leave the cloud as it is')
+    parser.add_argument(
+        '--output', type=pathlib.Path, default=layout.ROOT, metavar='DIR',
+        help='where faults.json goes (default: %(default)s)')
+    return parser

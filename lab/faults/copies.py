@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How many copies of a guest run, read from the kernel.
+
+libvirt may be down, or wrong. QEMU's threads cannot hide: the thread of a
+virtual processor uses processor time exactly while the guest runs (the guest
+of the lab is never idle).
+"""
+
+from collections.abc import Callable
+import pathlib
+import threading
+
+from lab import proof
+
+INTERVAL = 0.2          # s between two looks
+TICKS = 2               # of the kernel's 10 ms, in one interval: it runs
+_VCPU = 'CPU '          # QEMU's name for these threads: "CPU 0/TCG"
+
+
+def guest_ticks(pid: int) -> int:
+    """Return the processor time of a guest, in ticks of the kernel."""
+    ticks = 0
+    try:
+        for task in pathlib.Path('/proc/%d/task' % pid).iterdir():
+            if (task / 'comm').read_text().startswith(_VCPU):
+                fields = (task / 'stat').read_text().rpartition(')')[2]
+                ticks += sum(map(int, fields.split()[11:13]))
+    except OSError:
+        pass            # it has ended
+    return ticks
+
+
+class Copies:
+    """Looks all the time, in a thread of its own.
+
+    At the switch one copy stops and the other starts within one interval, so
+    only what runs in two successive intervals is a second copy.
+
+    :param hosts: as for :func:`lab.proof.qemu_processes`
+    :param on_twice: called with the hosts that ran a copy each
+    """
+
+    def __init__(self, server: str, hosts: dict[str, int],
+                 on_twice: Callable[[list[str]], None]) -> None:
+        self._server = server
+        self._hosts = hosts
+        self._on_twice = on_twice
+        self._ticks: dict[int, int] = {}
+        self._running: set[int] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Look once, an interval after the last time."""
+        processes = proof.qemu_processes(self._server, self._hosts)
+        ticks = {pid: guest_ticks(pid) for pid in processes}
+        running = {pid for pid in ticks if pid in self._ticks
+                   and ticks[pid] >= self._ticks[pid] + TICKS}
+        if len(running & self._running) > 1:
+            self._on_twice(sorted(processes[pid] for pid in running))
+        self._ticks, self._running = ticks, running
+
+    def _run(self) -> None:
+        while not self._ended.wait(INTERVAL):
+            self.look()

@@ -1,0 +1,153 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How each kind of fault is injected, and healed.
+
+An injector gets the :class:`lab.faults.scene.Scene` and where the fault is
+to be. Healing is called in any case, also where the migration has ended
+meanwhile, and has to work on what is not broken, too.
+"""
+
+from collections.abc import Callable
+import os
+import pathlib
+import signal
+import typing
+
+from lab.faults import requests
+from lab import layout
+from lab import network
+from lab import process
+from lab import proof
+from lab.services import database
+from lab.services import messages
+from lab.services import nova
+from lab.services import placement
+
+
+class Injector(typing.NamedTuple):
+    inject: Callable        # (scene, host): host is None where it is no matter
+    heal: Callable | None = None
+
+
+# The migration network. A pulled cable keeps the streams: TCP sends again.
+
+def _cut(scene, host) -> None:
+    scene.source.cut_migration_network()
+
+
+def _connect(scene, host) -> None:
+    scene.source.connect_migration_network()
+
+
+def _break(scene, host) -> None:
+    """Pull the cable, and let the streams fail at once on both sides."""
+    _cut(scene, host)
+    for side in layout.HOSTS:
+        network.reset_migration_streams(side)
+
+
+def _filter(verdict: str) -> Callable:
+    def inject(scene, host) -> None:
+        for side in layout.HOSTS:
+            network.filter_migration(side, verdict)
+    return inject
+
+
+def _unfilter(scene, host) -> None:
+    for side in layout.HOSTS:
+        network.filter_migration(side, None)
+
+
+# Processes
+
+def _start_compute(scene, host) -> None:
+    host.start_compute()
+
+
+def _qemu(scene, host) -> None:
+    for pid in proof.qemu_processes(
+            scene.observation.server, {host.name: host.init.pid}):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _stop_placement(scene, host) -> None:
+    process.Process('placement').kill()
+
+
+def _start_placement(scene, host) -> None:
+    placement.start()
+    placement.wait()
+
+
+def _start_database(scene, host) -> None:
+    database.start()
+    database.wait_ready()
+
+
+def _start_messages(scene, host) -> None:
+    messages.start()
+    messages.wait_ready()
+
+
+# A disk with less room than the server needs
+
+def _fill_disk(scene, host) -> None:
+    host.run(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs',
+              layout.INSTANCES])
+
+
+def _free_disk(scene, host) -> None:
+    if host.run(['mountpoint', '-q', layout.INSTANCES / '.'],
+                check=False).returncode == 0 and _is_tmpfs(host):
+        host.run(['umount', layout.INSTANCES])
+
+
+def _is_tmpfs(host) -> bool:
+    mounts = pathlib.Path('/proc/%d/mounts' % host.init.pid).read_text()
+    return any(line.split()[1:3] == [str(layout.INSTANCES), 'tmpfs']
+               for line in mounts.splitlines())
+
+
+INJECTORS: dict[str, Injector] = {
+    'cut': Injector(_cut, _connect),
+    'break': Injector(_break, _connect),
+    'reset': Injector(_filter('reject with tcp reset'), _unfilter),
+    'drop': Injector(_filter('drop'), _unfilter),
+    'libvirt abort': Injector(
+        lambda scene, host: scene.sampler.source.abort_post_copy()),
+    'kill nova-compute': Injector(
+        lambda scene, host: host.kill_compute(), _start_compute),
+    'restart nova-compute': Injector(
+        lambda scene, host: host.stop_compute(), _start_compute),
+    'restart libvirtd': Injector(
+        lambda scene, host: host.restart_libvirtd()),
+    'kill QEMU': Injector(_qemu),
+    'kill conductor': Injector(
+        lambda scene, host: nova.CONDUCTOR.kill(),
+        lambda scene, host: nova.start_conductor()),
+    'stop RabbitMQ': Injector(
+        lambda scene, host: messages.stop(), _start_messages),
+    'stop database': Injector(
+        lambda scene, host: database.stop(), _start_database),
+    'kill placement': Injector(_stop_placement, _start_placement),
+    'fill disk': Injector(_fill_disk, _free_disk),
+    'isolate': Injector(
+        lambda scene, host: host.isolate(True),
+        lambda scene, host: host.isolate(False)),
+    'mark down': Injector(
+        lambda scene, host: requests.mark_down(scene, host, True),
+        lambda scene, host: requests.mark_down(scene, host, False)),
+    **{name: Injector(lambda scene, host, request=request:
+                      requests.send(scene, request))
+       for name, request in requests.REQUESTS.items()},
+}

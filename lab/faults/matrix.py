@@ -1,0 +1,210 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The cases that have a name, the most important first."""
+
+from lab.faults.case import Case
+from lab.faults.case import End
+from lab.faults.case import Fault
+from lab.faults.case import Phase
+from lab.faults.case import Step
+
+_COMPUTE_DOWN = 3       # s until a killed nova-compute is started again
+_SERVICE_DOWN = 5       # s, other services
+_DATABASE_DOWN = 20     # s
+
+
+def _network() -> list[Case]:
+    def case(name, description, *steps, **options):
+        return Case(name, description, tuple(
+            Step(phase, Fault(kind, seconds=seconds))
+            for phase, kind, seconds in steps), End.COMPLETED, **options)
+
+    lost = 'the network is lost in post-copy'
+    return [
+        case('cut-5', lost + ' for 5 s, TCP keeps the streams',
+             (Phase.POST_COPY, 'cut', 5)),
+        case('cut-60', lost + ' for 60 s, TCP keeps the streams',
+             (Phase.POST_COPY, 'cut', 60)),
+        case('break-5', lost + ' for 5 s, the streams break',
+             (Phase.POST_COPY, 'break', 5)),
+        case('break-60', lost + ' for 60 s, the streams break',
+             (Phase.POST_COPY, 'break', 60)),
+        case('break-again', lost + ', and again in the recovery',
+             (Phase.POST_COPY, 'reset', 5), (Phase.RECOVERY, 'cut', 10)),
+        case('reset-5', 'a firewall resets all streams in post-copy, for 5 s',
+             (Phase.POST_COPY, 'reset', 5)),
+        case('drop-20', 'a firewall drops all packets in post-copy, for 20 s',
+             (Phase.POST_COPY, 'drop', 20)),
+        case('libvirt-abort', "libvirt's own abort of post-copy",
+             (Phase.POST_COPY, 'libvirt abort', None)),
+    ]
+
+
+def _compute() -> list[Case]:
+    killed = 'nova-compute on the %s is killed %s'
+    broken = Step(Phase.POST_COPY, Fault('reset', seconds=10))
+
+    def kill(side, phase, when, *before):
+        return Case(
+            'kill-%s-%s' % (side, phase.value), killed % (side, when),
+            (*before, Step(phase, Fault('kill nova-compute', side,
+                                        _COMPUTE_DOWN))), End.COMPLETED)
+
+    def restart(side, phase, when):
+        return Case(
+            'restart-%s-%s' % (side, phase.value),
+            'nova-compute on the %s is restarted %s' % (side, when),
+            (Step(phase, Fault('restart nova-compute', side, 0)),),
+            End.COMPLETED)
+
+    whens = {
+        Phase.POST_COPY: 'in post-copy',
+        Phase.PRE_COPY: 'in pre-copy',
+        Phase.SWITCH: 'at the switch',
+        Phase.AFTER: 'when libvirt is done and Nova is not',
+    }
+    return [
+        *(kill('source', phase, when) for phase, when in whens.items()),
+        kill('source', Phase.RECOVERY, 'while post-copy is interrupted',
+             broken),
+        # Whether libvirt was asked before the kill is a matter of luck.
+        Case('kill-source-before', killed % ('source', 'before it begins'),
+             (Step(Phase.BEFORE, Fault(
+                 'kill nova-compute', 'source', _COMPUTE_DOWN)),),
+             End.EITHER),
+        restart('source', Phase.PRE_COPY, 'in pre-copy'),
+        restart('source', Phase.POST_COPY, 'in post-copy'),
+        Case('kill-source-reboot',
+             'nova-compute on the source is killed in post-copy; the '
+             'operator resets the state and reboots the server',
+             (Step(Phase.POST_COPY, Fault('kill nova-compute', 'source', 5)),
+              Step(Phase.POST_COPY, Fault('reset state')),
+              Step(Phase.POST_COPY, Fault('hard reboot'))),
+             End.COMPLETED, restarts=True),
+        *(kill('destination', phase, when) for phase, when in whens.items()),
+        Case('kill-destination-before',
+             killed % ('destination', 'before it begins'),
+             (Step(Phase.BEFORE, Fault(
+                 'kill nova-compute', 'destination', _COMPUTE_DOWN)),),
+             End.EITHER),
+        restart('destination', Phase.POST_COPY, 'in post-copy'),
+    ]
+
+
+def _services() -> list[Case]:
+    def case(name, description, phase, kind, seconds, end=End.COMPLETED):
+        return Case(name, description,
+                    (Step(phase, Fault(kind, seconds=seconds)),), end)
+
+    return [
+        case('conductor-request', 'the conductor is killed in its own part',
+             Phase.REQUEST, 'kill conductor', 0, End.EITHER),
+        case('conductor-post-copy', 'the conductor is killed in post-copy',
+             Phase.POST_COPY, 'kill conductor', _SERVICE_DOWN),
+        case('rabbitmq-pre-copy', 'RabbitMQ is restarted in pre-copy',
+             Phase.PRE_COPY, 'stop RabbitMQ', 0),
+        case('rabbitmq-post-copy', 'RabbitMQ is restarted in post-copy',
+             Phase.POST_COPY, 'stop RabbitMQ', _SERVICE_DOWN),
+        case('database-pre-copy', 'the database is away in pre-copy',
+             Phase.PRE_COPY, 'stop database', _DATABASE_DOWN),
+        case('database-post-copy', 'the database is away in post-copy',
+             Phase.POST_COPY, 'stop database', _DATABASE_DOWN),
+        case('placement', 'placement is away when the migration ends',
+             Phase.POST_COPY, 'kill placement', 15),
+    ]
+
+
+def _libvirt() -> list[Case]:
+    """libvirt ends a migration in pre-copy when it is restarted."""
+    return [
+        Case('libvirtd-%s-%s' % (side, phase.value),
+             'libvirtd on the %s is restarted in %s' % (side, phase.value),
+             (Step(phase, Fault('restart libvirtd', side)),), end)
+        for phase, end in ((Phase.POST_COPY, End.COMPLETED),
+                           (Phase.PRE_COPY, End.STAYED))
+        for side in ('source', 'destination')
+    ]
+
+
+def _lost() -> list[Case]:
+    return [
+        Case('lost-' + side, 'QEMU on the %s dies in post-copy' % side,
+             (Step(Phase.POST_COPY, Fault('kill QEMU', side)),), End.LOST)
+        for side in ('destination', 'source')
+    ]
+
+
+def _pre_copy() -> list[Case]:
+    return [
+        Case('cut-pre-copy', 'the network is lost in pre-copy for 60 s',
+             (Step(Phase.PRE_COPY, Fault('cut', seconds=60)),),
+             End.EITHER, limit=90),
+        Case('break-pre-copy', 'the streams break in pre-copy',
+             (Step(Phase.PRE_COPY, Fault('break', seconds=5)),),
+             End.STAYED),
+        Case('qemu-pre-copy', 'QEMU on the destination dies in pre-copy',
+             (Step(Phase.PRE_COPY, Fault('kill QEMU', 'destination')),),
+             End.STAYED),
+        Case('disk-full', 'the disk of the destination is full',
+             (Step(Phase.IDLE, Fault('fill disk', 'destination', 10)),),
+             End.STAYED),
+        Case('abort', 'the user aborts in pre-copy',
+             (Step(Phase.PRE_COPY, Fault('abort', answer='accepted')),),
+             End.STAYED),
+    ]
+
+
+def _requests() -> list[Case]:
+    def asks(name, end, phase, *requests, **options):
+        return Case(
+            '%s-%s' % (name, phase.value),
+            'a user asks in %s for: %s' % (
+                phase.value, ', '.join(kind for kind, _ in requests)),
+            tuple(Step(phase, Fault(kind, answer=answer))
+                  for kind, answer in requests), end, **options)
+
+    refused = tuple((kind, 'refused') for kind in (
+        'pause', 'stop', 'hard reboot', 'resize', 'migrate again',
+        'snapshot'))
+    return [
+        Case('evacuate',
+             'nova-compute on the source is dead in post-copy, and the '
+             'server is evacuated',
+             (Step(Phase.POST_COPY, Fault(
+                 'kill nova-compute', 'source', 8)),
+              Step(Phase.POST_COPY, Fault('mark down', 'source', 6)),
+              Step(Phase.POST_COPY, Fault('evacuate', answer='refused'))),
+             End.COMPLETED),
+        asks('delete', End.DELETED, Phase.PRE_COPY, ('delete', 'accepted')),
+        asks('delete', End.DELETED, Phase.POST_COPY, ('delete', 'accepted')),
+        asks('requests', End.COMPLETED, Phase.PRE_COPY, *refused[:3]),
+        asks('requests', End.COMPLETED, Phase.POST_COPY, *refused[:3],
+             ('abort', 'refused'), ('force complete', 'refused')),
+        asks('more-requests', End.COMPLETED, Phase.POST_COPY, *refused[3:]),
+        asks('force-complete', End.COMPLETED, Phase.PRE_COPY,
+             ('force complete', 'accepted')),
+    ]
+
+
+def _isolated() -> list[Case]:
+    return [
+        Case('isolate-source',
+             'the source host cannot be reached in post-copy for 30 s',
+             (Step(Phase.POST_COPY, Fault('isolate', 'source', 30)),),
+             End.COMPLETED, limit=120),
+    ]
+
+
+CASES: dict[str, Case] = {case.name: case for case in (
+    *_network(), *_compute(), *_services(), *_libvirt(), *_lost(),
+    *_pre_copy(), *_requests(), *_isolated())}

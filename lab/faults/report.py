@@ -1,0 +1,95 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The table of cases for the reader, and ``faults.json`` for programs."""
+
+from collections.abc import Sequence
+import dataclasses
+import json
+import pathlib
+
+from lab.faults.observation import Observation
+
+_HEADS = ('case', 'seed', 'blackout', 'beyond cut', 'recovery',
+          'final records', 'verdict')
+
+
+@dataclasses.dataclass
+class Result:
+    observation: Observation
+    violations: list[str]
+
+    @property
+    def verdict(self) -> str:
+        return 'ok' if not self.violations else '; '.join(self.violations)
+
+
+def table(results: Sequence[Result]) -> str:
+    """Lay the results out as text, a line each."""
+    rows = [_HEADS, *(_row(result) for result in results)]
+    widths = [max(map(len, cells)) for cells in zip(*rows)]
+    return '\n'.join('  '.join(
+        cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        for row in rows)
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    seen = result.observation
+    return (seen.case.name, str(seen.seed), _seconds(seen.blackout()),
+            _seconds(seen.blackout_beyond_cuts()), _seconds(seen.recovery()),
+            seen.final.summary() if seen.final else 'not seen',
+            result.verdict)
+
+
+def _seconds(value: float | None) -> str:
+    return '-' if value is None else '%.1f s' % value
+
+
+def save(results: Sequence[Result], upstream: bool,
+         folder: pathlib.Path) -> pathlib.Path:
+    """Write ``faults.json`` and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'faults.json'
+    path.write_text(json.dumps({
+        'driver': 'upstream' if upstream else 'nova-post-copy',
+        'cases': len(results),
+        'violated': sum(bool(result.violations) for result in results),
+        'results': [_as_json(result) for result in results],
+    }, indent=1) + '\n')
+    return path
+
+
+def _as_json(result: Result) -> dict:
+    seen = result.observation
+
+    def since(time: float | None) -> float | None:
+        return None if time is None else round(time - seen.requested, 3)
+
+    return {
+        'case': seen.case.name,
+        'description': seen.case.description,
+        'seed': seen.seed,
+        'expected': seen.case.end.value,
+        'violations': result.violations,
+        'blackout_seconds': seen.blackout(),
+        'blackout_beyond_cuts_seconds': seen.blackout_beyond_cuts(),
+        'recovery_seconds': seen.recovery(),
+        'settled': since(seen.settled),
+        'faults': [{'fault': str(injection.fault),
+                    'begin': since(injection.begin),
+                    'end': since(injection.end), 'hit': injection.hit,
+                    'answer': injection.answer}
+                   for injection in seen.injections],
+        'final': seen.final and dataclasses.asdict(seen.final),
+        'timeline': [[since(entry.time), entry.who, entry.what]
+                     for entry in seen.timeline],
+    }

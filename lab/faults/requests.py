@@ -1,0 +1,63 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What users and operators ask for at the wrong time."""
+
+from novaclient import exceptions
+
+
+def mark_down(scene, host, down: bool) -> None:
+    """Say that the nova-compute of a host is down, as a monitor would."""
+    client = scene.cloud.nova('2.53')
+    for service in client.services.list(host.name, 'nova-compute'):
+        client.services.force_down(service.id, down)
+
+
+def send(scene, request) -> tuple[int, str]:
+    """Send a request and return status code and text of the answer."""
+    client = scene.cloud.nova()
+    try:
+        request(client, client.servers.get(scene.observation.server), scene)
+    except exceptions.ClientException as exc:
+        return exc.code, exc.message
+    return 202, ''
+
+
+def _migration(scene) -> int:
+    migration = scene.migration()
+    if migration is None:
+        raise exceptions.NotFound(404, 'there is no migration yet')
+    return migration['id']
+
+
+REQUESTS = {
+    'abort': lambda client, server, scene:
+        client.server_migrations.live_migration_abort(
+            server, _migration(scene)),
+    'force complete': lambda client, server, scene:
+        client.server_migrations.live_migrate_force_complete(
+            server, _migration(scene)),
+    'delete': lambda client, server, scene: server.delete(),
+    'pause': lambda client, server, scene: server.pause(),
+    'stop': lambda client, server, scene: server.stop(),
+    'hard reboot': lambda client, server, scene: server.reboot('HARD'),
+    'resize': lambda client, server, scene: server.resize(
+        next(flavor for flavor in client.flavors.list()
+             if flavor.name == 'lab.linux')),
+    'snapshot': lambda client, server, scene: server.create_image('snapshot'),
+    'migrate again': lambda client, server, scene:
+        client.servers.live_migrate(server, None, 'auto', post_copy=True),
+    # 2.96 would ask for no host at all; the answer comes before any is used.
+    'evacuate': lambda client, server, scene: server.evacuate(),
+    'reset state': lambda client, server, scene:
+        server.reset_state('active'),
+}

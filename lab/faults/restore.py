@@ -1,0 +1,98 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Bring the cloud back to a known state after a case that went wrong.
+
+Nothing here is part of what is tested, so it may use force: the next case
+shall not suffer from this one.
+"""
+
+import os
+import shutil
+import signal
+
+import libvirt
+
+from lab import layout
+from lab.services import nova
+
+_PLACEMENT = {'service_type': 'placement', 'region_name': layout.REGION}
+
+
+def restore(cloud, say) -> None:
+    """Remove all servers and all that is left of them.
+
+    :raises lab.errors.LabError: when that does not help
+    """
+    say('bringing the cloud back to a known state')
+    hosts = list(cloud.hosts.values())
+    for host in hosts:
+        # Threads may be waiting there for what will never happen.
+        host.kill_compute()
+        _clear_host(host)
+    for host in hosts:
+        host.start_compute()
+    for host in hosts:
+        nova.wait_for_compute(cloud, host)
+    _clear_nova(cloud)
+    _clear_placement(cloud)
+    for host in hosts:
+        _clear_disks(host)
+
+
+def _clear_host(host) -> None:
+    """End what runs, also when libvirt waits for it."""
+    connection = host.connect()
+    for domain in connection.listAllDomains():
+        pid = _pid(host, domain.name())
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+    for domain in connection.listAllDomains():
+        for call in (domain.destroy, domain.undefine):
+            try:
+                call()
+            except libvirt.libvirtError:
+                pass    # it is not running, or gone with its process
+    connection.close()
+    for path in (host.layout.directory / 'nova' / 'post_copy').glob('*'):
+        path.unlink()
+
+
+def _pid(host, name: str) -> int | None:
+    path = (host.layout.directory / 'run' / 'libvirt' / 'qemu'
+            / (name + '.pid'))
+    try:
+        return int(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _clear_nova(cloud) -> None:
+    client = cloud.nova()
+    for server in client.servers.list():
+        server.reset_state('error')
+        cloud.delete(server)
+
+
+def _clear_placement(cloud) -> None:
+    providers = cloud.get('placement', '/resource_providers')
+    for provider in providers['resource_providers']:
+        left = cloud.get('placement', '/resource_providers/%s/allocations'
+                         % provider['uuid'])['allocations']
+        for consumer in left:
+            cloud.session.delete('/allocations/' + consumer,
+                                 endpoint_filter=_PLACEMENT)
+
+
+def _clear_disks(host) -> None:
+    for path in (host.layout.directory / 'instances').glob('*-*-*-*-*'):
+        shutil.rmtree(path)

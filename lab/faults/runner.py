@@ -1,0 +1,209 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Carry out one case. The loop is thin: what it means is decided elsewhere."""
+
+import random
+import time
+
+from lab import bringup
+from lab.faults.case import Case
+from lab.faults.case import Phase
+from lab.faults.injectors import INJECTORS
+from lab.faults.observation import Injection
+from lab.faults.observation import Observation
+from lab.faults import scene as faults_scene
+from lab.faults import verdict
+from lab.faults import view
+from lab import layout
+
+# Seconds.
+_POLL = 0.02
+_SETTLE_POLL = 0.5
+_HOLD = 2.0             # that a right end has to stay right
+_PHASE_LIMIT = 60.0     # for a phase to come
+
+# A link on which post-copy takes some seconds, or outlasts a restart.
+_SLOW = (20 * layout.MIB, 40 * layout.MIB)
+
+
+class Runner:
+    """One case.
+
+    :param cloud: a :class:`lab.cloud.Cloud` that is up, without servers
+    :param seed: of the moments, and of the speed of the link
+    :param upstream: without a word of post-copy in the request; it is forced
+        by hand after the first pass over memory
+    """
+
+    def __init__(self, cloud, case: Case, seed: int, upstream: bool,
+                 say) -> None:
+        source, destination = layout.HOSTS
+        self._cloud = cloud
+        self._case = case
+        self._upstream = upstream
+        self._say = say
+        self._random = random.Random('%s %d' % (case.name, seed))
+        self._slow = self._random.choice(_SLOW)
+        self._release = self._random.choice((True, False))
+        self._to_force = upstream
+        self.observation = Observation(
+            case, seed, source.name, destination.name)
+        self._scene = faults_scene.Scene(cloud, self.observation)
+        self._to_heal: list[tuple[float, Injection]] = []
+        self._limited = cloud.bandwidth
+
+    def run(self) -> list[str]:
+        """Carry the case out, and leave no trace of it.
+
+        :returns: violations, in sentences
+        """
+        try:
+            try:
+                self._scene.set()
+                self._request()
+                self._inject_all()
+                self._heal_all()
+                self._settle()
+            finally:
+                self._heal_all(at_once=True)
+                self._limit(self._cloud.bandwidth)
+            self._close()
+            violations = verdict.judge(self.observation)
+        finally:
+            wrong = self._scene.clear()
+        return violations + wrong
+
+    def _request(self) -> None:
+        case = self._case
+        if case.waits_for(Phase.PRE_COPY):
+            self._limit(self._slow)
+        self._steps = list(case.steps)
+        while self._steps and self._steps[0].phase is Phase.IDLE:
+            self._inject(self._steps.pop(0).fault, hit=True)
+        self.observation.requested = time.monotonic()
+        self._note('requested')
+        self._scene.request(self._upstream)
+
+    def _inject_all(self) -> None:
+        """Inject each fault at its moment."""
+        for step in self._steps:
+            if not self._wait_for(lambda: view.is_in(
+                    step.phase, self._scene.sampler.view)):
+                self._note('%s never came' % step.phase.value)
+                self.observation.injections.append(Injection(
+                    step.fault, time.monotonic(), hit=False))
+                return
+            moment = time.monotonic() + self._random.uniform(
+                0, view.JITTER[step.phase])
+            self._wait_for(lambda: time.monotonic() >= moment)
+            self._inject(step.fault, hit=view.still_in(
+                step.phase, self._scene.sampler.view))
+
+    def _wait_for(self, condition) -> bool:
+        end = time.monotonic() + _PHASE_LIMIT
+        while not condition():
+            self._look_after_things()
+            now = self._scene.sampler.view
+            if now.is_final or time.monotonic() > end:
+                return condition()
+            time.sleep(_POLL)
+        return True
+
+    def _look_after_things(self) -> None:
+        """Do what is due by the time or by the state of the migration."""
+        now = self._scene.sampler.view
+        for due, injection in list(self._to_heal):
+            if time.monotonic() >= due:
+                self._heal(injection)
+        if now.source == view.PAUSED_POST_COPY and self._case.waits_for(
+                Phase.POST_COPY, Phase.RECOVERY):
+            self._limit(self._slow)
+        elif now.iteration > 1 and self._to_force:
+            self._to_force = False
+            self._inject_request('force complete')
+
+    def _inject_request(self, name: str) -> None:
+        code, text = INJECTORS[name].inject(self._scene, None)
+        self._note('%s: %d %s' % (name, code, text))
+
+    def _inject(self, fault, hit: bool) -> None:
+        self._note('inject: %s' % fault)
+        injection = Injection(fault, time.monotonic(), hit)
+        self.observation.injections.append(injection)
+        if fault.seconds is not None:
+            self._to_heal.append((injection.begin + fault.seconds, injection))
+        injection.answer = INJECTORS[fault.kind].inject(
+            self._scene, self._host(fault))
+        if injection.answer is not None:
+            self._note('answer: %d %s' % injection.answer)
+
+    def _heal(self, injection: Injection) -> None:
+        self._to_heal = [(due, other) for due, other in self._to_heal
+                         if other is not injection]
+        self._note('heal: %s' % injection.fault)
+        INJECTORS[injection.fault.kind].heal(
+            self._scene, self._host(injection.fault))
+        injection.end = time.monotonic()
+
+    def _heal_all(self, at_once: bool = False) -> None:
+        while self._to_heal:
+            if at_once:
+                self._heal(self._to_heal[0][1])
+            else:
+                self._look_after_things()
+                time.sleep(_POLL)
+
+    def _host(self, fault):
+        return {'source': self._scene.source,
+                'destination': self._scene.destination}.get(fault.where)
+
+    def _settle(self) -> None:
+        """Wait until all is right, and see that it stays so."""
+        observation = self.observation
+        if self._release:
+            self._limit(self._cloud.bandwidth)
+        since = observation.healed() or time.monotonic()
+        right = None
+        while time.monotonic() < since + self._case.limit or right:
+            observation.final = self._scene.final()
+            now = time.monotonic()
+            wrong = verdict.judge_end(observation)
+            self._say.update('%s: %s' % (
+                self._case.name, wrong[0] if wrong else 'as it has to be'))
+            if wrong:
+                right = None
+            else:
+                right = right or now
+                if now >= right + _HOLD:
+                    observation.settled = right
+                    break
+            time.sleep(_SETTLE_POLL)
+
+    def _limit(self, bandwidth: int) -> None:
+        if bandwidth != self._limited:
+            self._limited = bandwidth
+            self._scene.source.limit_migration_network(bandwidth)
+
+    def _note(self, what: str) -> None:
+        self.observation.note(time.monotonic(), 'case', what)
+        self._say.update('%s: %s' % (self._case.name, what))
+
+    def _close(self) -> None:
+        """Complete the observation."""
+        pulse = self._scene.pulse
+        observation = self.observation
+        observation.ended = time.monotonic()
+        observation.samples = pulse.samples()
+        observation.wrong_pages = pulse.wrong_pages
+        observation.setbacks = pulse.setbacks
+        observation.missing = bringup.missing(self._cloud)

@@ -1,0 +1,181 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The stage of one case: a busy server in a known state, and its traces.
+
+All that a case needs to know of the cloud is read here.
+"""
+
+import collections
+import pathlib
+import tempfile
+
+from keystoneauth1 import exceptions as keystone_exceptions
+
+from lab.faults.observation import Final
+from lab.faults.observation import Observation
+from lab.faults import sampler
+from lab import guest
+from lab.guest import heartbeat
+from lab import layout
+from lab import proof
+from lab import wait
+
+IMAGE = 'faults'
+# Small enough for many cases in little time, and busier than the link.
+WORKING_SET_MIB = 256
+PACE_MIB = 512
+_MICROVERSION = '2.80'
+_NETWORK = {'service_type': 'network', 'region_name': layout.REGION}
+
+
+def upload_image(cloud) -> None:
+    """Upload the image of the guest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, 'image')
+        guest.build_image(path, WORKING_SET_MIB, PACE_MIB)
+        cloud.upload_image(IMAGE, path)
+
+
+class Scene:
+    """One server on the source, and nothing of it on the destination."""
+
+    def __init__(self, cloud, observation: Observation) -> None:
+        self.cloud = cloud
+        self.observation = observation
+        self.source = cloud.host(observation.source)
+        self.destination = cloud.host(observation.destination)
+        self.server = None
+        self.sampler: sampler.Sampler | None = None
+        self.pulse: heartbeat.Heartbeat | None = None
+        self._port: str | None = None
+
+    def set(self) -> None:
+        """Boot the server; return when the guest is at work.
+
+        :raises lab.errors.LabError: when the cloud cannot do that
+        """
+        networks: object = 'none'
+        if self.cloud.ports:
+            self._port = self._create_port()
+            networks = [{'port-id': self._port}]
+        self.server = self.cloud.boot(
+            'faults', self.source.name, image=IMAGE, networks=networks)
+        self.observation.server = self.server.id
+        self.pulse = heartbeat.Heartbeat()
+        self.pulse.follow(self.cloud.serial_address(self.server))
+        wait.until(lambda: self.pulse.samples() and
+                   self.pulse.samples()[-1].work >
+                   WORKING_SET_MIB * layout.MIB,
+                   'heartbeat of the guest', 60)
+        self.sampler = sampler.Sampler(
+            self.cloud, self.observation, self.migration, self.pulse.follow)
+
+    def request(self, upstream: bool) -> None:
+        """Ask for the migration.
+
+        :param upstream: without a word of post-copy
+        """
+        options = {} if upstream else {'post_copy': True}
+        self.cloud.nova().servers.live_migrate(
+            self.server, self.destination.name, 'auto', **options)
+
+    def migration(self) -> dict | None:
+        """Return the newest migration; None: no such, or no answer."""
+        try:
+            found = self.cloud.get(
+                'compute', '/os-migrations?limit=1&instance_uuid='
+                + self.observation.server, microversion=_MICROVERSION)
+            return next(iter(found['migrations']), None)
+        except (keystone_exceptions.ClientException, ValueError):
+            return None
+
+    def final(self) -> Final | None:
+        """Read hosts and records; None when Nova does not answer."""
+        server, migration = self.observation.server, self.migration()
+        try:
+            return Final(
+                server=self._nova_server(),
+                migration=migration,
+                allocations=self.cloud.allocations(server),
+                migration_allocations=self.cloud.allocations(
+                    migration['uuid']) if migration else {},
+                domains={self.source.name: self.sampler.source.state(),
+                         self.destination.name:
+                         self.sampler.destination.state()},
+                processes=self._processes(),
+                disks=[host.name for host in self.cloud.hosts.values()
+                       if self._disk(host).exists()],
+                durable=[host.name for host in self.cloud.hosts.values()
+                         if self._durable(host).exists()],
+                bindings=self._bindings())
+        except (keystone_exceptions.ClientException, ValueError):
+            return None
+
+    def clear(self) -> list[str]:
+        """Delete the server as its user does.
+
+        :returns: what went wrong, in sentences
+        """
+        wrong = []
+        if self.server is not None:
+            try:
+                self.cloud.delete(self.server, limit=40)
+            except Exception as exc:
+                wrong.append('the server could not be deleted: %s' % exc)
+        if self.sampler is not None:
+            self.sampler.stop()
+        if self.pulse is not None:
+            self.pulse.stop()
+        if self._port is not None:
+            self.cloud.session.delete('/v2.0/ports/' + self._port,
+                                      endpoint_filter=_NETWORK)
+        return wrong
+
+    def _nova_server(self) -> dict | None:
+        try:
+            return self.cloud.get(
+                'compute', '/servers/' + self.observation.server)['server']
+        except keystone_exceptions.NotFound:
+            return None
+
+    def _processes(self) -> dict[str, int]:
+        return dict(collections.Counter(proof.qemu_processes(
+            self.observation.server,
+            {host.name: host.init.pid for host in self.cloud.hosts.values()}
+        ).values()))
+
+    def _disk(self, host) -> pathlib.Path:
+        return host.layout.directory / 'instances' / self.observation.server
+
+    def _durable(self, host) -> pathlib.Path:
+        return (host.layout.directory / 'nova' / 'post_copy'
+                / (self.observation.server + '.json'))
+
+    def _create_port(self) -> str:
+        network, = self.cloud.get(
+            'network', '/v2.0/networks?name=tenant')['networks']
+        return self.cloud.session.post(
+            '/v2.0/ports', endpoint_filter=_NETWORK, json={
+                'port': {'network_id': network['id']}}).json()['port']['id']
+
+    def _bindings(self) -> dict[str, str] | None:
+        if self._port is None:
+            return None
+        try:
+            found = self.cloud.get(
+                'network', '/v2.0/ports/%s/bindings' % self._port)
+        except keystone_exceptions.NotFound:
+            return {}
+        # A port that is bound nowhere has a binding to no host.
+        return {binding['host']: binding['status']
+                for binding in found['bindings'] if binding['host']}

@@ -1,0 +1,187 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Compare what was seen with the invariant. Pure: reads nothing.
+
+Each function returns violations: sentences for the person who has to find
+out why, an empty list when there are none.
+"""
+
+from lab.faults.case import End
+from lab.faults.observation import Final
+from lab.faults.observation import Injection
+from lab.faults.observation import Observation
+from lab.faults import view
+
+_POWER_RUNNING = 1      # Nova's power_state
+
+
+def judge(observation: Observation) -> list[str]:
+    """Judge a whole case."""
+    return [*judge_way(observation), *judge_end(observation)]
+
+
+def judge_way(observation: Observation) -> list[str]:
+    """Judge what happened until the end."""
+    violations = ['two copies were running: ' + moment
+                  for moment in observation.twice]
+    if observation.wrong_pages:
+        violations.append('%d pages were not what the guest had written'
+                          % observation.wrong_pages)
+    if observation.setbacks and not observation.case.restarts:
+        violations.append('the guest went back in its work: it was started '
+                          'anew, or ran twice')
+    violations += _judge_silence(observation)
+    for injection in observation.injections:
+        violations += _judge_injection(injection)
+    violations += ['%s has ended and was not to' % name
+                   for name in observation.missing]
+    return violations
+
+
+def _judge_silence(observation: Observation) -> list[str]:
+    if observation.case.end in (End.LOST, End.DELETED) or (
+            observation.case.restarts):
+        return []
+    beyond = observation.blackout_beyond_cuts()
+    if beyond is None:
+        return ['the guest was never heard']
+    if beyond > observation.case.silence:
+        return ['the guest was silent for %.1f s, %.1f s more than the '
+                'network was cut' % (observation.blackout(), beyond)]
+    return []
+
+
+def _judge_injection(injection: Injection) -> list[str]:
+    if not injection.hit:
+        return ['the moment for "%s" was missed' % injection.fault]
+    if injection.answer is None:
+        return []
+    code, text = injection.answer
+    if code >= 500:
+        return ['"%s" was answered with %d: %s' % (
+            injection.fault, code, text)]
+    answer = 'refused' if code >= 400 else 'accepted'
+    if injection.fault.answer not in (None, answer):
+        return ['"%s" was %s (%d %s)' % (
+            injection.fault, answer, code, text)]
+    return []
+
+
+def judge_end(observation: Observation) -> list[str]:
+    """Judge hosts and records as they are in the end."""
+    final = observation.final
+    if final is None:
+        return ['the end was not seen']
+    end = observation.case.end
+    if end is End.DELETED:
+        return _judge_deleted(final)
+    if final.server is None:
+        return ['Nova has no such server']
+    if end is End.EITHER:
+        moved = (final.migration or {}).get('status') == 'completed'
+        end = End.COMPLETED if moved else End.STAYED
+    if end is End.STAYED:
+        here, there = observation.source, observation.destination
+    else:
+        here, there = observation.destination, observation.source
+    violations = _judge_records(final, end, here)
+    if end is End.LOST:
+        violations += _judge_lost(final, here, there)
+    else:
+        violations += _judge_hosts(final, here, there)
+    return violations
+
+
+def _judge_records(final: Final, end: End, here: str) -> list[str]:
+    """Nova's records, placement and neutron name the right host."""
+    status = 'ERROR' if end is End.LOST else 'ACTIVE'
+    seen = (final.server['OS-EXT-SRV-ATTR:host'], final.server['status'],
+            final.server['OS-EXT-STS:task_state'])
+    violations = []
+    if seen != (here, status, None):
+        violations.append(
+            'Nova has the server as %s on %s, task state %s; not as %s on %s'
+            % (seen[1], seen[0], seen[2], status, here))
+    power_state = final.server['OS-EXT-STS:power_state']
+    if end is not End.LOST and power_state != _POWER_RUNNING:
+        violations.append('Nova has the power state %s' % power_state)
+    migration = (final.migration or {}).get('status')
+    if migration not in {End.COMPLETED: ('completed',), End.LOST: ('error',),
+                         End.STAYED: ('error', 'cancelled')}[end]:
+        violations.append('Nova has the migration as %s' % migration)
+    if list(final.allocations) != [here]:
+        violations.append('the server has resources of %s, not of %s' % (
+            ' and '.join(final.allocations) or 'no host', here))
+    if final.migration_allocations:
+        violations.append('the migration still has resources of '
+                          + ' and '.join(final.migration_allocations))
+    if final.bindings is not None and end is not End.LOST and (
+            final.bindings != {here: 'ACTIVE'}):
+        violations.append('the port is bound %s' % final.bindings)
+    if final.durable:
+        violations.append('there still is a durable record on '
+                          + ' and '.join(final.durable))
+    return violations
+
+
+def _judge_hosts(final: Final, here: str, there: str) -> list[str]:
+    """The only copy runs here, and nothing is left there."""
+    violations = []
+    if final.processes != {here: 1}:
+        violations.append('QEMU processes: %s' % final.processes)
+    if final.domains[here] != view.RUNNING:
+        violations.append('the domain on %s is %s' % (
+            here, final.domains[here]))
+    if final.domains[there] != view.ABSENT:
+        violations.append('the domain on %s is %s' % (
+            there, final.domains[there]))
+    if final.disks != [here]:
+        violations.append('disks are on %s' % (
+            ' and '.join(final.disks) or 'no host'))
+    return violations
+
+
+def _judge_lost(final: Final, here: str, there: str) -> list[str]:
+    """It is said why, nothing was started, nothing was deleted."""
+    violations = []
+    if not final.server.get('fault', {}).get('message'):
+        violations.append('Nova does not say why the server is in ERROR')
+    if final.domains[there].startswith(view.RUNNING):
+        violations.append('the domain on %s is %s' % (
+            there, final.domains[there]))
+    if final.domains[there] == view.ABSENT:
+        violations.append('the domain on %s was removed' % there)
+    if here not in final.disks:
+        violations.append('the disk on %s was removed' % here)
+    return violations
+
+
+def _judge_deleted(final: Final) -> list[str]:
+    violations = []
+    if final.server is not None:
+        violations.append('Nova still has the server')
+    status = (final.migration or {}).get('status')
+    if status not in (None, *view.FINAL):
+        violations.append('Nova has the migration as %s' % status)
+    left = {
+        'domains': [host for host, state in final.domains.items()
+                    if state != view.ABSENT],
+        'QEMU processes': list(final.processes),
+        'disks': final.disks,
+        'durable records': final.durable,
+        'resources of the server': list(final.allocations),
+        'resources of the migration': list(final.migration_allocations),
+        'port bindings': list(final.bindings or ()),
+    }
+    return violations + ['%s are left on %s' % (what, ' and '.join(hosts))
+                         for what, hosts in left.items() if hosts]

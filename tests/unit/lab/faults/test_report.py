@@ -1,0 +1,60 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import json
+import pathlib
+
+import fixtures
+import testtools
+
+from lab.faults import report
+from tests.unit.lab.faults import base
+
+
+class ReportTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.results = [
+            report.Result(base.observation(), []),
+            report.Result(base.observation(samples=[], final=None,
+                                           settled=None),
+                          ['the guest was never heard', 'and more']),
+        ]
+
+    def test_table(self):
+        self.assertEqual(
+            'case  seed  blackout  beyond cut  recovery  '
+            'final records                          verdict\n'
+            'case  1     1.0 s     1.0 s       8.0 s     '
+            'ACTIVE on host-b, migration completed  ok\n'
+            'case  1     -         -           -         '
+            'not seen                               '
+            'the guest was never heard; and more',
+            report.table(self.results))
+
+    def test_json(self):
+        folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'new')
+        self.results[0].observation.note(101.5, 'nova', 'running')
+
+        written = json.loads(
+            report.save(self.results, False, folder).read_text())
+
+        self.assertEqual((2, 1), (written['cases'], written['violated']))
+        first, second = written['results']
+        self.assertEqual([[1.5, 'nova', 'running']], first['timeline'])
+        self.assertEqual(
+            [{'fault': 'cut for 5 s', 'begin': 5.0, 'end': 10.0,
+              'hit': True, 'answer': None}], first['faults'])
+        self.assertEqual({'host-b': 1}, first['final']['processes'])
+        self.assertIsNone(second['final'])
+        self.assertEqual(2, len(second['violations']))

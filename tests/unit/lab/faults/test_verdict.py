@@ -1,0 +1,168 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import dataclasses
+
+import testtools
+
+from lab.faults.case import End
+from lab.faults.case import Fault
+from lab.faults.observation import Injection
+from lab.faults import verdict
+from lab.faults import view
+from tests.unit.lab.faults import base
+
+
+class WayTest(testtools.TestCase):
+
+    def judge(self, case=None, **changes) -> list[str]:
+        return verdict.judge_way(base.observation(case, **changes))
+
+    def test_all_is_well(self):
+        self.assertEqual([], self.judge())
+
+    def test_two_copies(self):
+        self.assertEqual(['two copies were running: host-a and host-b'],
+                         self.judge(twice=['host-a and host-b']))
+
+    def test_wrong_pages(self):
+        self.assertIn('3 pages', self.judge(wrong_pages=3)[0])
+
+    def test_started_anew(self):
+        self.assertIn('went back', self.judge(setbacks=1)[0])
+        self.assertEqual([], self.judge(base.case(restarts=True), setbacks=1))
+
+    def test_silence(self):
+        # The cut was 5 s long, from 105 on.
+        self.assertEqual([], self.judge(
+            moments=[*range(95, 106), *range(115, 121)]))
+        self.assertEqual(
+            ['the guest was silent for 11.0 s, 6.0 s more than the network '
+             'was cut'],
+            self.judge(moments=[*range(95, 106), *range(116, 121)]))
+
+    def test_a_guest_that_is_lost_is_silent(self):
+        self.assertEqual([], self.judge(base.case(End.LOST), moments=[95]))
+
+    def test_moment_missed(self):
+        self.assertEqual(
+            ['the moment for "cut for 5 s" was missed'],
+            self.judge(injections=[
+                Injection(Fault('cut', seconds=5), 105.0, hit=False)]))
+
+    def test_process_of_the_cloud_is_gone(self):
+        self.assertEqual(['nova-conductor has ended and was not to'],
+                         self.judge(missing=['nova-conductor']))
+
+    def _answered(self, expected, code) -> list[str]:
+        return self.judge(injections=[Injection(
+            Fault('abort', answer=expected), 105.0, True,
+            answer=(code, 'text'))])
+
+    def test_answers(self):
+        self.assertEqual([], self._answered('refused', 409))
+        self.assertEqual([], self._answered('accepted', 202))
+        self.assertEqual([], self._answered(None, 409))
+        self.assertEqual(['"abort" was accepted (202 text)'],
+                         self._answered('refused', 202))
+        self.assertEqual(['"abort" was answered with 500: text'],
+                         self._answered(None, 500))
+
+
+class EndTest(testtools.TestCase):
+
+    def judge(self, end: End, final) -> list[str]:
+        return verdict.judge_end(base.observation(
+            base.case(end), final=final))
+
+    def test_right_ends(self):
+        moved, stayed = base.final(), base.final(base.SOURCE, 'error')
+        for end, final in (
+                (End.COMPLETED, moved), (End.STAYED, stayed),
+                (End.STAYED, base.final(base.SOURCE, 'cancelled')),
+                (End.EITHER, moved), (End.EITHER, stayed),
+                (End.LOST, base.lost())):
+            self.assertEqual([], self.judge(end, final))
+
+    def test_wrong_host(self):
+        self.assertNotEqual([], self.judge(
+            End.COMPLETED, base.final(base.SOURCE, 'error')))
+        self.assertNotEqual([], self.judge(End.STAYED, base.final()))
+        # Moved by the record, and not moved.
+        self.assertNotEqual([], self.judge(
+            End.EITHER, base.final(base.SOURCE, 'completed')))
+
+    def test_every_fact_counts(self):
+        server = base.final().server
+        for changes in (
+                {'server': server | {'OS-EXT-SRV-ATTR:host': base.SOURCE}},
+                {'server': server | {'status': 'ERROR'}},
+                {'server': server | {'OS-EXT-STS:task_state': 'migrating'}},
+                {'server': server | {'OS-EXT-STS:power_state': 0}},
+                {'server': None},
+                {'migration': {'status': 'running (post-copy)'}},
+                {'migration': None},
+                {'allocations': {}},
+                {'allocations': {base.SOURCE: base.RESOURCES}},
+                {'allocations': {base.SOURCE: base.RESOURCES,
+                                 base.DESTINATION: base.RESOURCES}},
+                {'migration_allocations': {base.SOURCE: base.RESOURCES}},
+                {'domains': {base.SOURCE: 'paused',
+                             base.DESTINATION: view.RUNNING}},
+                {'domains': {base.SOURCE: view.ABSENT,
+                             base.DESTINATION: 'running (post-copy)'}},
+                {'processes': {base.SOURCE: 1, base.DESTINATION: 1}},
+                {'processes': {}},
+                {'disks': [base.SOURCE, base.DESTINATION]},
+                {'disks': []},
+                {'durable': [base.SOURCE]},
+                {'bindings': {base.SOURCE: 'ACTIVE',
+                              base.DESTINATION: 'INACTIVE'}}):
+            self.assertEqual(
+                1, len(self.judge(End.COMPLETED, base.final(**changes))),
+                changes)
+
+    def test_without_a_port_there_is_no_binding(self):
+        self.assertEqual([], self.judge(
+            End.COMPLETED, base.final(bindings=None)))
+
+    def test_lost(self):
+        server = base.lost().server
+        for changes in (
+                {'server': server | {'status': 'ACTIVE'}},
+                {'server': server | {'OS-EXT-SRV-ATTR:host': base.SOURCE}},
+                {'server': server | {'fault': {}}},
+                {'disks': [base.SOURCE]},
+                {'migration': {'status': 'completed'}},
+                {'domains': {base.SOURCE: view.ABSENT,
+                             base.DESTINATION: 'shut off (crashed)'}},
+                {'domains': {base.SOURCE: view.RUNNING,
+                             base.DESTINATION: 'shut off (crashed)'}}):
+            self.assertEqual(
+                1, len(self.judge(End.LOST, base.lost(**changes))), changes)
+
+    def test_deleted(self):
+        gone = dataclasses.replace(
+            base.final(), server=None, migration={'status': 'error'},
+            allocations={}, domains={base.SOURCE: view.ABSENT,
+                                     base.DESTINATION: view.ABSENT},
+            processes={}, disks=[], bindings={})
+        self.assertEqual([], self.judge(End.DELETED, gone))
+        for name, value in vars(base.final()).items():
+            if name in ('migration', 'migration_allocations', 'durable'):
+                continue
+            self.assertEqual(1, len(self.judge(
+                End.DELETED, dataclasses.replace(gone, **{name: value}))))
+
+    def test_end_not_seen(self):
+        self.assertEqual(['the end was not seen'],
+                         self.judge(End.COMPLETED, None))

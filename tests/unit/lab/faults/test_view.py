@@ -1,0 +1,64 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import ddt
+import testtools
+
+from lab.faults.case import Phase
+from lab.faults import view
+
+
+def seen(status=None, source=view.RUNNING, destination=view.ABSENT,
+         iteration=0, processed=0) -> view.View:
+    return view.View(status, source, destination, iteration, processed)
+
+
+# A migration as it goes: what is seen, and the phases that this is.
+WAY = (
+    (seen(), {Phase.REQUEST}),
+    (seen('accepted'), {Phase.REQUEST}),
+    (seen('queued'), {Phase.BEFORE}),
+    (seen('preparing'), {Phase.BEFORE}),
+    (seen('running'), set()),
+    (seen('running', processed=1, iteration=1), {Phase.PRE_COPY}),
+    (seen('running', processed=1, iteration=2),
+     {Phase.PRE_COPY, Phase.SWITCH}),
+    (seen('running (post-copy)', view.PAUSED_POST_COPY,
+          'running (post-copy)'), {Phase.SWITCH, Phase.POST_COPY}),
+    (seen('interrupted (post-copy)', view.PAUSED_POST_COPY_FAILED,
+          'running (post-copy failed)'), {Phase.RECOVERY}),
+    (seen('running (post-copy)', view.ABSENT, view.RUNNING), {Phase.AFTER}),
+    (seen('running (post-copy)', 'shut off (migrated)', view.RUNNING),
+     {Phase.AFTER}),
+    (seen('completed', view.ABSENT, view.RUNNING), set()),
+)
+
+
+@ddt.ddt
+class ViewTest(testtools.TestCase):
+
+    @ddt.data(*WAY)
+    @ddt.unpack
+    def test_phase(self, moment, phases):
+        self.assertEqual(phases | {Phase.IDLE}, {
+            phase for phase in Phase if view.is_in(phase, moment)})
+
+    def test_the_switch_is_hit_from_both_sides(self):
+        for moment, _ in WAY[:-1]:
+            self.assertTrue(view.still_in(Phase.SWITCH, moment))
+        self.assertFalse(view.still_in(Phase.SWITCH, WAY[-1][0]))
+
+    def test_a_libvirt_that_does_not_answer_is_no_phase(self):
+        moment = seen('running', view.UNKNOWN, view.UNKNOWN, 1, 1)
+
+        self.assertEqual({Phase.IDLE}, {
+            phase for phase in Phase if view.is_in(phase, moment)})
