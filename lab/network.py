@@ -157,7 +157,7 @@ def filter_migration(host: layout.HostLayout, verdict: str | None) -> None:
     if verdict is not None:
         rules += ['table inet lab { chain in {',
                   'type filter hook input priority 0',
-                  'iifname "migration" meta l4proto tcp ' + verdict, '} }']
+                  'iifname "migration" meta l4proto tcp ' + verdict, '}', '}']
     subprocess.run(['ip', 'netns', 'exec', host.namespace, 'nft', '-f', '-'],
                    input='\n'.join(rules), text=True, check=True)
 

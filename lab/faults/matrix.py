@@ -43,8 +43,11 @@ def _network() -> list[Case]:
              (Phase.POST_COPY, 'reset', 5), (Phase.RECOVERY, 'cut', 10)),
         case('reset-5', 'a firewall resets all streams in post-copy, for 5 s',
              (Phase.POST_COPY, 'reset', 5)),
+        # No end of a stream sees this, as it does see a pulled cable.
         case('drop-20', 'a firewall drops all packets in post-copy, for 20 s',
              (Phase.POST_COPY, 'drop', 20)),
+        case('drop-60', 'a firewall drops all packets in post-copy, for 60 s',
+             (Phase.POST_COPY, 'drop', 60)),
         case('libvirt-abort', "libvirt's own abort of post-copy",
              (Phase.POST_COPY, 'libvirt abort', None)),
     ]
