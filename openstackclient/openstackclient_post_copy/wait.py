@@ -190,4 +190,3 @@ def in_percent(migration) -> str:
     if not total:
         return ''
     return ', %d%%' % (100 * (1 - remaining / total))
-

@@ -24,6 +24,12 @@ functional
     leave things behind in their process.
 client
     All unit tests of python-novaclient, which finds our extensions.
+openstackclient
+    The unit tests of python-openstackclient about compute, and about what all
+    commands have in common, with our hooks.
+sdk
+    openstacksdk's unit tests of compute and of connections, all of which have
+    our proxy.
 horizon
     Horizon's tests of the admin's instances and hypervisors, with our forms in
     a cloud that offers post-copy.

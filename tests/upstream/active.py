@@ -13,8 +13,8 @@
 """nova-post-copy active in the process of upstream's tests.
 
 What an operator does to a cloud is done to the process: the services join, the
-database gets its column, the compute driver is chosen. novaclient finds us by
-our entry points, which it has when the package is installed.
+database gets its column, the compute driver is chosen. The clients find us by
+our entry points, which they have when the package is installed.
 """
 
 import faulthandler
@@ -34,13 +34,52 @@ def wanted() -> bool:
     return not WITHOUT.items() <= os.environ.items()
 
 
-def require_entry_points() -> None:
-    """:raises RuntimeError: when novaclient would not find us"""
-    if 'novaclient_post_copy.servers' not in {
-            entry_point.value for entry_point in
-            metadata.entry_points(group='novaclient.extension')}:
+def require_entry_points(group: str) -> None:
+    """:raises RuntimeError: when a client would not find us there"""
+    if not any('_post_copy.' in entry_point.value for entry_point in
+               metadata.entry_points(group=group)):
         raise RuntimeError('nova-post-copy is not installed, only importable: '
                            'run `tox -e upstream`')
+
+
+def hook_unnamed_commands() -> None:
+    """Load our hooks of ``openstack`` where tests make a command.
+
+    They give it no name, and hooks are found by the name.
+    """
+    from openstackclient.compute.v2 import server
+    from openstackclient.compute.v2 import server_migration
+    import stevedore
+
+    def load_hooks(command, name):
+        command._hooks = stevedore.ExtensionManager(
+            'openstack.cli.' + name, invoke_on_load=True,
+            invoke_kwds={'command': command})
+
+    for command, name in (
+        (server.MigrateServer, 'server_migrate'),
+        (server_migration.ListMigration, 'server_migration_list'),
+        (server_migration.ShowMigration, 'server_migration_show'),
+    ):
+        command._load_hooks = functools.partialmethod(load_hooks, name)
+
+
+def extend_every_connection() -> None:
+    """Put our proxy and resources of the SDK in the place of upstream's."""
+    from openstack.compute import compute_service
+    from openstack.compute.v2 import _proxy
+    from openstack.compute.v2 import migration as upstream
+    from openstack.compute.v2 import server_migration
+
+    from openstackclient_post_copy import migration
+    from openstackclient_post_copy import proxy
+    from openstackclient_post_copy import sdk
+
+    _proxy.Proxy = proxy.Proxy
+    upstream.Migration = migration.Migration
+    server_migration.ServerMigration = migration.ServerMigration
+    compute_service.ComputeService.supported_versions = (
+        sdk.ComputeService.supported_versions)
 
 
 def prepare() -> None:

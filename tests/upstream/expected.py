@@ -47,5 +47,7 @@ PARTS = {
     'unit': FAILS_WITHOUT_US | DIFFERS_WITH_US,
     'functional': {},
     'client': {},
+    'openstackclient': {},
+    'sdk': {},
     'horizon': {},
 }
