@@ -1,0 +1,199 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The durable record of a migration, in a file on its source host.
+
+Nova's database says that a server is migrating and where to, but not what
+nova-compute needs to bring the migration to its end: after a restart it would
+abort it, or forget where the server is. The file exists from the request
+until everything is settled::
+
+    $state_path/post_copy/<uuid of the instance>.json
+
+A file that cannot be read is not an error: then the database and libvirt have
+to do.
+"""
+
+import os
+import tempfile
+import typing
+
+import jsonschema
+from oslo_log import log as logging
+from oslo_serialization import jsonutils
+from oslo_utils import fileutils
+from oslo_utils import uuidutils
+
+import nova.conf
+from nova import context as nova_context
+from nova import objects
+from nova.objects import base
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
+
+# Of the file's format. A file with another version counts as unreadable.
+VERSION = 1
+_SUFFIX = '.json'
+
+
+class Record(typing.NamedTuple):
+    instance_uuid: str
+    migration_id: int
+    dest: str
+    block_migration: bool
+    #: what the request was, so that events join its instance action
+    request_id: str
+    user_id: str | None
+    project_id: str | None
+    migrate_data: objects.LibvirtLiveMigrateData
+    #: as they were on the source
+    source_bdms: objects.BlockDeviceMappingList
+    #: the second address of the destination
+    recovery_addr: str | None = None
+    started: bool = False       #: the destination is prepared
+    flags: int = 0              #: libvirt's, as soon as it is started
+    deleting: bool = False      #: the server is deleted as soon as it is over
+
+    def context(self) -> nova_context.RequestContext:
+        """Return a context that acts for the request, as an admin.
+
+        The token of the user is not kept.
+        """
+        return nova_context.RequestContext(
+            user_id=self.user_id, project_id=self.project_id, is_admin=True,
+            request_id=self.request_id, overwrite=False)
+
+
+# What a file of this version must be like; the objects check themselves.
+_SCHEMA = {
+    'type': 'object',
+    'properties': {
+        'version': {'const': VERSION},
+        'record': {
+            'type': 'object',
+            'properties': {
+                'instance_uuid': {'type': 'string', 'format': 'uuid'},
+                'migration_id': {'type': 'integer'},
+                'dest': {'type': 'string', 'minLength': 1},
+                'block_migration': {'type': 'boolean'},
+                'request_id': {'type': 'string'},
+                'user_id': {'type': ['string', 'null']},
+                'project_id': {'type': ['string', 'null']},
+                'migrate_data': {'type': 'object'},
+                'source_bdms': {'type': 'object'},
+                'recovery_addr': {'type': ['string', 'null']},
+                'started': {'type': 'boolean'},
+                'flags': {'type': 'integer'},
+                'deleting': {'type': 'boolean'},
+            },
+            'required': list(Record._fields),
+            'additionalProperties': False,
+        },
+    },
+    'required': ['version', 'record'],
+}
+
+
+def write(record: Record) -> None:
+    """Write the record so that after a crash it is there, old or new.
+
+    :raises OSError: the disk is full, for example
+    """
+    fileutils.ensure_tree(_directory(), mode=0o700)
+    data = record._asdict() | {
+        'migrate_data': _without_secret(
+            record.migrate_data).obj_to_primitive(),
+        'source_bdms': record.source_bdms.obj_to_primitive()}
+    file, path = tempfile.mkstemp(dir=_directory())
+    with os.fdopen(file, 'wb') as stream:
+        stream.write(jsonutils.dump_as_bytes(
+            {'version': VERSION, 'record': data}))
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.rename(path, _path(record.instance_uuid))
+
+
+def update(instance_uuid: str, **changes: typing.Any) -> None:
+    """Change fields of the record.
+
+    :raises OSError: the record is gone, or cannot be written
+    """
+    record = load(instance_uuid)
+    if record is None:
+        raise FileNotFoundError(_path(instance_uuid))
+    write(record._replace(**changes))
+
+
+def load(instance_uuid: str) -> Record | None:
+    """Read the record; None if there is none that can be read."""
+    try:
+        with open(_path(instance_uuid), 'rb') as stream:
+            content = jsonutils.load(stream)
+        jsonschema.validate(content, _SCHEMA)
+        record = _from_primitive(content['record'])
+        if record.instance_uuid != instance_uuid:
+            raise ValueError('it is of %s' % record.instance_uuid)
+        return record
+    except FileNotFoundError:
+        return None
+    except Exception as exc:
+        LOG.warning('The record of the live migration in %(path)s cannot be '
+                    'read: %(error)s', {'path': _path(instance_uuid),
+                                        'error': exc})
+        return None
+
+
+def exists(instance_uuid: str) -> bool:
+    """Tell whether there is a record, readable or not."""
+    return os.path.exists(_path(instance_uuid))
+
+
+def all_instances() -> list[str]:
+    """Return the uuids of the instances that have a record."""
+    try:
+        names = os.listdir(_directory())
+    except FileNotFoundError:
+        return []
+    uuids = (name.removesuffix(_SUFFIX) for name in names
+             if name.endswith(_SUFFIX))
+    return sorted(filter(uuidutils.is_uuid_like, uuids))
+
+
+def remove(instance_uuid: str) -> None:
+    """Remove the record, if there is one."""
+    fileutils.delete_if_exists(_path(instance_uuid))
+
+
+def _directory() -> str:
+    return os.path.join(CONF.state_path, 'post_copy')
+
+
+def _path(instance_uuid: str) -> str:
+    return os.path.join(_directory(), instance_uuid + _SUFFIX)
+
+
+def _without_secret(
+        migrate_data: objects.LibvirtLiveMigrateData
+) -> objects.LibvirtLiveMigrateData:
+    """Both hosts have the secret of a TPM by now; no file needs it."""
+    if migrate_data.has_vtpm:
+        migrate_data = migrate_data.obj_clone()
+        migrate_data.vtpm_secret_value = None
+    return migrate_data
+
+
+def _from_primitive(data: dict) -> Record:
+    context = nova_context.get_admin_context()
+    return Record(**data | {
+        name: base.NovaObject.obj_from_primitive(data[name], context)
+        for name in ('migrate_data', 'source_bdms')})
