@@ -1,0 +1,98 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a libvirt domain says of a guest that may be on its way.
+
+The same words for both hosts. Only the source's domain says whether the guest
+has left, and only the destination's whether it has arrived: statistics of the
+job and the error of a migration call say neither.
+"""
+
+import enum
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+from nova import exception
+from nova import objects
+from nova.virt.libvirt import guest as libvirt_guest
+from nova.virt.libvirt import host as libvirt_host
+
+
+class Condition(enum.StrEnum):
+    RUNNING = 'running'
+    PAUSED = 'paused'           #: by a user, or for an I/O error
+    MIGRATING = 'migrating'     #: stands still between the two hosts
+    POST_COPY = 'post-copy'     #: runs on the destination, memory is missing
+    BROKEN = 'broken'           #: so, and its stream is broken
+    MIGRATED = 'migrated'       #: shut off because it has left
+    SHUTOFF = 'shutoff'         #: shut off, or QEMU has died
+    ABSENT = 'absent'           #: libvirt knows no such domain
+    UNKNOWN = 'unknown'         #: libvirt does not answer
+
+
+# Where a guest cannot be any more.
+GONE = (Condition.MIGRATED, Condition.SHUTOFF, Condition.ABSENT)
+# In these the guest is on this host, and nowhere else.
+HERE = (Condition.RUNNING, Condition.PAUSED)
+
+
+def interpret(state: int, reason: int) -> Condition:
+    """Say what ``virDomainGetState`` means.
+
+    :param state: one of libvirt's VIR_DOMAIN_<state>
+    :param reason: one of libvirt's VIR_DOMAIN_<state>_<reason>
+    """
+    if state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED):
+        return {
+            libvirt.VIR_DOMAIN_RUNNING_POSTCOPY: Condition.POST_COPY,
+            libvirt.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED: Condition.BROKEN,
+        }.get(reason, Condition.RUNNING)
+    if state in (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED):
+        return {
+            libvirt.VIR_DOMAIN_PAUSED_MIGRATION: Condition.MIGRATING,
+            libvirt.VIR_DOMAIN_PAUSED_STARTING_UP: Condition.MIGRATING,
+            libvirt.VIR_DOMAIN_PAUSED_POSTCOPY: Condition.POST_COPY,
+            libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED: Condition.BROKEN,
+        }.get(reason, Condition.PAUSED)
+    if (state == libvirt.VIR_DOMAIN_SHUTOFF and
+            reason == libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED):
+        return Condition.MIGRATED
+    return Condition.SHUTOFF
+
+
+def ask(host: libvirt_host.Host, instance: objects.Instance) -> Condition:
+    """Ask the libvirt of this host.
+
+    The domain is looked up each time: one that was looked up before libvirt
+    was restarted does not answer any more.
+    """
+    try:
+        return ask_guest(host.get_guest(instance))
+    except exception.InstanceNotFound:
+        return Condition.ABSENT
+    except (exception.InternalError, exception.HypervisorUnavailable):
+        return Condition.UNKNOWN
+
+
+def ask_guest(guest: libvirt_guest.Guest) -> Condition:
+    """Ask the domain of a guest that was just looked up."""
+    try:
+        state, reason = guest._domain.state()
+    except libvirt.libvirtError as exc:
+        if exc.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return Condition.ABSENT
+        return Condition.UNKNOWN
+    return interpret(state, reason)
