@@ -53,6 +53,34 @@ a server that has such a device is refused before anything is moved.
 Read by nova-compute only, for servers that leave this host.
 """),
     cfg.IntOpt(
+        'recovery_timeout',
+        default=0,
+        min=0,
+        help="""
+How many seconds a migration whose stream broke in post-copy is resumed again
+and again before it is given up; 0 means until an operator decides, by ``nova
+reset-state``.
+
+While it is interrupted, the server goes on on the destination as far as it
+does not need memory that is still on the source. When it is given up, the
+server is set to ERROR, this memory is lost, and both hosts keep what they
+have.
+
+Read by nova-compute only, for servers that leave this host.
+"""),
+    cfg.HostAddressOpt(
+        'recovery_addr',
+        help="""
+A second address of this host, over which a migration to it is resumed when
+its migration address (``[libvirt] live_migration_inbound_addr``) does not
+answer. It should be in another network, which then carries the rest of the
+server's memory. By default only the migration address is tried.
+
+With TLS the certificates of this host must be valid for this address, too.
+
+Read by nova-compute only, for servers that enter this host.
+"""),
+    cfg.IntOpt(
         'conductor_timeout',
         default=5,
         min=1,
