@@ -18,10 +18,13 @@ asks the hosts themselves before it moves anything.
 
 import oslo_messaging as messaging
 
+import nova.conf
 from nova import context as nova_context
 from nova.i18n import _
 from nova import objects
 from nova.virt import driver as virt_driver
+
+CONF = nova.conf.CONF
 
 
 class PostCopyEndpoint:
@@ -52,6 +55,21 @@ class PostCopyEndpoint:
         if not hasattr(self.driver, 'post_copy_destination_refusals'):
             return [_other_driver()]
         return self.driver.post_copy_destination_refusals()
+
+    def recovery_address(
+            self, context: nova_context.RequestContext) -> str | None:
+        """The second address over which a migration to here is resumed."""
+        return CONF.post_copy.recovery_addr
+
+    def guest_condition(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance) -> str:
+        """What this host's libvirt says of the guest.
+
+        :returns: a value of
+            :class:`nova_post_copy.virt.libvirt.condition.Condition`
+        """
+        return self.driver.post_copy_condition(instance).value
 
 
 def _other_driver() -> str:

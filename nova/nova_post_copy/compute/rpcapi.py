@@ -10,8 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Ask a nova-compute whether it may take part in a post-copy migration."""
+"""Ask a nova-compute about post-copy: whether it may take part, and how a
+guest is that is on its way to it."""
 
+from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova.compute import rpcapi
@@ -22,13 +24,21 @@ from nova import objects
 from nova.objects import base as objects_base
 from nova import rpc
 
+from nova_post_copy.virt.libvirt.condition import Condition
+
+LOG = logging.getLogger(__name__)
+
+# Seconds that a host may take to say how a guest is: the caller asks again.
+ANSWER_TIMEOUT = 5
+
 
 class PostCopyComputeAPI:
     """Client side of the compute's own namespace.
 
-    Both methods return sentences that say why not, an empty list when there
-    is nothing against it. A compute that cannot answer is a reason, too: an
-    error would make upstream set the server to ERROR, where it runs untouched.
+    Nothing is raised. Refusals are sentences that say why not, an empty
+    list when there is nothing against it. A compute that cannot answer is a
+    reason, too: an error would make upstream set the server to ERROR, where it
+    runs untouched.
     """
 
     def __init__(self) -> None:
@@ -49,6 +59,45 @@ class PostCopyComputeAPI:
             self, context: nova_context.RequestContext,
             host: str) -> list[str]:
         return self._ask(context, host, 'destination_refusals')
+
+    def recovery_address(self, context: nova_context.RequestContext,
+                         host: str) -> str | None:
+        """Ask a destination for its second address; None: it has none."""
+        try:
+            return self._try(context, host, 'recovery_address')
+        except messaging.UnsupportedVersion:
+            return None
+
+    def guest_condition(
+            self, context: nova_context.RequestContext, host: str,
+            instance: objects.Instance) -> Condition | None:
+        """Ask how a guest is.
+
+        :returns: None when the host does not answer or its libvirt does not;
+            UNKNOWN when it is one that cannot say, without nova-post-copy
+        """
+        try:
+            answer = self._try(context, host, 'guest_condition',
+                               instance=instance)
+        except messaging.UnsupportedVersion:
+            return Condition.UNKNOWN
+        return None if answer in (None, Condition.UNKNOWN) else (
+            Condition(answer))
+
+    def _try(self, context: nova_context.RequestContext, host: str,
+             question: str, **kwargs) -> str | None:
+        client = self._router.client(context).prepare(
+            server=host, timeout=ANSWER_TIMEOUT)
+        try:
+            return client.call(context, question, **kwargs)
+        except messaging.UnsupportedVersion:
+            raise
+        except (messaging.MessagingException, exception.NovaException) as exc:
+            if getattr(exc, 'exc_type', None) == 'UnsupportedVersion':
+                raise messaging.UnsupportedVersion(question)
+            LOG.debug('%(host)s did not answer "%(question)s": %(error)s',
+                      {'host': host, 'question': question, 'error': exc})
+            return None
 
     def _ask(self, context: nova_context.RequestContext, host: str,
              question: str, **kwargs) -> list[str]:
