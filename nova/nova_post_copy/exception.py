@@ -16,7 +16,7 @@ from nova import exception
 from nova.i18n import _
 
 
-# These two become an instance fault and an event of an instance action, which
+# These become an instance fault and an event of an instance action, which
 # end after 255 characters: where the server is and what to do come first.
 
 
@@ -27,11 +27,46 @@ class PostCopyRolledBack(exception.NovaException):
 
 
 class PostCopyInterrupted(exception.NovaException):
-    msg_fmt = _('Live migration interrupted in post-copy. The server runs on '
-                '%(dest)s, part of its memory is on %(host)s: do not start, '
-                'reboot or evacuate it. Resume it on %(host)s: virsh migrate '
-                '--live --p2p --undefinesource --persistent --postcopy '
-                '--postcopy-resume. Reason: %(reason)s')
+    msg_fmt = _('The server runs on %(dest)s, part of its memory is still on '
+                '%(host)s: the network between them broke in post-copy. It is '
+                'resumed as soon as it is back. Do not start, reboot or '
+                'evacuate the server. Reason: %(reason)s')
+
+
+class PostCopyUnreachable(exception.NovaException):
+    msg_fmt = _('Interrupted in post-copy: %(dest)s, where the server should '
+                'run, does not answer. If %(dest)s comes back, the migration '
+                'goes on. If it is lost, so is the memory of the server: run '
+                '"nova reset-state", then start it from its disk.')
+
+
+class PostCopySourceSilent(exception.NovaException):
+    msg_fmt = _('Interrupted in post-copy: the server runs on %(dest)s, part '
+                'of its memory is on %(host)s, whose nova-compute is down. '
+                'Start it: it recovers by itself. If %(host)s is lost, so is '
+                'that memory: "nova reset-state", then "reboot --hard".')
+
+
+class PostCopyLost(exception.NovaException):
+    msg_fmt = _('The server is on %(dest)s without a part of its memory, '
+                'which will not arrive: %(reason)s. Nothing was deleted on '
+                '%(host)s. "openstack server reboot --hard" starts it from '
+                'its disk on %(dest)s.')
+
+
+class PostCopyElsewhere(exception.NovaException):
+    msg_fmt = _('Server %(instance_uuid)s was not touched: a post-copy live '
+                'migration has taken it away from this host and is not '
+                'settled, what is left here (%(found)s) is not the server. '
+                'It is settled by itself; "openstack server migration list" '
+                'shows how far it is.')
+
+
+class PostCopyLiveCopy(exception.NovaException):
+    msg_fmt = _('Server %(instance_uuid)s was not cleaned up: the source of '
+                'its live migration takes it for failed, but the server is '
+                'live on this host (%(found)s). Find out on both hosts with '
+                '"virsh list --all" before you remove a copy.')
 
 
 class PostCopySchemaMissing(exception.NovaException):

@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Put a reason where users look: instance fault and instance action."""
+
+from oslo_log import log as logging
+
+from nova.compute import utils as compute_utils
+import nova.conf
+from nova import context as nova_context
+from nova import exception
+from nova import objects
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
+
+# The event of the instance action that says what went wrong.
+EVENT = 'compute_live_migration_post_copy'
+
+
+def tell(context: nova_context.RequestContext, instance: objects.Instance,
+         fault: exception.NovaException) -> None:
+    """Record a reason, of which Nova keeps 255 characters."""
+    LOG.error(fault.format_message(), instance=instance)
+    compute_utils.add_instance_fault_from_exc(context, instance, fault)
+    objects.InstanceActionEvent.event_start(
+        context, instance.uuid, EVENT, want_result=False, host=CONF.host)
+    # Without a traceback it would be recorded as a success, without details.
+    objects.InstanceActionEvent.event_finish_with_failure(
+        context, instance.uuid, EVENT, exc_val=fault.format_message(),
+        exc_tb='', want_result=False)

@@ -1,0 +1,72 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The versioned notification of a post-copy migration that was interrupted.
+
+``instance.live_migration_post_copy_recovery.start`` when the stream breaks,
+``.end`` when it goes on, ``.error`` when the memory is lost for good. The
+payload is upstream's ``InstanceActionPayload``.
+"""
+
+from nova import context as nova_context
+from nova.notifications.objects import base
+from nova.notifications.objects import exception as exception_payload
+from nova.notifications.objects import instance as upstream
+from nova import objects
+from nova.objects import base as objects_base
+from nova.objects import fields
+from nova import rpc
+
+ACTION = 'live_migration_post_copy_recovery'
+
+
+@objects_base.NovaObjectRegistry.register_notification
+class PostCopyEventType(base.EventType):
+    """Upstream's, whose list of actions is closed."""
+
+    VERSION = '1.0'
+
+    fields = {
+        'action': fields.StringField(nullable=False),
+    }
+
+
+@objects_base.NovaObjectRegistry.register_notification
+class PostCopyRecoveryNotification(base.NotificationBase):
+    VERSION = '1.0'
+
+    fields = {
+        'event_type': fields.ObjectField('PostCopyEventType'),
+        'payload': fields.ObjectField('InstanceActionPayload'),
+    }
+
+
+@rpc.if_notifications_enabled
+def notify(context: nova_context.RequestContext, instance: objects.Instance,
+           host: str, phase: str, exc: Exception | None = None) -> None:
+    """Emit the notification.
+
+    :param phase: one of ``NotificationPhase``: start, end or error
+    :param exc: why, for the phases start and error
+    """
+    fault = exc and exception_payload.ExceptionPayload.from_exception(exc)
+    PostCopyRecoveryNotification(
+        context=context,
+        priority=(fields.NotificationPriority.ERROR if exc else
+                  fields.NotificationPriority.INFO),
+        publisher=base.NotificationPublisher(
+            host=host, source=fields.NotificationSource.COMPUTE),
+        event_type=PostCopyEventType(
+            object='instance', action=ACTION, phase=phase),
+        payload=upstream.InstanceActionPayload(
+            context=context, instance=instance, fault=fault),
+    ).emit(context)

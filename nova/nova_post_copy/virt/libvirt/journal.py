@@ -1,0 +1,179 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a person sees of a migration: status, progress, events, faults.
+
+The monitor says what happened, here it is written to where users already
+look. Only :meth:`Journal.switching` waits for the database.
+"""
+
+from oslo_db import exception as db_exception
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from nova.compute import vm_states
+import nova.conf
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.objects import fields
+from nova.virt.libvirt import guest as libvirt_guest
+from nova.virt.libvirt import migration as libvirt_migrate
+
+from nova_post_copy import exception
+from nova_post_copy import faults
+from nova_post_copy import notifications
+from nova_post_copy.virt.libvirt import report
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
+
+RUNNING = 'running'
+POST_COPY = 'running (post-copy)'
+INTERRUPTED = 'interrupted (post-copy)'
+
+# The event of the instance action from the break of the stream until it goes
+# on.
+RECOVERY_EVENT = 'compute_live_migration_post_copy_recovery'
+
+
+class Journal:
+    """The story of one migration.
+
+    :param host: the source, which is this host
+    :param dest: the destination
+    """
+
+    def __init__(self, context: nova_context.RequestContext,
+                 instance: objects.Instance, migration: objects.Migration,
+                 host: str, dest: str, reporter: report.Reporter) -> None:
+        self._context = context
+        self._instance = instance
+        self._migration = migration
+        self._host = host
+        self._dest = dest
+        self._reporter = reporter
+        self._status = migration.status
+
+    def go_on(self) -> None:
+        """Write what could not be written yet."""
+        self._reporter.go_on()
+
+    def finish(self) -> None:
+        """Wait until everything is written."""
+        self._reporter.finish()
+
+    # In the course of things
+
+    def progress(self, info: libvirt_guest.JobInfo) -> None:
+        """Save how many bytes are left, and the per cent of the server."""
+        self._reporter.show(lambda: libvirt_migrate.save_stats(
+            self._instance, self._migration, info,
+            round(info.memory_remaining * 100 / info.memory_total)))
+
+    def moving(self, switched: bool) -> None:
+        """Correct the status, should it say something else."""
+        self._set_status(POST_COPY if switched else RUNNING)
+
+    def switching(self) -> bool:
+        """Save the status of the switch, before the switch.
+
+        As soon as the guest is suspended on the source, Nova looks the
+        migration up by this status to activate the destination's port
+        bindings.
+
+        :returns: whether it is saved
+        """
+        self._reporter.finish()
+        try:
+            self._save_status(POST_COPY)
+        except (messaging.MessagingException, db_exception.DBError) as exc:
+            LOG.warning('The switch to post-copy waits, because its status '
+                        'could not be saved: %s', exc,
+                        instance=self._instance)
+            self._migration.status = self._status
+            return False
+        self._status = POST_COPY
+        return True
+
+    # When the stream breaks
+
+    def interrupted(self, error: Exception | str) -> None:
+        """The stream broke; recovery begins."""
+        fault = exception.PostCopyInterrupted(
+            host=self._host, dest=self._dest, reason=error)
+        LOG.warning(fault.format_message(), instance=self._instance)
+        if self._status == INTERRUPTED:
+            # It was told before nova-compute was restarted.
+            return
+        self._set_status(INTERRUPTED)
+        self._reporter.tell(
+            lambda: objects.InstanceActionEvent.event_start(
+                self._context, self._instance.uuid, RECOVERY_EVENT,
+                want_result=False, host=CONF.host))
+        self._notify(fields.NotificationPhase.START, fault)
+
+    def resumed(self) -> None:
+        """The stream goes on."""
+        LOG.info('The post-copy migration goes on', instance=self._instance)
+        self._set_status(POST_COPY)
+        self._reporter.tell(self._clear_error)
+        self._reporter.tell(
+            lambda: objects.InstanceActionEvent.event_finish(
+                self._context, self._instance.uuid, RECOVERY_EVENT,
+                want_result=False))
+        self._notify(fields.NotificationPhase.END)
+
+    def unreachable(self) -> None:
+        """Nobody on the destination has answered for a long time."""
+        fault = exception.PostCopyUnreachable(
+            host=self._host, dest=self._dest)
+        self._reporter.tell(self._set_error)
+        self._reporter.tell(
+            lambda: faults.tell(self._context, self._instance, fault))
+
+    def arrived(self) -> None:
+        """All of the memory is there."""
+        self._reporter.tell(self._clear_error)
+
+    def lost(self, fault: nova_exception.NovaException) -> None:
+        """The memory on the source will never arrive."""
+        if self._status == INTERRUPTED:
+            self._reporter.tell(
+                lambda: objects.InstanceActionEvent.event_finish_with_failure(
+                    self._context, self._instance.uuid, RECOVERY_EVENT,
+                    exc_val=fault.format_message(), exc_tb='',
+                    want_result=False))
+        self._notify(fields.NotificationPhase.ERROR, fault)
+
+    def _notify(self, phase: str, exc: Exception | None = None) -> None:
+        self._reporter.tell(lambda: notifications.notify(
+            self._context, self._instance, self._host, phase, exc))
+
+    def _set_status(self, status: str) -> None:
+        if status != self._status:
+            self._status = status
+            self._reporter.tell(lambda: self._save_status(status))
+
+    def _save_status(self, status: str) -> None:
+        self._migration.status = status
+        self._migration.save()
+
+    def _set_error(self) -> None:
+        self._instance.vm_state = vm_states.ERROR
+        self._instance.save()
+
+    def _clear_error(self) -> None:
+        # Nova does not migrate a server that is in ERROR.
+        if self._instance.vm_state == vm_states.ERROR:
+            self._instance.vm_state = vm_states.ACTIVE
+            self._instance.save()
