@@ -16,47 +16,67 @@ A migration that names ``post_copy`` is carried out with flags of its own; one
 that says true is watched by :mod:`.monitor`. For all others nothing changes.
 """
 
+import collections
 import copy
 import functools
+import threading
+import time
 
+import futurist
 from oslo_log import log as logging
 
-from nova.compute import utils as compute_utils
 from nova.compute import vm_states
 import nova.conf
-from nova import exception as nova_exception
+from nova import context as nova_context
 from nova import objects
+from nova import thread_pool_factory
 from nova.virt.libvirt import driver
 
+from nova_post_copy.compute import record
 from nova_post_copy import exception
+from nova_post_copy import faults
 from nova_post_copy.objects.migration import requested
 from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import capability
+from nova_post_copy.virt.libvirt import condition
+from nova_post_copy.virt.libvirt.condition import Condition
 from nova_post_copy.virt.libvirt import flags
+from nova_post_copy.virt.libvirt import guard
+from nova_post_copy.virt.libvirt import journal
+from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import monitor
+from nova_post_copy.virt.libvirt import report
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-# The event of the instance action that says what went wrong.
-EVENT = 'compute_live_migration_post_copy'
 # What Nova calls the migrations that did not succeed.
 _STATUS = {monitor.End.CANCELLED: 'cancelled', monitor.End.FAILED: 'error'}
+# Seconds between two questions whether a guest has arrived, and how often the
+# destination must deny to know it.
+ARRIVAL_INTERVAL = 2.0
+ABSENT_TIMES = 3
 
 
-class LibvirtDriver(driver.LibvirtDriver):
+class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
 
     def __init__(self, virtapi, read_only=False) -> None:
         super().__init__(virtapi, read_only)
         self._post_copy_refusals = None
         # What we watch on this host, by instance uuid.
         self._monitors: dict[str, monitor.Monitor] = {}
+        self._stopping = threading.Event()
 
     # Who can take part
 
     def init_host(self, host) -> None:
         super().init_host(host)
         self.post_copy_destination_refusals()
+
+    def cleanup_host(self, host) -> None:
+        """Leave what is not over to the next start of nova-compute."""
+        self._stopping.set()
+        super().cleanup_host(host)
 
     def update_provider_tree(
             self, provider_tree, nodename, allocations=None) -> None:
@@ -94,21 +114,55 @@ class LibvirtDriver(driver.LibvirtDriver):
 
     # One migration
 
+    def live_migration(self, context, instance, dest, post_method,
+                       recover_method, block_migration=False,
+                       migrate_data=None) -> None:
+        """Start the migration and watch it until it is over.
+
+        For a request with ``post_copy: true`` nothing is raised. Upstream
+        would set the server to ERROR, which runs well on one of the hosts;
+        nova-compute finds out on which one as it does after a restart.
+        """
+        migrate = functools.partial(
+            super().live_migration, context, instance, dest, post_method,
+            recover_method, block_migration, migrate_data)
+        if not _request(migrate_data):
+            migrate()
+            return
+        try:
+            record.update(
+                instance.uuid, started=True, migrate_data=migrate_data,
+                flags=self._flags(instance, migrate_data))
+            migrate()
+        except Exception:
+            LOG.exception('The live migration is not settled and will be '
+                          'taken up again', instance=instance)
+
+    def watch_live_migration(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance, dest: str, post_method,
+            recover_method, block_migration: bool,
+            migrate_data: objects.LibvirtLiveMigrateData) -> None:
+        """Watch a migration which a former process has started, or not."""
+        self.active_migrations[instance.uuid] = collections.deque()
+        self._live_migration_monitor(
+            context, instance, None, dest, post_method, recover_method,
+            block_migration, migrate_data, None, [])
+
     def _live_migration_operation(self, context, instance, dest,
                                   block_migration, migrate_data, guest,
                                   device_names) -> Exception | None:
         """Carry out the migration; blocks until libvirt is done.
 
         For a request with ``post_copy: true`` an error is the result: what it
-        means is for the monitor to find out. Raised, it would make Nova put
-        an instance in ERROR that was rolled back well.
+        means is for the monitor to find out.
         """
         operation = functools.partial(
             super(LibvirtDriver, self._for_migration(instance, migrate_data)
                   )._live_migration_operation,
             context, instance, dest, block_migration, migrate_data, guest,
             device_names)
-        if not requested(migrate_data.migration):
+        if not _request(migrate_data):
             return operation()
         try:
             operation()
@@ -119,38 +173,121 @@ class LibvirtDriver(driver.LibvirtDriver):
     def _live_migration_monitor(self, context, instance, guest, dest,
                                 post_method, recover_method, block_migration,
                                 migrate_data, future, disk_paths) -> None:
-        if not requested(migrate_data.migration):
+        if not _request(migrate_data):
             super(LibvirtDriver, self._for_migration(instance, migrate_data)
                   )._live_migration_monitor(
                 context, instance, guest, dest, post_method, recover_method,
                 block_migration, migrate_data, future, disk_paths)
             return
-
-        self._monitors[instance.uuid] = monitor.Monitor(
-            guest, instance, migrate_data.migration, future,
-            self.active_migrations[instance.uuid],
-            can_switch=not _moves_by_pre_copy(instance),
-            on_interrupted=lambda error: _tell(
-                context, instance, exception.PostCopyInterrupted(
-                    host=instance.host, dest=dest, reason=error)))
-        try:
-            result = self._monitors[instance.uuid].watch()
-        finally:
-            del self._monitors[instance.uuid]
-        if result.end is monitor.End.COMPLETED:
+        result = self._watch(context, instance, dest, migrate_data, future)
+        if result.end is monitor.End.UNWATCHED:
+            LOG.info('nova-compute stops; the live migration goes on and is '
+                     'taken up again at the next start', instance=instance)
+        elif result.end is monitor.End.COMPLETED:
             LOG.info('Live migration completed: the server runs on %s', dest,
                      instance=instance)
             post_method(context, instance, dest, block_migration,
                         migrate_data)
+        elif result.end is monitor.End.LOST:
+            post_method(context, instance, dest, block_migration,
+                        migrate_data, lost=exception.PostCopyLost(
+                            host=CONF.host, dest=dest, reason=result.error))
         else:
             LOG.info('Live migration %s: the server runs on this host',
                      result.end.value, instance=instance)
             recover_method(context, instance, dest, migrate_data,
                            migration_status=_STATUS[result.end])
             if result.end is monitor.End.FAILED:
-                _tell(context, instance, exception.PostCopyRolledBack(
-                    host=instance.host, dest=dest, reason=result.error))
+                faults.tell(context, instance, exception.PostCopyRolledBack(
+                    host=CONF.host, dest=dest, reason=result.error))
         self._clear_empty_migration(instance)
+
+    def _watch(self, context: nova_context.RequestContext,
+               instance: objects.Instance, dest: str,
+               migrate_data: objects.LibvirtLiveMigrateData,
+               operation: futurist.Future | None) -> monitor.Result:
+        way = self._link(context, instance, dest, migrate_data)
+        story = journal.Journal(
+            context, instance, migrate_data.migration, CONF.host, dest,
+            report.Reporter(thread_pool_factory.spawn))
+        self._monitors[instance.uuid] = monitor.Monitor(
+            self._host, instance, operation,
+            self.active_migrations[instance.uuid],
+            can_switch=not _moves_by_pre_copy(instance),
+            link=way, journal=story, stopping=self._stopping)
+        try:
+            result = self._monitors[instance.uuid].watch()
+        finally:
+            del self._monitors[instance.uuid]
+        if result.end is monitor.End.COMPLETED and not result.arrived:
+            result = self._arrival(way, instance)
+        if result.end is monitor.End.COMPLETED:
+            story.arrived()
+        if result.end is monitor.End.LOST:
+            story.lost(exception.PostCopyLost(
+                host=CONF.host, dest=dest, reason=result.error))
+        story.finish()
+        return result
+
+    def _arrival(self, way: link.Link,
+                 instance: objects.Instance) -> monitor.Result:
+        """The guest has left: make sure that it has arrived.
+
+        Only then may anything be cleaned up on this host.
+        """
+        absent = 0
+        while not self._stopping.is_set():
+            there = way.destination()
+            if there in (*condition.HERE, Condition.SHUTOFF,
+                         Condition.UNKNOWN):
+                return monitor.Result(monitor.End.COMPLETED)
+            if there is Condition.BROKEN:
+                return monitor.Result(
+                    monitor.End.LOST, 'its QEMU on the source has ended')
+            absent = absent + 1 if there is Condition.ABSENT else 0
+            if absent == ABSENT_TIMES:
+                return monitor.Result(
+                    monitor.End.LOST, 'libvirt has it on neither host')
+            LOG.info('The server has left this host; waiting for the '
+                     'destination to say that it has arrived (%s)', there,
+                     instance=instance)
+            time.sleep(ARRIVAL_INTERVAL)
+        return monitor.Result(monitor.End.UNWATCHED)
+
+    def _link(self, context: nova_context.RequestContext,
+              instance: objects.Instance, dest: str,
+              migrate_data: objects.LibvirtLiveMigrateData) -> link.Link:
+        kept = record.load(instance.uuid)
+        inbound = ('target_connect_addr' in migrate_data and
+                   migrate_data.target_connect_addr)
+        addresses = [inbound or dest]
+        if kept is not None and kept.recovery_addr:
+            addresses.append(kept.recovery_addr)
+        return link.Link(
+            context, self._host, instance, dest, addresses,
+            target=lambda address: link.Target(
+                self._live_migration_uri(address),
+                self._migrate_uri(address)
+                if inbound or address != dest else None),
+            flags=(kept.flags if kept is not None and kept.flags else
+                   self._flags(instance, migrate_data)),
+            spawn=thread_pool_factory.spawn)
+
+    def _flags(self, instance: objects.Instance,
+               migrate_data: objects.LibvirtLiveMigrateData) -> int:
+        """libvirt's flags of this one migration."""
+        view = self._for_migration(instance, migrate_data)
+        return (view._block_migration_flags if migrate_data.block_migration
+                else view._live_migration_flags)
+
+    def post_copy_condition(self, instance: objects.Instance) -> Condition:
+        """What libvirt says of a guest on this host."""
+        return condition.ask(self._host, instance)
+
+    def post_copy_broken_guests(self) -> list[str]:
+        """Return the uuids of guests that lack memory for a broken stream."""
+        return [guest.uuid for guest in self._host.list_guests()
+                if condition.ask_guest(guest) is Condition.BROKEN]
 
     def live_migration_abort(self, instance: objects.Instance) -> None:
         """Abort; refused by libvirt after the switch.
@@ -176,7 +313,7 @@ class LibvirtDriver(driver.LibvirtDriver):
         Upstream keeps the flags on the driver, which all migrations share. A
         shallow copy shares everything else.
         """
-        post_copy = requested(migrate_data.migration)
+        post_copy = _request(migrate_data)
         if post_copy is None:
             return self
         if post_copy and not _moves_by_pre_copy(instance):
@@ -196,14 +333,7 @@ def _moves_by_pre_copy(instance: objects.Instance) -> bool:
     return instance.vm_state == vm_states.PAUSED
 
 
-def _tell(context, instance: objects.Instance,
-          fault: nova_exception.NovaException) -> None:
-    """Put a reason where users look: instance fault and instance action."""
-    LOG.error(fault.format_message(), instance=instance)
-    compute_utils.add_instance_fault_from_exc(context, instance, fault)
-    objects.InstanceActionEvent.event_start(
-        context, instance.uuid, EVENT, want_result=False, host=CONF.host)
-    # Without a traceback it would be recorded as a success, without details.
-    objects.InstanceActionEvent.event_finish_with_failure(
-        context, instance.uuid, EVENT, exc_val=fault.format_message(),
-        exc_tb='', want_result=False)
+def _request(migrate_data: objects.LibvirtLiveMigrateData) -> bool | None:
+    """What the request said; None for upstream's callers without a record."""
+    return ('migration' in migrate_data or None) and requested(
+        migrate_data.migration)

@@ -12,15 +12,18 @@
 
 """Watch one live migration that may finish by post-copy.
 
-The loop feeds statistics to :mod:`.switch` and carries out its decision. What
-it must never do is to call a migration failed while the guest may be running
-on the destination: the rollback would destroy the only live copy. So the end
-of libvirt's operation, and not the statistics, says that a migration is over;
-and after the switch only the source domain says how it went.
+The loop asks the source's domain how things are, feeds statistics to
+:mod:`.switch` and carries out its decision. What it must never do is to call
+a migration failed while the guest may be running on the destination: the
+rollback would destroy the only live copy. So the source's domain, and neither
+the statistics nor the error of libvirt's operation, says that a migration is
+over and how. That is why it makes no difference whether the operation was
+begun by this process or by one that has died since.
 """
 
 import collections
 import enum
+import threading
 import time
 import typing
 
@@ -33,95 +36,162 @@ except ImportError:
 import futurist
 from futurist import waiters
 from oslo_log import log as logging
-import oslo_messaging as messaging
 
 import nova.conf
+from nova import exception
 from nova import objects
 from nova.virt.libvirt import guest as libvirt_guest
-from nova.virt.libvirt import migration as libvirt_migrate
+from nova.virt.libvirt import host as libvirt_host
 
+from nova_post_copy.virt.libvirt import condition
+from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.virt.libvirt import interruption
+from nova_post_copy.virt.libvirt import journal as journal_
+from nova_post_copy.virt.libvirt import link as link_
+from nova_post_copy.virt.libvirt import recovery
 from nova_post_copy.virt.libvirt import switch
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-RUNNING = 'running'
-POST_COPY = 'running (post-copy)'
-
-# Seconds between two looks at the statistics, and between two records of the
+# Seconds between two looks at the source, and between two records of the
 # progress in the database (two RPC calls each).
 POLL_INTERVAL = 0.25
 SAVE_INTERVAL = 1.0
+# Seconds after which a guest that stands still between the hosts, with no job
+# that moves it, is taken for left behind by a libvirt that was restarted.
+STRANDED_AFTER = 10.0
+
+# What the source says of a stream that is not broken any more.
+_GOES_ON = (Condition.POST_COPY, Condition.MIGRATING, Condition.MIGRATED,
+            Condition.ABSENT)
 
 
 class End(enum.Enum):
     """How a migration ended."""
 
-    COMPLETED = 'completed'     #: the guest runs on the destination
+    COMPLETED = 'completed'     #: the guest has left the source
     CANCELLED = 'cancelled'     #: aborted; the guest runs on the source
     FAILED = 'failed'           #: rolled back; the guest runs on the source
+    LOST = 'lost'               #: in post-copy, memory will not arrive
+    UNWATCHED = 'unwatched'     #: it goes on, but nova-compute is stopping
 
 
 class Result(typing.NamedTuple):
     end: End
-    error: Exception | None     #: why, unless completed
+    #: why, unless completed
+    error: Exception | str | None = None
+    #: libvirt itself saw the guest arrive
+    arrived: bool = False
 
 
 class Monitor:
-    """One migration, from the start of libvirt's operation to its end.
+    """One migration, until it is over.
 
     :param operation: libvirt's blocking call; its result is None, or the
-        exception that ended it
+        exception that ended it. None: a former process has called
     :param requests: what users ask of the running migration; Nova appends
         'force-complete'
     :param can_switch: False for a paused guest, which moves by pre-copy
-    :param on_interrupted: called once when the migration is interrupted after
-        the switch, with the error
+    :param stopping: set when nova-compute stops
     """
 
-    def __init__(self, guest: libvirt_guest.Guest,
+    def __init__(self, host: libvirt_host.Host,
                  instance: objects.Instance,
-                 migration: objects.Migration,
-                 operation: futurist.Future,
+                 operation: futurist.Future | None,
                  requests: collections.deque[str],
                  can_switch: bool,
-                 on_interrupted: typing.Callable[[Exception], None]) -> None:
-        self.guest = guest
+                 link: link_.Link,
+                 journal: journal_.Journal,
+                 stopping: threading.Event) -> None:
+        self.host = host
         self.instance = instance
-        self.migration = migration
         self.operation = operation
         self.requests = requests
         self.can_switch = can_switch
-        self.on_interrupted = on_interrupted
+        self.link = link
+        self.journal = journal
+        self.stopping = stopping
         self.switched = False
         self.abort_requested = False
+        self._interruption: interruption.Interruption | None = None
+        self._stream: recovery.Stream | None = None
         self._downtime_set = False
         self._memory_since: float | None = None
+        self._stranded_since: float | None = None
         self._saved = 0.0
         self._reason = ''
 
     def watch(self) -> Result:
         """Return when the migration is over."""
-        while not self._wait_for_operation(POLL_INTERVAL):
-            info = self._job_info()
-            if info is None:
-                continue
-            self._save_progress(info)
-            self._allow_downtime()
-            if self.can_switch and not (
-                    self.switched or self.abort_requested):
-                self._switch_if_due(info)
-        return self._result()
+        result = None
+        while result is None:
+            result = self._step()
+            self.journal.go_on()
+        self.journal.finish()
+        return result
 
-    def _wait_for_operation(self, timeout: float) -> bool:
+    def _step(self) -> Result | None:
+        if self.stopping.is_set():
+            return Result(End.UNWATCHED)
+        over = self._operation_is_over(POLL_INTERVAL)
+        if over and self.operation and self.operation.result() is None:
+            return Result(End.COMPLETED, arrived=True)
+        found = condition.ask(self.host, self.instance)
+        if found is Condition.BROKEN:
+            return self._recover()
+        if self._interruption is not None and found in _GOES_ON:
+            self._resumed()
+        if found is Condition.POST_COPY:
+            self.switched = True
+        if not over or found is Condition.POST_COPY:
+            self._follow()
+            return None
+        if found in condition.HERE:
+            return self._here()
+        if found in condition.GONE:
+            return self._gone(found)
+        if found is Condition.MIGRATING:
+            return self._between()
+        return None
+
+    def _operation_is_over(self, timeout: float) -> bool:
+        if self.operation is None or self.operation.done():
+            time.sleep(timeout)
+            return True
         waiters.wait_for_any([self.operation], timeout=timeout)
         return self.operation.done()
+
+    def _error(self) -> Exception | str:
+        if self.operation is None:
+            return 'nova-compute was restarted'
+        return self.operation.result()
+
+    # While it goes on
+
+    def _follow(self) -> libvirt_guest.JobInfo | None:
+        """Look at the job, and do what is due.
+
+        :returns: its statistics; None: no job is running
+        """
+        info = self._job_info()
+        if info is None:
+            return None
+        if info.memory_total:
+            self._show_progress(info)
+        if self.switched:
+            self._break_dead_stream(info)
+            return info
+        self._allow_downtime()
+        if self.can_switch and not self.abort_requested:
+            self._switch_if_due(info)
+        return info
 
     def _job_info(self) -> libvirt_guest.JobInfo | None:
         """Return the statistics of the job if it is running."""
         try:
-            info = self.guest.get_job_info()
-        except libvirt.libvirtError as exc:
+            info = self._guest().get_job_info()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
             # libvirt may be busy with the domain. The next look will tell.
             LOG.debug('No job statistics: %s', exc, instance=self.instance)
             return None
@@ -129,19 +199,16 @@ class Monitor:
             return None
         return info
 
-    def _save_progress(self, info: libvirt_guest.JobInfo) -> None:
+    def _guest(self) -> libvirt_guest.Guest:
+        # Looked up anew: libvirt may have been restarted since.
+        return self.host.get_guest(self.instance)
+
+    def _show_progress(self, info: libvirt_guest.JobInfo) -> None:
         now = time.monotonic()
-        if now - self._saved < SAVE_INTERVAL or not info.memory_total:
-            return
-        self._saved = now
-        try:
-            libvirt_migrate.save_stats(
-                self.instance, self.migration, info,
-                round(info.memory_remaining * 100 / info.memory_total))
-        except messaging.MessagingException as exc:
-            # Progress is for the eye: the migration goes on without it.
-            LOG.warning('The progress of the live migration could not be '
-                        'saved: %s', exc, instance=self.instance)
+        if now - self._saved >= SAVE_INTERVAL:
+            self._saved = now
+            self.journal.moving(self.switched)
+            self.journal.progress(info)
 
     def _allow_downtime(self) -> None:
         """Let pre-copy end as soon as the rest fits the allowed downtime.
@@ -153,10 +220,10 @@ class Monitor:
         if self._downtime_set:
             return
         try:
-            self.guest.migrate_configure_max_downtime(
+            self._guest().migrate_configure_max_downtime(
                 CONF.libvirt.live_migration_downtime)
             self._downtime_set = True
-        except libvirt.libvirtError as exc:
+        except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.debug('The downtime limit cannot be set yet: %s', exc,
                       instance=self.instance)
 
@@ -192,77 +259,109 @@ class Monitor:
         return CONF.libvirt.live_migration_completion_timeout * gigabytes
 
     def _switch(self) -> None:
-        """Switch, or leave everything as it is so that we try again.
-
-        The status comes first: as soon as the guest is suspended on the
-        source, Nova looks the migration up by this status to activate the
-        destination's port bindings.
-        """
-        if not self._save_status(POST_COPY):
+        """Switch, or leave everything as it is so that we try again."""
+        if not self.journal.switching():
             return
         try:
-            self.guest.migrate_start_postcopy()
-        except libvirt.libvirtError as exc:
+            self._guest().migrate_start_postcopy()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
             # QEMU does not run the migration yet, or not any more.
             LOG.info('The switch to post-copy is not possible at this moment '
                      'and will be tried again: %s', exc,
                      instance=self.instance)
-            self._save_status(RUNNING)
+            self.journal.moving(switched=False)
         else:
             self.switched = True
             self.requests.clear()
 
-    def _save_status(self, status: str) -> bool:
-        self.migration.status = status
-        try:
-            self.migration.save()
-        except messaging.MessagingException as exc:
-            LOG.warning('The status "%(status)s" of the live migration could '
-                        'not be saved, the switch to post-copy waits: '
-                        '%(error)s', {'status': status, 'error': exc},
-                        instance=self.instance)
-            return False
-        return True
+    # When the stream breaks
 
-    def _result(self) -> Result:
-        error = self.operation.result()
-        if error is None:
-            return Result(End.COMPLETED, None)
+    def _break_dead_stream(self, info: libvirt_guest.JobInfo) -> None:
+        """Break a stream that stands still, so that it can be resumed."""
+        now = time.monotonic()
+        if self._stream is None:
+            self._stream = recovery.Stream(now)
+        if not self._stream.is_dead(
+                (info.memory_processed, info.memory_remaining), now):
+            return
+        self._stream = None
+        LOG.warning('Nothing has arrived on the destination for %d s: the '
+                    'stream is taken for dead and broken off',
+                    recovery.STALLED_AFTER, instance=self.instance)
+        try:
+            self._guest()._domain.abortJobFlags(
+                libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.debug('The stream was not broken off: %s', exc,
+                      instance=self.instance)
+
+    def _recover(self) -> Result | None:
+        self.switched = True
+        self._stream = None
+        if self._interruption is None:
+            self._interruption = interruption.Interruption(
+                self.instance, self.link, self.journal)
+            self.journal.interrupted(
+                self._error() if self._operation_is_over(0) else
+                'the stream does not move')
+        reason = self._interruption.step()
+        return None if reason is None else Result(End.LOST, reason)
+
+    def _resumed(self) -> None:
+        """The attempt that succeeded is the operation from now on."""
+        self.operation = self._interruption.attempt
+        self._interruption = None
+        self.journal.resumed()
+
+    # When libvirt's operation is over
+
+    def _here(self) -> Result | None:
+        if self._follow() is not None:
+            # The job of a former process, or one that outlived its call.
+            return None
+        if self.abort_requested or _is_abort(self._error()):
+            return Result(End.CANCELLED, self._error())
+        return Result(End.FAILED, self._error())
+
+    def _gone(self, found: Condition) -> Result:
+        if found is not Condition.SHUTOFF:
+            return Result(End.COMPLETED)
         if self.switched:
-            self._wait_for_source(error)
-        if self._left_source():
-            return Result(End.COMPLETED, None)
-        if self.abort_requested or _is_abort(error):
-            return Result(End.CANCELLED, error)
-        return Result(End.FAILED, error)
+            return Result(End.LOST, 'its QEMU on the source has ended')
+        return Result(End.FAILED, 'its QEMU on the source has ended')
 
-    def _left_source(self) -> bool:
-        job_type = libvirt_migrate.find_job_type(self.guest, self.instance)
-        return job_type == libvirt.VIR_DOMAIN_JOB_COMPLETED
+    def _between(self) -> Result | None:
+        """The guest stands still on the source, about to leave.
 
-    def _wait_for_source(self, error: Exception) -> None:
-        """Wait until the source says where the guest is.
-
-        Between the switch and the last page the guest's memory is on both
-        hosts, and the source domain stays suspended. Should the migration be
-        interrupted now, it can be resumed; nothing may be cleaned up.
+        If libvirt is restarted at this very moment it may not know any more
+        whether the destination has started the guest. Then the destination's
+        domain decides.
         """
-        told = False
-        while not (self._left_source() or self._runs_on_source()):
-            if not told:
-                self.on_interrupted(error)
-                told = True
-            time.sleep(SAVE_INTERVAL)
-
-    def _runs_on_source(self) -> bool:
+        now = time.monotonic()
+        if self._follow() is not None or self._stranded_since is None:
+            self._stranded_since = now
+        if now - self._stranded_since < STRANDED_AFTER:
+            return None
+        self._stranded_since = now
+        there = self.link.destination()
         try:
-            state, _reason = self.guest._domain.state()
-        except libvirt.libvirtError:
-            return False
-        return state == libvirt.VIR_DOMAIN_RUNNING
+            if there in condition.HERE:
+                LOG.warning('libvirt has forgotten a migration that succeeded;'
+                            ' the copy that stands still here is ended',
+                            instance=self.instance)
+                self._guest().poweroff()
+                return Result(End.COMPLETED, arrived=True)
+            if there in condition.GONE:
+                LOG.warning('libvirt has forgotten a migration that failed; '
+                            'the server goes on here', instance=self.instance)
+                self._guest().resume()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.warning('libvirt could not be helped: %s', exc,
+                        instance=self.instance)
+        return None
 
 
-def _is_abort(error: Exception) -> bool:
+def _is_abort(error: Exception | str) -> bool:
     """Tell whether libvirt says that the job was aborted, by whomever.
 
     It does not always: QEMU may report the broken stream before the abort.

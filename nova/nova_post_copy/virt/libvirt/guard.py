@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Never a second copy: what the driver refuses to do to a guest on its way.
+
+Nova does not ask for any of this as long as the server is ``migrating``. But
+an operator can reset that state, and a peer without nova-post-copy can take a
+broken post-copy migration for a failed one.
+"""
+
+from nova import objects
+
+from nova_post_copy.compute import record
+from nova_post_copy import exception
+from nova_post_copy.virt.libvirt import condition
+from nova_post_copy.virt.libvirt.condition import Condition
+
+# The guest runs on the other host; what is here is stale, or all it has.
+_ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN)
+# The guest runs here.
+_LIVE = (Condition.RUNNING, Condition.POST_COPY, Condition.BROKEN)
+
+
+def _guarded(name: str):
+    """Override a method of the driver that would touch the guest."""
+
+    def method(self, *args, **kwargs):
+        instance = next(argument for argument in (*args, *kwargs.values())
+                        if isinstance(argument, objects.Instance))
+        self._refuse_if_elsewhere(instance)
+        return getattr(super(Guard, self), name)(*args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+class Guard:
+    """Goes before upstream's libvirt driver."""
+
+    pause = _guarded('pause')
+    power_off = _guarded('power_off')
+    power_on = _guarded('power_on')
+    reboot = _guarded('reboot')
+    rescue = _guarded('rescue')
+    resume = _guarded('resume')
+    resume_state_on_host_boot = _guarded('resume_state_on_host_boot')
+    suspend = _guarded('suspend')
+    unpause = _guarded('unpause')
+
+    def _refuse_if_elsewhere(self, instance: objects.Instance) -> None:
+        """Refuse to touch what a guest has left behind here.
+
+        :raises PostCopyElsewhere: it has
+        """
+        if not record.exists(instance.uuid):
+            return
+        found = condition.ask(self._host, instance)
+        if found in _ELSEWHERE or found in condition.GONE:
+            raise exception.PostCopyElsewhere(
+                instance_uuid=instance.uuid, found=found.value)
+
+    def rollback_live_migration_at_destination(
+            self, context, instance, *args, **kwargs) -> None:
+        """Clean up after a failed migration, unless it did not fail.
+
+        :raises PostCopyLiveCopy: the guest runs here
+        """
+        found = condition.ask(self._host, instance)
+        if found in _LIVE:
+            raise exception.PostCopyLiveCopy(
+                instance_uuid=instance.uuid, found=found.value)
+        super().rollback_live_migration_at_destination(
+            context, instance, *args, **kwargs)

@@ -1,0 +1,165 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The ways from the source to the destination, while the stream is broken:
+libvirt's, to resume the migration, and Nova's, to ask how things are there.
+"""
+
+import socket
+import typing
+from urllib import parse
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+import futurist
+from oslo_log import log as logging
+
+from nova.compute import task_states
+from nova import context as nova_context
+from nova import exception
+from nova import objects
+from nova.virt.libvirt import host as libvirt_host
+
+from nova_post_copy.compute import record
+from nova_post_copy.compute import rpcapi
+from nova_post_copy.virt.libvirt import condition
+from nova_post_copy.virt.libvirt import recovery
+
+LOG = logging.getLogger(__name__)
+
+# Seconds that an address may take to accept a connection.
+PROBE_TIMEOUT = 1.0
+# Where libvirt listens, by the transport in its URI.
+_PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
+
+# What upstream sets for the first attempt, and what a resume has no use for:
+# disks are complete, and the guest is not slowed down.
+_FIRST_ATTEMPT_ONLY = ('VIR_MIGRATE_NON_SHARED_DISK',
+                       'VIR_MIGRATE_NON_SHARED_INC',
+                       'VIR_MIGRATE_AUTO_CONVERGE')
+
+
+class Target(typing.NamedTuple):
+    """Where libvirt finds the destination."""
+
+    uri: str                #: of its libvirt
+    migrate_uri: str | None     #: of the stream; None: libvirt chooses
+
+
+class Answer(typing.NamedTuple):
+    """How things are, as far as Nova can tell."""
+
+    #: what the destination's domain says; None: no answer
+    destination: condition.Condition | None
+    decided: bool           #: the server is deleted, or its state was reset
+
+
+class Link:
+    """The ways to the destination of one migration.
+
+    :param addresses: the migration address of the destination, then those to
+        fall back on
+    :param target: makes the URIs of an address
+    :param flags: libvirt's flags of the first attempt
+    :param spawn: starts a function in a thread and returns its future
+    """
+
+    def __init__(self, context: nova_context.RequestContext,
+                 host: libvirt_host.Host, instance: objects.Instance,
+                 dest: str, addresses: list[str],
+                 target: typing.Callable[[str], Target], flags: int,
+                 spawn: typing.Callable[..., futurist.Future]) -> None:
+        self._context = context
+        self._host = host
+        self._instance = instance
+        self._dest = dest
+        self._addresses = addresses
+        self._target = target
+        self._flags = flags
+        self._spawn = spawn
+        self._compute = rpcapi.PostCopyComputeAPI()
+
+    def open_address(self, failures: int) -> str | None:
+        """Find an address of the destination that accepts connections.
+
+        libvirt by itself would try the first one only, for as long as TCP
+        takes to give it up.
+        """
+        for address in recovery.addresses_to_try(self._addresses, failures):
+            if _accepts(self._target(address).uri):
+                return address
+        return None
+
+    def resume(self, address: str) -> futurist.Future:
+        """Resume the migration; the result is None or libvirt's error."""
+        LOG.info('Resuming the post-copy migration over %s', address,
+                 instance=self._instance)
+        return self._spawn(self._resume, self._target(address))
+
+    def _resume(self, target: Target) -> Exception | None:
+        flags = self._flags | libvirt.VIR_MIGRATE_POSTCOPY_RESUME
+        for name in _FIRST_ATTEMPT_ONLY:
+            flags &= ~getattr(libvirt, name)
+        params = {}
+        if target.migrate_uri:
+            params[libvirt.VIR_MIGRATE_PARAM_URI] = target.migrate_uri
+        try:
+            self._host.get_guest(self._instance)._domain.migrateToURI3(
+                target.uri, params=params, flags=flags)
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            return exc
+        return None
+
+    def ask(self) -> futurist.Future:
+        """Ask Nova; the result is an :class:`Answer`."""
+        return self._spawn(self._ask)
+
+    def _ask(self) -> Answer:
+        return Answer(self.destination(), self._decided())
+
+    def destination(self) -> condition.Condition | None:
+        """Ask the destination's nova-compute; None: it does not answer."""
+        return self._compute.guest_condition(
+            self._context, self._dest, self._instance)
+
+    def _decided(self) -> bool:
+        try:
+            instance = objects.Instance.get_by_uuid(
+                self._context, self._instance.uuid)
+        except exception.InstanceNotFound:
+            return True
+        except Exception as exc:
+            # The database is away: nobody can have decided anything.
+            LOG.debug('The state of the server is not known: %s', exc,
+                      instance=self._instance)
+            return False
+        kept = record.load(self._instance.uuid)
+        return (instance.task_state != task_states.MIGRATING or
+                kept is not None and kept.deleting)
+
+
+def _accepts(uri: str) -> bool:
+    parts = parse.urlsplit(uri)
+    port = parts.port or _PORTS.get(parts.scheme.rpartition('+')[2])
+    if parts.hostname is None or port is None:
+        # A transport that we do not know: libvirt will find out.
+        return True
+    try:
+        socket.create_connection(
+            (parts.hostname, port), timeout=PROBE_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
