@@ -10,11 +10,40 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""nova-compute's manager: upstream's, and an endpoint of ours."""
+"""nova-compute's manager: upstream's, which also settles what it began.
+
+A migration with ``post_copy: true`` has a durable record on its source (see
+:mod:`.record`) until Nova's records agree with the hosts. Each record that no
+thread of this process takes care of is taken up, be it after a restart, or
+because the database, the message queue, placement or the destination was away
+when a step needed it.
+"""
+
+import functools
+import threading
+
+from oslo_log import log as logging
+from oslo_service import periodic_task
 
 from nova.compute import manager
+from nova.compute import task_states
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova import thread_pool_factory
 
 from nova_post_copy.compute import endpoint
+from nova_post_copy.compute import record
+from nova_post_copy.compute import rpcapi
+from nova_post_copy.compute import settlement
+from nova_post_copy.objects.migration import requested
+
+LOG = logging.getLogger(__name__)
+
+# Seconds between two looks for migrations that nobody takes care of, and for
+# requests that were lost on their way here.
+SETTLE_INTERVAL = 10
+LOST_INTERVAL = 60
 
 
 class ComputeManager(manager.ComputeManager):
@@ -23,3 +52,159 @@ class ComputeManager(manager.ComputeManager):
         super().__init__(*args, **kwargs)
         self.additional_endpoints.append(
             endpoint.PostCopyEndpoint(self.driver))
+        # The instances whose migration a thread takes care of.
+        self._cared_for: set[str] = set()
+        # Those which upstream's start-up leaves to us.
+        self._postponed: set[str] = set()
+        self._settling = threading.Lock()
+
+    # Keep the record
+
+    def live_migration(self, context, dest, instance, block_migration,
+                       migration, migrate_data) -> None:
+        """Accept a live migration, on its source."""
+        if not requested(migration):
+            super().live_migration(context, dest, instance, block_migration,
+                                   migration, migrate_data)
+            return
+        if settlement.is_lost(context, migration):
+            return
+        self._cared_for.add(instance.uuid)
+        try:
+            record.write(record.Record(
+                instance_uuid=instance.uuid, migration_id=migration.id,
+                dest=dest, block_migration=bool(block_migration),
+                request_id=context.request_id, user_id=context.user_id,
+                project_id=context.project_id, migrate_data=migrate_data,
+                source_bdms=(
+                    objects.BlockDeviceMappingList.get_by_instance_uuid(
+                        context, instance.uuid)),
+                recovery_addr=rpcapi.PostCopyComputeAPI().recovery_address(
+                    context, dest)))
+            super().live_migration(context, dest, instance, block_migration,
+                                   migration, migrate_data)
+        except Exception:
+            self._cared_for.discard(instance.uuid)
+            raise
+
+    def _start_recorded_task(self, executor_type, task_name, instance,
+                             context, func, *args, **kwargs):
+        future = super()._start_recorded_task(
+            executor_type, task_name, instance, context, func, *args,
+            **kwargs)
+        if task_name == 'live_migration':
+            # Also when it was cancelled before it began.
+            future.add_done_callback(
+                lambda _future: self._cared_for.discard(instance.uuid))
+        return future
+
+    def _post_live_migration_update_host(
+            self, ctxt, instance, dest, block_migration=False,
+            migrate_data=None, source_bdms=None,
+            lost: nova_exception.NovaException | None = None) -> None:
+        """Do what is due when the guest runs on the destination.
+
+        :param lost: it does not run, and why; the newest disk is there
+        :raises Exception: a step failed; all of them are repeated later
+        """
+        if not requested(migrate_data.migration):
+            super()._post_live_migration_update_host(
+                ctxt, instance, dest, block_migration, migrate_data,
+                source_bdms)
+            return
+        if lost is None:
+            self._post_live_migration(
+                ctxt, instance, dest, block_migration, migrate_data,
+                source_bdms)
+        else:
+            settlement.move_lost(self, ctxt, instance, migrate_data.migration,
+                                 lost)
+        settlement.close(self, ctxt, instance.uuid)
+
+    def _rollback_live_migration(
+            self, context, instance, dest, migrate_data=None,
+            migration_status='failed', source_bdms=None,
+            pre_live_migration=False) -> None:
+        """Do what is due when the guest runs on the source."""
+        super()._rollback_live_migration(
+            context, instance, dest, migrate_data, migration_status,
+            source_bdms, pre_live_migration)
+        if record.exists(instance.uuid):
+            settlement.close(self, context, instance.uuid)
+
+    # Take up what nobody takes care of
+
+    def _init_instance(self, context, instance) -> None:
+        """Initialize an instance when the service starts.
+
+        Upstream would abort the migration, or forget that there was one.
+        """
+        if settlement.is_ours(context, self.host, instance):
+            LOG.info('A live migration of this instance is not settled: it '
+                     'is taken up', instance=instance)
+            self._postponed.add(instance.uuid)
+            return
+        super()._init_instance(context, instance)
+
+    def post_start_hook(self) -> None:
+        super().post_start_hook()
+        self.settle_migrations()
+
+    @periodic_task.periodic_task(spacing=SETTLE_INTERVAL)
+    def _settle_migrations(self, context) -> None:
+        self.settle_migrations()
+
+    @periodic_task.periodic_task(spacing=LOST_INTERVAL)
+    def _settle_lost_requests(self, context) -> None:
+        settlement.find_lost(self, context, self._cared_for)
+
+    @periodic_task.periodic_task(spacing=SETTLE_INTERVAL)
+    def _report_lost_sources(self, context) -> None:
+        settlement.report_lost_sources(self, context)
+
+    def settle_migrations(self) -> None:
+        """Take up each migration that no thread takes care of."""
+        with self._settling:
+            for uuid in record.all_instances():
+                if uuid in self._cared_for:
+                    continue
+                self._cared_for.add(uuid)
+                thread_pool_factory.spawn(
+                    self._settle, uuid).add_done_callback(
+                    functools.partial(self._settled, uuid))
+
+    def _settle(self, uuid: str) -> None:
+        instance = settlement.settle(self, uuid)
+        if uuid in self._postponed and instance is not None:
+            self._postponed.discard(uuid)
+            super()._init_instance(nova_context.get_admin_context(), instance)
+
+    def _settled(self, uuid: str, future) -> None:
+        self._cared_for.discard(uuid)
+        error = future.exception()
+        if error is not None:
+            LOG.warning('The live migration is not settled, the next try is '
+                        'in %(seconds)d s: %(error)s',
+                        {'seconds': SETTLE_INTERVAL, 'error': error},
+                        instance_uuid=uuid)
+
+    # Delete
+
+    def terminate_instance(self, context, instance, bdms) -> None:
+        """Delete an instance; one that migrates as soon as that is over."""
+        if not record.exists(instance.uuid):
+            super().terminate_instance(context, instance, bdms)
+            return
+        LOG.info('The server is deleted as soon as its live migration is over',
+                 instance=instance)
+        record.update(instance.uuid, deleting=True)
+        # The steps that end the migration expect this.
+        instance.task_state = task_states.MIGRATING
+        instance.save(expected_task_state=task_states.DELETING)
+        try:
+            self.live_migration_abort(
+                context, instance, record.load(instance.uuid).migration_id)
+        except Exception as exc:
+            # It has switched, or is about to end.
+            LOG.info('The live migration is not aborted: %s', exc,
+                     instance=instance)

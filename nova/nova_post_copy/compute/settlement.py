@@ -1,0 +1,336 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Bring Nova's records into agreement with where the guest is.
+
+What is left of a migration after its thread has died, or after one of its
+last steps has failed: the durable record on the source, the migration and the
+instance in the database, and the guest, which alone is always right. Each
+function may be called again and again until it succeeds.
+"""
+
+import functools
+
+from oslo_log import log as logging
+from oslo_utils import timeutils
+
+from nova.compute import manager as upstream
+from nova.compute import task_states
+from nova.compute import vm_states
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova.i18n import _
+from nova import objects
+
+from nova_post_copy.compute import record
+from nova_post_copy import exception
+from nova_post_copy import faults
+from nova_post_copy.objects.migration import requested
+from nova_post_copy.virt.libvirt import condition
+from nova_post_copy.virt.libvirt.condition import Condition
+
+LOG = logging.getLogger(__name__)
+
+# The status of a migration that the conductor prepares, and the seconds after
+# which it must have arrived at the source: the conductor's calls end sooner.
+ON_ITS_WAY = 'accepted'
+LOST_AFTER = 180
+FINAL = ('completed', 'cancelled', 'error', 'failed')
+
+_ATTRIBUTES = ('info_cache', 'metadata', 'system_metadata', 'numa_topology',
+               'flavor', 'migration_context')
+
+
+# When the service starts
+
+def is_ours(context: nova_context.RequestContext, host: str,
+            instance: objects.Instance) -> bool:
+    """Tell whether a migration of an instance on this host is to be settled.
+
+    Where its record cannot be read, it is written anew.
+    """
+    if record.load(instance.uuid) is not None:
+        return True
+    migration = _in_progress(context, host, instance)
+    if migration is None:
+        record.remove(instance.uuid)
+        return False
+    if migration.status != ON_ITS_WAY:
+        record.write(_rebuilt(context, instance, migration))
+    return True
+
+
+def _in_progress(context: nova_context.RequestContext, host: str,
+                 instance: objects.Instance) -> objects.Migration | None:
+    if instance.task_state != task_states.MIGRATING:
+        return None
+    return next(
+        (migration for migration in objects.MigrationList.get_by_filters(
+            context, {'instance_uuid': instance.uuid,
+                      'migration_type': 'live-migration',
+                      'source_compute': host})
+         if requested(migration) and migration.status not in FINAL), None)
+
+
+def _rebuilt(context: nova_context.RequestContext,
+             instance: objects.Instance,
+             migration: objects.Migration) -> record.Record:
+    """Make do with what the database says.
+
+    It does not say whether the hosts share storage. As if they did, nothing
+    is deleted on either.
+    """
+    request = next(
+        (action for action in objects.InstanceActionList.get_by_instance_uuid(
+            context, instance.uuid) if action.action == 'live-migration'),
+        None)
+    LOG.warning('There was no readable record of the live migration: disks '
+                'that it leaves on either host have to be removed by hand',
+                instance=instance)
+    return record.Record(
+        instance_uuid=instance.uuid, migration_id=migration.id,
+        dest=migration.dest_compute, block_migration=False,
+        request_id=request.request_id if request else context.request_id,
+        user_id=instance.user_id, project_id=instance.project_id,
+        migrate_data=objects.LibvirtLiveMigrateData(
+            is_shared_instance_path=True, is_shared_block_storage=True,
+            block_migration=False),
+        source_bdms=objects.BlockDeviceMappingList.get_by_instance_uuid(
+            context, instance.uuid),
+        started=True)
+
+
+# What nobody takes care of
+
+def settle(manager: upstream.ComputeManager,
+           uuid: str) -> objects.Instance | None:
+    """Bring one migration to its end.
+
+    :returns: the instance, if it is on this host in the end
+    :raises Exception: something that this needs is away; call it again later
+    """
+    context = nova_context.get_admin_context()
+    try:
+        instance = objects.Instance.get_by_uuid(
+            context, uuid, expected_attrs=_ATTRIBUTES)
+    except nova_exception.InstanceNotFound:
+        LOG.info('The instance was deleted, and with it what is left of its '
+                 'live migration', instance_uuid=uuid)
+        record.remove(uuid)
+        return None
+    kept = record.load(uuid)
+    if kept is None:
+        return instance if not is_ours(context, manager.host, instance) else (
+            settle(manager, uuid))
+    migration = objects.Migration.get_by_id(context, kept.migration_id)
+    if instance.host != manager.host:
+        _finish(manager, kept, instance, migration)
+    else:
+        _go_on(manager, kept, instance, migration)
+    instance.refresh()
+    return instance if instance.host == manager.host else None
+
+
+def _finish(manager: upstream.ComputeManager, kept: record.Record,
+            instance: objects.Instance,
+            migration: objects.Migration) -> None:
+    """The instance is recorded on the destination; the rest is missing."""
+    if migration.status not in FINAL:
+        migration.status = 'completed'
+        migration.save()
+    manager._delete_allocation_after_move(kept.context(), instance, migration)
+    close(manager, kept.context(), instance.uuid)
+
+
+def _go_on(manager: upstream.ComputeManager, kept: record.Record,
+           instance: objects.Instance, migration: objects.Migration) -> None:
+    """The instance is recorded on this host; where is the guest?"""
+    found = manager.driver.post_copy_condition(instance)
+    if found is Condition.UNKNOWN:
+        raise nova_exception.HypervisorUnavailable()
+    if instance.task_state == task_states.DELETING:
+        record.update(instance.uuid, deleting=True)
+    if instance.task_state == task_states.MIGRATING:
+        pass
+    elif found in condition.HERE or found is Condition.SHUTOFF:
+        # It was cancelled while it was queued, or its state was reset.
+        if migration.status not in FINAL:
+            _roll_back(manager, kept.context(), instance, migration)
+        close(manager, kept.context(), instance.uuid)
+        return
+    elif found is not Condition.BROKEN:
+        # A state that was reset does not stop the guest. The steps that end
+        # the migration expect this one.
+        instance.task_state = task_states.MIGRATING
+        instance.save()
+    _watch(manager, kept, instance, migration, found)
+
+
+def _watch(manager: upstream.ComputeManager, kept: record.Record,
+           instance: objects.Instance, migration: objects.Migration,
+           found: Condition) -> None:
+    context = kept.context()
+    if found in (Condition.POST_COPY, Condition.BROKEN):
+        # Upstream does this at the event of the switch, which we may have
+        # missed.
+        manager.network_api.migrate_instance_start(
+            context, instance, migration)
+    if not kept.started:
+        manager._remove_remote_volume_connections(
+            context, kept.dest, [bdm for bdm in kept.source_bdms
+                                 if bdm.is_volume], instance)
+    kept.migrate_data.migration = migration
+    manager.driver.watch_live_migration(
+        context, instance, kept.dest,
+        functools.partial(manager._post_live_migration_update_host,
+                          source_bdms=kept.source_bdms),
+        functools.partial(manager._rollback_live_migration,
+                          source_bdms=kept.source_bdms,
+                          pre_live_migration=not kept.started),
+        kept.block_migration, kept.migrate_data)
+
+
+def close(manager: upstream.ComputeManager,
+          context: nova_context.RequestContext, uuid: str) -> None:
+    """All is settled; what has waited for that is done now."""
+    kept = record.load(uuid)
+    record.remove(uuid)
+    if kept is None or not kept.deleting:
+        return
+    instance = objects.Instance.get_by_uuid(
+        context, uuid, expected_attrs=_ATTRIBUTES)
+    if (instance.host != manager.host and
+            manager.driver.post_copy_condition(instance) is Condition.BROKEN):
+        manager.driver.destroy(
+            context, instance, instance.get_network_info(),
+            destroy_disks=not kept.migrate_data.is_shared_instance_path)
+    instance.task_state = task_states.DELETING
+    instance.save()
+    manager.compute_rpcapi.terminate_instance(
+        context, instance,
+        objects.BlockDeviceMappingList.get_by_instance_uuid(context, uuid))
+
+
+# What was lost
+
+def move_lost(manager: upstream.ComputeManager,
+              context: nova_context.RequestContext,
+              instance: objects.Instance, migration: objects.Migration,
+              fault: nova_exception.NovaException) -> None:
+    """Record an instance without all of its memory on the destination.
+
+    There its newest disk is, from which an operator can start it. Nothing is
+    cleaned up on either host.
+    """
+    node = manager._get_compute_info(context, migration.dest_compute)
+    manager.network_api.migrate_instance_start(context, instance, migration)
+    instance.apply_migration_context()
+    instance.drop_migration_context()
+    instance.host = migration.dest_compute
+    instance.node = node.hypervisor_hostname
+    instance.compute_id = node.id
+    instance.vm_state = vm_states.ERROR
+    instance.task_state = None
+    instance.progress = 0
+    instance.save()
+    migration.status = 'error'
+    migration.save()
+    faults.tell(context, instance, fault)
+    manager._delete_allocation_after_move(context, instance, migration)
+
+
+def report_lost_sources(manager: upstream.ComputeManager,
+                        context: nova_context.RequestContext) -> None:
+    """Say so when a source dies whose memory a guest on this host needs."""
+    for uuid in manager.driver.post_copy_broken_guests():
+        instance = objects.Instance.get_by_uuid(
+            context, uuid, expected_attrs=_ATTRIBUTES)
+        if instance.host == manager.host:
+            continue
+        service = objects.Service.get_by_compute_host(context, instance.host)
+        if manager.servicegroup_api.service_is_up(service):
+            continue
+        fault = exception.PostCopySourceSilent(
+            host=instance.host, dest=manager.host)
+        if instance.task_state != task_states.MIGRATING:
+            _give_up_source(manager, context, instance)
+        elif instance.vm_state != vm_states.ERROR:
+            instance.vm_state = vm_states.ERROR
+            instance.save()
+            faults.tell(context, instance, fault)
+
+
+def _give_up_source(manager: upstream.ComputeManager,
+                    context: nova_context.RequestContext,
+                    instance: objects.Instance) -> None:
+    """An operator has reset the state: the source does not come back."""
+    migration = next(
+        (migration for migration in objects.MigrationList.get_by_filters(
+            context, {'instance_uuid': instance.uuid,
+                      'migration_type': 'live-migration',
+                      'source_compute': instance.host})
+         if requested(migration) and migration.status not in FINAL), None)
+    if migration is not None:
+        move_lost(manager, context, instance, migration,
+                  exception.PostCopyLost(
+                      host=instance.host, dest=manager.host,
+                      reason=_('an operator has given up its source')))
+
+
+def is_lost(context: nova_context.RequestContext,
+            migration: objects.Migration) -> bool:
+    """Tell whether a request that arrives was given up meanwhile."""
+    fresh = objects.Migration.get_by_id(context, migration.id)
+    if fresh.status not in FINAL:
+        return False
+    LOG.warning('A request for a live migration has come too late: it was '
+                'given up', instance_uuid=migration.instance_uuid)
+    return True
+
+
+def find_lost(manager: upstream.ComputeManager,
+              context: nova_context.RequestContext,
+              cared_for: set[str]) -> None:
+    """Give up requests that a conductor has begun to work on and dropped."""
+    for migration in objects.MigrationList.get_by_filters(
+            context, {'migration_type': 'live-migration',
+                      'source_compute': manager.host,
+                      'status': ON_ITS_WAY}):
+        uuid = migration.instance_uuid
+        since = migration.updated_at or migration.created_at
+        if (not requested(migration) or uuid in cared_for or
+                record.exists(uuid) or
+                not timeutils.is_older_than(since, LOST_AFTER)):
+            continue
+        instance = objects.Instance.get_by_uuid(
+            context, uuid, expected_attrs=_ATTRIBUTES)
+        _roll_back(manager, context, instance, migration)
+        faults.tell(context, instance, exception.PostCopyRolledBack(
+            host=manager.host, dest=migration.dest_compute,
+            reason=_('the request was lost on its way through nova-conductor')
+        ))
+
+
+def _roll_back(manager: upstream.ComputeManager,
+               context: nova_context.RequestContext,
+               instance: objects.Instance,
+               migration: objects.Migration) -> None:
+    """Undo what the conductor did, where the destination did nothing."""
+    manager._revert_allocation(context, instance, migration)
+    if migration.dest_compute:
+        manager.network_api.setup_networks_on_host(
+            context, instance, host=migration.dest_compute, teardown=True)
+    if instance.task_state == task_states.MIGRATING:
+        instance.task_state = None
+        instance.save(expected_task_state=task_states.MIGRATING)
+    migration.status = 'error'
+    migration.save()
