@@ -11,9 +11,14 @@
 # under the License.
 
 from importlib import metadata
+import os
 import pathlib
+import shutil
+import subprocess
+import sys
 import sysconfig
 
+import fixtures
 import testtools
 
 PROJECT = pathlib.Path(__file__).parents[2]
@@ -45,3 +50,72 @@ class TestDistribution(testtools.TestCase):
     def test_entry_points_load(self):
         for entry_point in self.distribution.entry_points:
             self.assertIsNotNone(entry_point.load(), entry_point)
+
+
+class TestExtras(testtools.TestCase):
+    """Each extra alone, in a clean environment, from the wheel."""
+
+    # Extra, and the distribution of upstream that it is for.
+    SIDES = {
+        'nova': 'nova',
+        'novaclient': 'python-novaclient',
+        'openstackclient': 'python-openstackclient',
+        'horizon': 'horizon',
+    }
+    # Horizon itself is a client of Nova.
+    NEEDED_BY_UPSTREAM = {'horizon': {'python-novaclient'}}
+
+    def setUp(self):
+        super().setUp()
+        self.tmp = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        # A build writes into the tree, where another may be going on.
+        source = self.tmp / 'source'
+        shutil.copytree(PROJECT, source, ignore=shutil.ignore_patterns(
+            '.*', 'build', 'dist', '*.egg-info'))
+        self.uv('build', '--quiet', '--wheel', '--out-dir', self.tmp, source)
+        self.wheel, = self.tmp.glob('*.whl')
+
+    def uv(self, *arguments) -> str:
+        return self.run_command(sys.executable, '-m', 'uv', *arguments)
+
+    def run_command(self, *command) -> str:
+        done = subprocess.run(
+            command, cwd=self.tmp, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items()
+                 if name not in ('PYTHONPATH', 'VIRTUAL_ENV')})
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
+    def resolve(self, extra: str) -> set[str]:
+        """Return the names of what an empty environment would get."""
+        requirements = self.tmp / 'requirements.in'
+        requirements.write_text('nova-post-copy[%s] @ %s\n' % (
+            extra, self.wheel.as_uri()))
+        lines = self.uv('pip', 'compile', '--quiet', '--no-header',
+                        '--no-annotate', requirements).splitlines()
+        return {line.replace('@', '==').partition('==')[0].strip()
+                for line in lines}
+
+    def test_no_side_pulls_in_another(self):
+        for extra, upstream in self.SIDES.items():
+            names = self.resolve(extra)
+            self.assertLessEqual({'nova-post-copy', upstream}, names)
+            self.assertEqual(
+                self.NEEDED_BY_UPSTREAM.get(extra, set()),
+                names.intersection(self.SIDES.values()) - {upstream})
+
+    def test_commands_of_the_clients(self):
+        """What a user installs on a laptop does what it is there for."""
+        for extra, command in (
+            ('novaclient', ('nova', 'help', 'live-migration')),
+            ('openstackclient', ('openstack', 'help', 'server', 'migrate')),
+        ):
+            environment = self.tmp / extra
+            self.uv('venv', '--quiet', '--python', sys.executable,
+                    environment)
+            self.uv('pip', 'install', '--quiet', '--python', environment,
+                    '%s[%s]' % (self.wheel, extra))
+            program, *arguments = command
+            text = self.run_command(environment / 'bin' / program, *arguments)
+            self.assertIn('--post-copy', text)
