@@ -18,6 +18,7 @@ payload is upstream's ``InstanceActionPayload``.
 """
 
 from nova import context as nova_context
+from nova import exception
 from nova.notifications.objects import base
 from nova.notifications.objects import exception as exception_payload
 from nova.notifications.objects import instance as upstream
@@ -52,13 +53,13 @@ class PostCopyRecoveryNotification(base.NotificationBase):
 
 @rpc.if_notifications_enabled
 def notify(context: nova_context.RequestContext, instance: objects.Instance,
-           host: str, phase: str, exc: Exception | None = None) -> None:
+           host: str, phase: str,
+           exc: exception.NovaException | None = None) -> None:
     """Emit the notification.
 
     :param phase: one of ``NotificationPhase``: start, end or error
     :param exc: why, for the phases start and error
     """
-    fault = exc and exception_payload.ExceptionPayload.from_exception(exc)
     PostCopyRecoveryNotification(
         context=context,
         priority=(fields.NotificationPriority.ERROR if exc else
@@ -68,5 +69,13 @@ def notify(context: nova_context.RequestContext, instance: objects.Instance,
         event_type=PostCopyEventType(
             object='instance', action=ACTION, phase=phase),
         payload=upstream.InstanceActionPayload(
-            context=context, instance=instance, fault=fault),
+            context=context, instance=instance, fault=exc and _fault(exc)),
     ).emit(context)
+
+
+def _fault(exc: exception.NovaException) -> exception_payload.ExceptionPayload:
+    # Upstream's from_exception() wants one that was raised somewhere.
+    return exception_payload.ExceptionPayload(
+        module_name=__name__, function_name=ACTION,
+        exception=type(exc).__name__, exception_message=exc.format_message(),
+        traceback='')
