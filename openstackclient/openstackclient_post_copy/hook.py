@@ -18,12 +18,13 @@ command: an interactive ``openstack`` goes on with the same clients.
 
 import abc
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import contextlib
 import functools
 from typing import Any
 
 from cliff import hooks
+from openstack.compute.v2 import _proxy
 
 from openstackclient_post_copy import proxy
 
@@ -54,12 +55,12 @@ class Hook(hooks.CommandHook):
         """
 
     @property
-    def compute(self):
+    def compute(self) -> _proxy.Proxy:
         """The compute client of the command."""
         return self.cmd.app.client_manager.compute
 
     @contextlib.contextmanager
-    def extended_compute(self):
+    def extended_compute(self) -> Iterator[proxy.Proxy]:
         """Let upstream's command use a :class:`proxy.Proxy`; return that."""
         manager = self.cmd.app.client_manager
         manager.compute = ours = proxy.Proxy.extend(manager.compute)

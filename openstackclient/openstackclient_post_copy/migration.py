@@ -45,12 +45,10 @@ class _PostCopy:
         return 'post_copy' in self._body
 
 
-# Both name uuid again: the SDK looks for an alternate ID in the class itself
-# only, not in those that it is made of.
-
 class Migration(_PostCopy, migration.Migration):
     """A migration of any type, in progress or ended."""
 
+    # The SDK looks for an alternate ID in the class itself only.
     uuid = migration.Migration.uuid
 
 

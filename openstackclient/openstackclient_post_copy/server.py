@@ -20,6 +20,7 @@ from osc_lib import exceptions
 
 from openstackclient_post_copy import hook
 from openstackclient_post_copy import microversion
+from openstackclient_post_copy import proxy
 from openstackclient_post_copy import wait
 
 _SUPPORTED = (' (supported with --os-compute-api-version %s or above, which '
@@ -67,7 +68,7 @@ class MigrateServer(hook.Hook):
             else:
                 upstream(parsed_args)
 
-    def _migrate_and_wait(self, compute, upstream: Callable,
+    def _migrate_and_wait(self, compute: proxy.Proxy, upstream: Callable,
                           parsed_args: argparse.Namespace) -> None:
         server = compute.find_server(parsed_args.server, ignore_missing=False)
         watch = wait.Watch(compute, server, self.cmd.app.stdout)

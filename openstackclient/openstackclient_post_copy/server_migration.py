@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable
 
 from openstackclient_post_copy import hook
 from openstackclient_post_copy import microversion
+from openstackclient_post_copy import migration
+from openstackclient_post_copy import proxy
 
 COLUMN = 'Post Copy'
 
@@ -61,7 +63,8 @@ class ShowMigration(hook.Hook):
         return (*headers, COLUMN), (*data, shown.post_copy)
 
 
-def _remember(compute, migration_id: str) -> dict:
+def _remember(compute: proxy.Proxy, migration_id: str,
+              ) -> dict[int, migration.ServerMigration]:
     """Return a dict that collects, by ID, the migrations that are read.
 
     :param migration_id: ID or UUID of the one that was asked for
@@ -69,9 +72,9 @@ def _remember(compute, migration_id: str) -> dict:
     seen = {}
     get, list_all = compute.get_server_migration, compute.server_migrations
 
-    def remember(migration):
-        seen[migration.id] = migration
-        return migration
+    def remember(found):
+        seen[found.id] = found
+        return found
 
     def get_server_migration(*ids, **kwargs):
         # openstackclient 10.5 gives the server first and asks for a migration

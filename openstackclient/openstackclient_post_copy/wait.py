@@ -21,8 +21,12 @@ import time
 from typing import TextIO
 
 from keystoneauth1 import exceptions as keystone_exceptions
+from openstack.compute.v2 import server as _server
 from openstack import exceptions as sdk_exceptions
 from osc_lib import exceptions
+
+from openstackclient_post_copy import migration as _migration
+from openstackclient_post_copy import proxy
 
 ENDED = ('completed', 'cancelled', 'error', 'failed')
 INTERVAL = 1    # seconds
@@ -39,18 +43,17 @@ class Watch:
     Made before the migration is requested, to know it from an older one, and
     to refuse before anything is moved when it could not be followed.
 
-    :param compute: :class:`openstackclient_post_copy.proxy.Proxy`
-    :param server: :class:`openstack.compute.v2.server.Server`
     :param stdout: gets the progress
     :raises osc_lib.exceptions.CommandError: when the user may not see it
     """
 
-    def __init__(self, compute, server, stdout: TextIO) -> None:
+    def __init__(self, compute: proxy.Proxy, server: _server.Server,
+                 stdout: TextIO) -> None:
         self._compute = compute
         self._server = server
         self._stdout = stdout
         self._sees_bytes = True
-        self._line = ''
+        self._phase = self._line = ''
         try:
             newest = self._newest()
         except sdk_exceptions.ForbiddenException:
@@ -96,7 +99,7 @@ class Watch:
     def _name(self) -> str:
         return '%s (%s)' % (self._server.name, self._server.id)
 
-    def _follow(self):
+    def _follow(self) -> _migration.Migration | None:
         """Return the migration when it has ended, None if there is none."""
         while True:
             migration = self._newer()
@@ -110,11 +113,11 @@ class Watch:
                 self._show(migration)
             time.sleep(INTERVAL)
 
-    def _newer(self):
+    def _newer(self) -> _migration.Migration | None:
         newest = self._newest()
         return newest if newest and newest.id > self._last_id else None
 
-    def _newest(self):
+    def _newest(self) -> _migration.Migration | None:
         """Return the newest live migration of the server that we asked for."""
         return next(self._compute.migrations(
             server_id=self._server.id, migration_type='live-migration',
@@ -125,7 +128,7 @@ class Watch:
     def _is_idle(self) -> bool:
         return self._compute.get_server(self._server.id).task_state is None
 
-    def _settled(self):
+    def _settled(self) -> _server.Server:
         """Return the server when Nova has nothing more to do with it."""
         for _attempt in range(SETTLING):
             if self._is_idle():
@@ -133,11 +136,12 @@ class Watch:
             time.sleep(INTERVAL)
         return self._compute.get_server(self._server.id)
 
-    def _show(self, migration) -> None:
-        phase = 'Migration %d: %s' % (migration.id, migration.status)
-        if not self._line.startswith(phase):
+    def _show(self, migration: _migration.Migration) -> None:
+        if migration.status != self._phase:
             self._end_line()
-        line = phase + self._progress(migration)
+        self._phase = migration.status
+        line = 'Migration %d: %s%s' % (migration.id, migration.status,
+                                       self._progress(migration))
         self._stdout.write('\r' + line.ljust(len(self._line)))
         self._stdout.flush()
         self._line = line
@@ -147,7 +151,7 @@ class Watch:
             self._stdout.write('\n')
         self._line = ''
 
-    def _progress(self, migration) -> str:
+    def _progress(self, migration: _migration.Migration) -> str:
         if not self._sees_bytes:
             return ''
         try:
@@ -158,7 +162,7 @@ class Watch:
             self._sees_bytes = False
         return ''
 
-    def _reason(self, server) -> str:
+    def _reason(self, server: _server.Server) -> str:
         """Return why the server was not moved, as far as the user may know."""
         action = next((
             found for found in self._compute.server_actions(server)
@@ -176,10 +180,9 @@ class Watch:
             % (server.id, action.request_id))
 
 
-def in_percent(migration) -> str:
+def in_percent(migration: _migration.ServerMigration) -> str:
     """Tell how much of memory and disk does not have to be copied any more.
 
-    :param migration: a server migration, with its numbers of bytes
     :returns: with a comma before it; empty when nothing has been measured.
         Less than before when the server has written to its memory meanwhile.
     """

@@ -148,7 +148,8 @@ class ClientTestCase(testtools.TestCase):
         with (contextlib.redirect_stdout(stdout),
               contextlib.redirect_stderr(stderr)):
             try:
-                code = shell.OpenStackShell().run(list(argv))
+                self.shell = shell.OpenStackShell()
+                code = self.shell.run(list(argv))
             except SystemExit as exited:     # by argparse
                 code = exited.code
             finally:

@@ -11,6 +11,7 @@
 # under the License.
 
 import fixtures
+from openstack.compute.v2 import _proxy
 
 from tests.unit.openstackclient_post_copy import base
 
@@ -80,6 +81,18 @@ class MigrateServerTestCase(base.ClientTestCase):
 
         self.assertEqual(1, result.code)
         self.assertIn('vGPU', result.stderr)
+
+    def test_next_command_of_an_interactive_openstack(self):
+        for status in (202, 409):
+            self.answer('POST', base.ACTION, status=status)
+            self.openstack(*MIGRATE, '--post-copy', 'busy')
+            self.assertIs(_proxy.Proxy,
+                          type(self.shell.client_manager.compute))
+
+        self.shell.run_subcommand([*MIGRATE, 'busy'])
+
+        self.assert_posted(self.posted[-1], '2.30', host=None,
+                           block_migration='auto')
 
     def assert_refused(self, *argv: str, because: str) -> None:
         result = self.openstack(*argv)
