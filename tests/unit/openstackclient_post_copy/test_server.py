@@ -83,7 +83,7 @@ class MigrateServerTestCase(base.ClientTestCase):
         self.assertIn('vGPU', result.stderr)
 
     def test_next_command_of_an_interactive_openstack(self):
-        for status in (202, 409):
+        for status in (409, 202):
             self.answer('POST', base.ACTION, status=status)
             self.openstack(*MIGRATE, '--post-copy', 'busy')
             self.assertIs(_proxy.Proxy,
