@@ -26,6 +26,7 @@ import hashlib
 import pathlib
 import shutil
 
+from lab import certificates
 from lab import content
 from lab import errors
 from lab import host_init
@@ -53,7 +54,10 @@ def up(cloud, say: Callable[[str], None]) -> None:
     with lock.exclusive():
         lock.check_not_foreign()
         _clear_what_is_in_the_way(cloud, say)
-        lock.own({'extended': cloud.extended, 'ports': cloud.ports})
+        # What is up stays as it is.
+        cloud.tls = cloud.tls or lock.owner().get('tls', False)
+        lock.own({'extended': cloud.extended, 'ports': cloud.ports,
+                  'tls': cloud.tls})
         wait.given_up.clear()
         for name, value in _SYSCTLS.items():
             machine.set_sysctl(name, value)
@@ -98,6 +102,10 @@ def _clear_what_is_in_the_way(cloud, say) -> None:
             raise errors.LabError(
                 'the lab is up %s nova-post-copy; "lab down" first'
                 % ('with' if there['extended'] else 'without'))
+        if cloud.tls and not there.get('tls') and not missing(cloud):
+            raise errors.LabError(
+                'the lab is up without encryption of migrations; "lab down" '
+                'first')
         dead = [found.name for found in process.recorded()
                 if not found.is_alive()]
         if not dead and not missing(cloud):
@@ -116,7 +124,8 @@ def _configure(cloud) -> None:
     for service in (keystone, placement, glance):
         service.configure()
     neutron.configure(hosts)
-    nova.configure(hosts, cloud.extended)
+    nova.configure(hosts, cloud.extended, cloud.tls)
+    certificates.create(layout.HOSTS)
 
 
 def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:

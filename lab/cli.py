@@ -36,6 +36,7 @@ def _cloud(arguments: argparse.Namespace):
         extended=not getattr(arguments, 'upstream',
                              not there.get('extended', True)),
         ports=getattr(arguments, 'ports', False) or there.get('ports', False),
+        tls=getattr(arguments, 'tls', False) or there.get('tls', False),
         bandwidth=getattr(arguments, 'bandwidth', 200) * layout.MIB)
 
 
@@ -172,6 +173,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         '--ports', action='store_true',
         help='with neutron agents, so that servers can have real ports')
+    command.add_argument(
+        '--tls', action='store_true',
+        help='migrations are encrypted, with certificates of the lab')
     command.add_argument(
         '--bandwidth', type=int, default=200, metavar='MIB_PER_S',
         help='of the migration network (default: %(default)s)')

@@ -53,15 +53,17 @@ class Cloud:
     :param extended: whether Nova has nova-post-copy loaded
     :param ports: whether real neutron ports can be used (an agent on each
         host, and the network ``tenant``)
+    :param tls: whether migrations are encrypted
     :param say: called with each line of progress
     """
 
     def __init__(self, *, bandwidth: int = layout.MIGRATION_BANDWIDTH,
                  extended: bool = True, ports: bool = False,
-                 say=None) -> None:
+                 tls: bool = False, say=None) -> None:
         self.bandwidth = bandwidth
         self.extended = extended
         self.ports = ports
+        self.tls = tls
         self._say = say or progress.Progress()
         self.hosts = {host.name: hosts.Host(host) for host in layout.HOSTS}
 

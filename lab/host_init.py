@@ -35,8 +35,8 @@ import time
 
 # Directories and files of the host that are mounted over the machine's.
 # /run is last: it hides much.
-MOUNTS = ('/etc/libvirt', '/var/lib/libvirt', '/var/cache/libvirt',
-          '/var/log/libvirt', '/run')
+MOUNTS = ('/etc/libvirt', '/etc/pki', '/var/lib/libvirt',
+          '/var/cache/libvirt', '/var/log/libvirt', '/run')
 FILES = ('/etc/hosts', '/etc/passwd', '/etc/group')
 PR_SET_CHILD_SUBREAPER = 36
 DAEMONS = (

@@ -34,8 +34,10 @@ from lab import network
 from lab import process
 from lab import wait
 
+# The certificates are where libvirt and QEMU look by themselves. TCP without
+# encryption remains for the lab itself, and for migrations without --tls.
 _LIBVIRTD = '''\
-listen_tls = 0
+listen_tls = 1
 listen_tcp = 1
 listen_addr = "0.0.0.0"
 tcp_port = "16509"
@@ -55,6 +57,7 @@ dynamic_ownership = 0
 remember_owner = 0
 cgroup_controllers = []
 namespaces = []
+migrate_tls_x509_verify = 1
 '''
 
 # libvirt prints each error by itself, also those that are expected.
@@ -187,7 +190,7 @@ class Host:
 
     def isolate(self, isolated: bool) -> None:
         """Pull or plug the cables of all networks but the servers' own."""
-        for name in ('management', 'migration'):
+        for name in ('management', 'migration', 'recovery'):
             network.connect(self.layout, name, not isolated)
 
     def domains(self) -> dict[str, int]:

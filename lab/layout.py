@@ -84,6 +84,10 @@ class HostLayout:
         return '198.18.91.%d' % (10 + self.number)
 
     @property
+    def recovery(self) -> str:
+        return '198.18.93.%d' % (10 + self.number)
+
+    @property
     def uuid(self) -> str:
         """Identity of the host for libvirt, and of the compute node."""
         return '6e6f7661-0000-4000-8000-%012d' % self.number

@@ -14,7 +14,8 @@
 """The networks between the hosts and this machine.
 
 ``management`` carries the API, messages and consoles, ``migration`` carries
-migrations and nothing else, so that it can be limited or cut alone, and
+migrations and nothing else, so that it can be limited or cut alone,
+``recovery`` is the second way of a migration whose first is cut, and
 ``tenant`` carries what servers say to each other. Each is a bridge in a
 namespace of its own and an interface of the same name in every host.
 """
@@ -23,7 +24,7 @@ import subprocess
 
 from lab import layout
 
-NETWORKS = ('management', 'migration', 'tenant')
+NETWORKS = ('management', 'migration', 'recovery', 'tenant')
 
 
 def ip(*arguments: str, namespace: str | None = None,
@@ -96,7 +97,8 @@ def _create_host(host: layout.HostLayout) -> None:
                 network, port(host, network), layout.FABRIC),
             'link set %s up' % network)),
         'address add %s/24 dev management' % host.management,
-        'address add %s/24 dev migration' % host.migration])
+        'address add %s/24 dev migration' % host.migration,
+        'address add %s/24 dev recovery' % host.recovery])
     ip(namespace=layout.FABRIC, batch=[
         'link set %s master %s up' % (port(host, network), network)
         for network in NETWORKS])

@@ -35,6 +35,12 @@ LOADING = {
     'DEFAULT': {'config_source': 'nova_post_copy'},
     'nova_post_copy': {'driver': 'nova_post_copy'},
 }
+# What an operator sets to have migrations encrypted: libvirt's conversation,
+# and the memory and disks that QEMU sends.
+TLS = {
+    'live_migration_scheme': 'tls',
+    'live_migration_with_native_tls': True,
+}
 
 
 def _with_loading(sections: dict, extended: bool) -> dict:
@@ -44,7 +50,8 @@ def _with_loading(sections: dict, extended: bool) -> dict:
     return sections
 
 
-def configure(all_hosts: list[hosts.Host], extended: bool) -> None:
+def configure(all_hosts: list[hosts.Host], extended: bool,
+              tls: bool) -> None:
     common.write_ini(_DIRECTORY / 'nova.conf',
                      _with_loading(_controller(), extended))
     # A flavor without a disk takes the size of the image; what is copied in
@@ -59,17 +66,20 @@ def configure(all_hosts: list[hosts.Host], extended: bool) -> None:
         state.mkdir(parents=True, exist_ok=True)
         # The compute node keeps its identity over runs of the lab.
         (state / 'compute_id').write_text(host.layout.uuid + '\n')
-        configure_compute(host, extended, {})
+        configure_compute(host, extended, TLS if tls else {})
 
 
 def configure_compute(host: hosts.Host, extended: bool,
-                      libvirt: dict[str, object]) -> None:
+                      libvirt: dict[str, object],
+                      post_copy: dict[str, object] | None = None) -> None:
     """Write nova.conf of a compute.
 
     :param libvirt: options on top of those of the lab
+    :param post_copy: options of nova-post-copy; the lab sets none
     """
     sections = _compute(host, extended)
     sections['libvirt'] |= libvirt
+    sections['post_copy'] = post_copy or {}
     common.write_ini(_DIRECTORY / ('compute-%s.conf' % host.name),
                      _with_loading(sections, extended))
 
