@@ -71,6 +71,15 @@ class PostCopyEndpoint:
         """
         return self.driver.post_copy_condition(instance).value
 
+    def break_incoming_stream(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance) -> int:
+        """Break the dead stream of a guest that comes in to this host.
+
+        :returns: how many connections there were
+        """
+        return self.driver.break_incoming_stream(instance)
+
 
 def _other_driver() -> str:
     return _('its compute_driver is not post_copy.LibvirtDriver')

@@ -84,6 +84,17 @@ class PostCopyComputeAPI:
         return None if answer in (None, Condition.UNKNOWN) else (
             Condition(answer))
 
+    def break_incoming_stream(
+            self, context: nova_context.RequestContext, host: str,
+            instance: objects.Instance) -> None:
+        """Let a destination notice that the stream of a guest is dead."""
+        try:
+            self._try(context, host, 'break_incoming_stream',
+                      instance=instance)
+        except messaging.UnsupportedVersion:
+            # TCP will tell it some time.
+            pass
+
     def _try(self, context: nova_context.RequestContext, host: str,
              question: str, **kwargs) -> str | None:
         client = self._router.client(context).prepare(

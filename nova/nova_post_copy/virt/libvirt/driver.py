@@ -42,6 +42,7 @@ from nova_post_copy.virt.libvirt import condition
 from nova_post_copy.virt.libvirt.condition import Condition
 from nova_post_copy.virt.libvirt import flags
 from nova_post_copy.virt.libvirt import guard
+from nova_post_copy.virt.libvirt import incoming
 from nova_post_copy.virt.libvirt import journal
 from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import monitor
@@ -223,11 +224,20 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             result = self._arrival(way, instance)
         if result.end is monitor.End.COMPLETED:
             story.arrived()
+            self._forget(instance)
         if result.end is monitor.End.LOST:
             story.lost(exception.PostCopyLost(
                 host=CONF.host, dest=dest, reason=result.error))
         story.finish()
         return result
+
+    def _forget(self, instance: objects.Instance) -> None:
+        """Undefine a domain that has left, so that nobody can start it.
+
+        libvirt does it where its own call has waited for the end.
+        """
+        if condition.ask(self._host, instance) is Condition.MIGRATED:
+            self._undefine_domain(instance)
 
     def _arrival(self, way: link.Link,
                  instance: objects.Instance) -> monitor.Result:
@@ -283,6 +293,10 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
     def post_copy_condition(self, instance: objects.Instance) -> Condition:
         """What libvirt says of a guest on this host."""
         return condition.ask(self._host, instance)
+
+    def break_incoming_stream(self, instance: objects.Instance) -> int:
+        """Break the dead stream of a guest that comes in to this host."""
+        return incoming.break_dead(instance.uuid)
 
     def post_copy_broken_guests(self) -> list[str]:
         """Return the uuids of guests that lack memory for a broken stream."""

@@ -116,6 +116,9 @@ class Link:
         params = {}
         if target.migrate_uri:
             params[libvirt.VIR_MIGRATE_PARAM_URI] = target.migrate_uri
+        # Else the destination's QEMU may still wait for the dead stream.
+        self._compute.break_incoming_stream(
+            self._context, self._dest, self._instance)
         try:
             self._host.get_guest(self._instance)._domain.migrateToURI3(
                 target.uri, params=params, flags=flags)
