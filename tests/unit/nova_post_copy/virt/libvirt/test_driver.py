@@ -10,11 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import collections
 from unittest import mock
 
 import fixtures
-import futurist
 from nova.compute import provider_tree
 from nova.compute import vm_states
 from nova import context as nova_context
@@ -27,8 +25,10 @@ from nova.virt import fake
 from nova.virt.libvirt import driver as upstream
 
 from nova_post_copy import traits
+from nova_post_copy.virt.libvirt.condition import Condition
 from nova_post_copy.virt.libvirt import driver
 from nova_post_copy.virt.libvirt import monitor
+from tests.unit.nova_post_copy.virt.libvirt import scripted
 
 LIVE = fakelibvirt.VIR_MIGRATE_LIVE
 POSTCOPY = fakelibvirt.VIR_MIGRATE_POSTCOPY
@@ -151,45 +151,190 @@ class TestOperation(DriverTestCase):
             self.assertRaises(ValueError, self._operation, ValueError())
 
 
-class TestMonitor(DriverTestCase):
+class TestLiveMigration(DriverTestCase):
+    """What nova-compute hears of upstream's live_migration."""
 
-    def _monitor(self, result):
-        self._request(True)
-        self.driver.active_migrations[self.instance.uuid] = (
-            collections.deque())
-        self.useFixture(fixtures.MockPatchObject(
-            monitor.Monitor, 'watch', return_value=result))
-        self.faults = self.useFixture(fixtures.MockPatch(
-            'nova.compute.utils.add_instance_fault_from_exc')).mock
-        self.events = self.useFixture(fixtures.MockPatch(
-            'nova.objects.InstanceActionEvent.event_finish_with_failure')).mock
+    def setUp(self):
+        super().setUp()
+        self.updated = {}
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.compute.record.update', self._update))
+        self.error = None
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.virt.libvirt.driver.LibvirtDriver.live_migration',
+            self._upstream))
+
+    def _update(self, uuid, **changes):
+        self.updated[uuid] = changes
+
+    def _upstream(self, driver, *args):
+        # The record says so before libvirt hears of it.
+        self.recorded = dict(self.updated)
+        if self.error:
+            raise self.error
+
+    def _live_migration(self, post_copy):
+        self._request(post_copy)
+        self.driver.live_migration(
+            self.context, self.instance, 'dest', None, None, True,
+            self.migrate_data)
+
+    def test_recorded_before_it_starts(self):
+        self._live_migration(True)
+        self.assertEqual(
+            {self.instance.uuid: {
+                'started': True, 'migrate_data': self.migrate_data,
+                'flags': LIVE | POSTCOPY}}, self.recorded)
+
+    def test_no_error_comes_out(self):
+        self.error = test.TestingException()
+        self._live_migration(True)
+
+    def test_not_started_without_its_record(self):
         self.useFixture(fixtures.MockPatch(
-            'nova.objects.InstanceActionEvent.event_start'))
-        ends = []
-        self.driver._live_migration_monitor(
-            self.context, self.instance, None, 'dest',
-            lambda *args: ends.append('completed'),
-            lambda *args, migration_status: ends.append(migration_status),
-            True, self.migrate_data, futurist.Future(), [])
+            'nova_post_copy.compute.record.update', side_effect=OSError))
+        self._live_migration(True)
+        self.assertFalse(hasattr(self, 'recorded'))
+
+    def test_others_are_upstreams(self):
+        self.error = test.TestingException()
+        for post_copy in (None, False):
+            self.assertRaises(test.TestingException, self._live_migration,
+                              post_copy)
+        self.assertEqual({}, self.recorded)
+
+
+class WatchTestCase(DriverTestCase):
+    """A migration that the monitor has watched to its end."""
+
+    def setUp(self):
+        super().setUp()
+        self.clock = self.useFixture(scripted.Clock())
+        self.flags(host='src')
+        self.ends = []
+        self.faults = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.faults.tell',
+            lambda context, instance, fault: self.faults.append(
+                fault.format_message())))
+        self.told = []
+        for name in ('arrived', 'lost'):
+            self.useFixture(fixtures.MonkeyPatch(
+                'nova_post_copy.virt.libvirt.journal.Journal.' + name,
+                lambda journal, *args, name=name: self.told.append(name)))
+        # What the destination says of the guest, one after the other.
+        self.there = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.link.Link.destination',
+            lambda link: self.there.pop(0)))
+
+    def _post(self, context, instance, dest, block_migration, migrate_data,
+              lost=None):
+        self.ends.append('lost' if lost else 'completed')
+        if lost:
+            self.faults.append(lost.format_message())
+
+    def _recover(self, context, instance, dest, migrate_data,
+                 migration_status):
+        self.ends.append(migration_status)
+
+    def watch(self, result):
+        """Return how nova-compute is told that it ended."""
+        self._request(True)
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.monitor.Monitor.watch',
+            lambda monitor: result))
+        self.driver.watch_live_migration(
+            self.context, self.instance, 'dest', self._post, self._recover,
+            True, self.migrate_data)
         self.assertEqual({}, self.driver.active_migrations)
-        return ends
+        self.assertEqual({}, self.driver._monitors)
+        return self.ends
+
+
+class TestEnd(WatchTestCase):
 
     def test_completed(self):
-        self.assertEqual(['completed'], self._monitor(
-            monitor.Result(monitor.End.COMPLETED, None)))
+        self.assertEqual(['completed'], self.watch(
+            monitor.Result(monitor.End.COMPLETED, arrived=True)))
+        self.assertEqual(['arrived'], self.told)
+        self.assertEqual([], self.faults)
 
     def test_cancelled(self):
-        self.assertEqual(['cancelled'], self._monitor(
+        self.assertEqual(['cancelled'], self.watch(
             monitor.Result(monitor.End.CANCELLED, ValueError())))
-        self.faults.assert_not_called()
+        self.assertEqual([], self.faults)
 
-    def test_failed_says_why(self):
-        self.assertEqual(['error'], self._monitor(
+    def test_failed_says_why_and_where_the_server_is(self):
+        self.assertEqual(['error'], self.watch(
             monitor.Result(monitor.End.FAILED, ValueError('disk full'))))
-        fault = self.faults.call_args.args[2]
-        self.assertIn('disk full', fault.format_message())
-        self.assertEqual(fault.format_message(),
-                         self.events.call_args.kwargs['exc_val'])
+        (fault,) = self.faults
+        self.assertIn('runs on src', fault)
+        self.assertIn('disk full', fault)
+
+    def test_lost_says_why_and_what_to_do(self):
+        self.assertEqual(['lost'], self.watch(
+            monitor.Result(monitor.End.LOST, 'its QEMU has ended')))
+        (fault,) = self.faults
+        self.assertIn('on dest without a part of its memory', fault)
+        self.assertIn('its QEMU has ended', fault)
+        self.assertIn('reboot --hard', fault)
+        self.assertEqual(['lost'], self.told)
+
+    def test_nova_compute_stops(self):
+        self.assertEqual(
+            [], self.watch(monitor.Result(monitor.End.UNWATCHED)))
+        self.assertEqual([], self.told)
+        self.assertEqual([], self.faults)
+
+
+class TestArrival(WatchTestCase):
+    """It has left; whether it has arrived is for the destination to say."""
+
+    def arrival(self, *there):
+        self.there = list(there)
+        return self.watch(monitor.Result(monitor.End.COMPLETED))
+
+    def test_has_arrived(self):
+        for there in (Condition.RUNNING, Condition.PAUSED,
+                      # Its user has shut it down, or its QEMU has died.
+                      Condition.SHUTOFF,
+                      # A nova-compute that cannot say: without our package.
+                      Condition.UNKNOWN):
+            self.ends.clear()
+            self.assertEqual(['completed'], self.arrival(there))
+
+    def test_on_its_way(self):
+        self.assertEqual(['completed'], self.arrival(
+            Condition.MIGRATING, Condition.POST_COPY, Condition.RUNNING))
+        self.assertEqual(['arrived'], self.told)
+
+    def test_nothing_ends_without_an_answer(self):
+        self.assertEqual(['completed'], self.arrival(
+            *[None] * 100, Condition.RUNNING))
+        self.assertGreater(self.clock.now, 100)
+
+    def test_absent_three_times(self):
+        self.assertEqual(['lost'], self.arrival(*[Condition.ABSENT] * 3))
+        self.assertIn('on neither host', self.faults[0])
+
+    def test_absent_for_a_moment(self):
+        self.assertEqual(['completed'], self.arrival(
+            Condition.ABSENT, Condition.ABSENT, None, Condition.ABSENT,
+            Condition.ABSENT, Condition.RUNNING))
+
+    def test_broken_for_ever(self):
+        self.assertEqual(['lost'], self.arrival(Condition.BROKEN))
+        self.assertIn('on the source has ended', self.faults[0])
+
+    def test_nova_compute_stops(self):
+        self.clock.at(10, self.driver._stopping.set)
+        self.assertEqual([], self.arrival(*[None] * 100))
+        self.assertEqual([], self.told)
+
+    def test_is_not_asked_where_libvirt_has_seen_it(self):
+        self.assertEqual(['completed'], self.watch(
+            monitor.Result(monitor.End.COMPLETED, arrived=True)))
 
 
 class TestAbort(DriverTestCase):

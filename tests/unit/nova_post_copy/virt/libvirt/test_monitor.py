@@ -11,223 +11,606 @@
 # under the License.
 
 import collections
-from unittest import mock
+import threading
 
-import fixtures
 import futurist
+from nova import exception
 from nova import objects
 from nova import test
-from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.unit import fake_instance
-from nova.virt.libvirt import guest as libvirt_guest
-import oslo_messaging as messaging
 
+from lab.simulation import names
+from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import monitor
+from nova_post_copy.virt.libvirt.monitor import End
+from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.virt.libvirt.scripted import copying
 
-MIB = 1 << 20
-UNBOUNDED = fakelibvirt.VIR_DOMAIN_JOB_UNBOUNDED
-NONE = fakelibvirt.VIR_DOMAIN_JOB_NONE
-PAUSED = (fakelibvirt.VIR_DOMAIN_PAUSED, 12)
-RUNNING = (fakelibvirt.VIR_DOMAIN_RUNNING, 1)
-# The fake does not have this one: libvirt's VIR_ERR_OPERATION_ABORTED.
-ABORTED = 78
+MIB = scripted.MIB
 
 
-def libvirt_error(code=fakelibvirt.VIR_ERR_OPERATION_FAILED, words='broken'):
-    return fakelibvirt.make_libvirtError(
-        fakelibvirt.libvirtError, words, error_code=code)
+class Story:
+    """What is told of a migration, in order."""
+
+    def __init__(self):
+        self.told = []
+        self.can_save = collections.deque()
+
+    def _tell(self, what):
+        if self.told[-1:] != [what]:
+            self.told.append(what)
+
+    def go_on(self):
+        pass
+
+    def finish(self):
+        self._tell('end')
+
+    def progress(self, info):
+        pass
+
+    def moving(self, switched):
+        self._tell('post-copy' if switched else 'pre-copy')
+
+    def switching(self):
+        saved = self.can_save.popleft() if self.can_save else True
+        if saved:
+            self._tell('post-copy')
+        return saved
+
+    def interrupted(self, error):
+        self._tell('interrupted: %s' % error)
+
+    def resumed(self):
+        self._tell('resumed')
+
+    def unreachable(self):
+        self._tell('unreachable')
 
 
-def running(iteration=1, remaining=400 * MIB):
-    return libvirt_guest.JobInfo(
-        type=UNBOUNDED, memory_iteration=iteration, memory_total=512 * MIB,
-        memory_remaining=remaining, memory_bps=200 * MIB)
+class Destination:
+    """The way to a destination that is as a test says."""
+
+    def __init__(self):
+        self.open = True
+        self.error = None   # of each attempt to resume
+        #: what its domain says, and whether an operator has decided
+        self.condition = Condition.BROKEN
+        self.decided = False
+        #: libvirt's calls to resume, in order
+        self.attempts = []
+
+    def open_address(self, failures):
+        return '192.0.2.2' if self.open else None
+
+    def resume(self, address):
+        self.attempts.append(futurist.Future())
+        if self.error is not None:
+            self.attempts[-1].set_result(self.error)
+        return self.attempts[-1]
+
+    def ask(self):
+        question = futurist.Future()
+        question.set_result(link.Answer(self.condition, self.decided))
+        return question
+
+    def destination(self):
+        return self.condition
 
 
-class Guest:
-    """A guest on the source, whose job goes through given steps.
-
-    A step is what :meth:`get_job_info` returns or raises, or a function that
-    is called first. With the last one the operation ends.
-    """
-
-    def __init__(self, steps, error=None):
-        self.steps = collections.deque(steps)
-        self.error = error
-        self.operation = futurist.Future()
-        self.calls = []
-        self.start_errors = collections.deque()
-        self.states = collections.deque()   # of the domain, after the end
-        self.active = error is not None
-        self._domain = self
-
-    def get_job_info(self):
-        step = self.steps.popleft()
-        if callable(step):
-            step = step()
-        if not self.steps:
-            self.operation.set_result(self.error)
-        if isinstance(step, Exception):
-            raise step
-        return step
-
-    def migrate_configure_max_downtime(self, milliseconds):
-        self.calls.append(('downtime', milliseconds))
-
-    def migrate_start_postcopy(self):
-        if self.start_errors:
-            raise self.start_errors.popleft()
-        self.calls.append('switch')
-
-    def is_active(self):
-        return self.active
-
-    def state(self):
-        state = self.states.popleft()
-        if state is None:
-            self.active = False
-            return PAUSED
-        return state
-
-
-class TestMonitor(test.NoDBTestCase):
+class MonitorTestCase(test.NoDBTestCase):
 
     def setUp(self):
         super().setUp()
-        for module in ('nova_post_copy.virt.libvirt.monitor',
-                       'nova.virt.libvirt.migration',
-                       'nova.virt.libvirt.guest'):
-            self.useFixture(fixtures.MonkeyPatch(
-                module + '.libvirt', fakelibvirt))
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova.tests.fixtures.libvirt.VIR_ERR_OPERATION_ABORTED', ABORTED))
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.monitor.POLL_INTERVAL', 0))
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.monitor.SAVE_INTERVAL', 0))
-        self.history = []       # status, each time that it was saved
-        self.save_errors = collections.deque()
-        self.migration = objects.Migration(status='running')
+        self.useFixture(scripted.Names())
+        self.clock = self.useFixture(scripted.Clock())
+        self.source = scripted.Source(self.clock)
+        self.destination = Destination()
+        self.story = Story()
+        self.requests = collections.deque()
+        self.stopping = threading.Event()
         self.instance = fake_instance.fake_instance_obj(None)
         self.instance.flavor = objects.Flavor(memory_mb=512)
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova.objects.Migration.save', self._save))
-        self.useFixture(fixtures.MockPatch('nova.objects.Instance.save'))
-        self.interrupted = []
 
-    def _save(self, migration):
-        if self.save_errors:
-            raise self.save_errors.popleft()
-        if self.history[-1:] != [migration.status]:
-            self.history.append(migration.status)
-
-    def _monitor(self, guest, can_switch=True, requests=()):
+    def monitor(self, can_switch=True, restarted=False):
         return monitor.Monitor(
-            guest, self.instance, self.migration, guest.operation,
-            collections.deque(requests), can_switch,
-            self.interrupted.append)
+            self.source, self.instance,
+            None if restarted else self.source.operation, self.requests,
+            can_switch, self.destination, self.story, self.stopping)
 
-    def _watch(self, guest, *args, **kwargs):
-        return self._monitor(guest, *args, **kwargs).watch()
+    def watch(self, **kwargs):
+        return self.monitor(**kwargs).watch()
+
+    def switches(self):
+        """Let the switch be as it is when all goes well."""
+        self.source.effects['migrateStartPostCopy'] = lambda: (
+            self.source.become(scripted.POST_COPY))
+
+    def moves(self, processed=0):
+        """Let the stream of the post-copy phase move."""
+        job = copying(3) | {'memory_processed': processed}
+        self.source.become(job=job)
+        self.clock.at(self.clock.now + 1, lambda: (
+            self.source.job is job and self.moves(processed + MIB)))
+
+    def stands_still(self):
+        self.source.become(job=copying(3))
+
+    def assert_not_switched(self):
+        self.assertEqual(0, self.source.count('migrateStartPostCopy'))
+        self.assertNotIn('post-copy', self.story.told)
+
+
+class TestPreCopy(MonitorTestCase):
 
     def test_busy_guest_switches_after_the_first_pass(self):
-        guest = Guest([libvirt_guest.JobInfo(type=NONE), running(1),
-                       running(1), running(2), running(2)])
-        result = self._watch(guest)
-        self.assertEqual((monitor.End.COMPLETED, None), result)
-        self.assertEqual([('downtime', 500), 'switch'], guest.calls)
-        self.assertEqual(['running', 'running (post-copy)'], self.history)
+        self.source.at(1, job=copying(1))
+        self.source.at(3, job=copying(2))
+        self.switches()
+        self.source.ends(5, state=scripted.MIGRATED)
+        result = self.watch()
+
+        self.assertEqual((End.COMPLETED, None, True), result)
+        self.assertEqual(
+            [('migrateSetMaxDowntime', 500), ('migrateStartPostCopy',)],
+            self.source.asked)
+        self.assertEqual(['pre-copy', 'post-copy', 'end'], self.story.told)
 
     def test_idle_guest_does_not_switch(self):
-        guest = Guest([running(1), running(2, MIB), running(3, 0)])
-        self.assertIs(monitor.End.COMPLETED, self._watch(guest).end)
-        self.assertNotIn('switch', guest.calls)
-        self.assertEqual(['running'], self.history)
+        self.source.at(1, job=copying(1))
+        self.source.at(3, job=copying(2, MIB))
+        self.source.ends(4, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assert_not_switched()
 
     def test_paused_guest_does_not_switch(self):
-        guest = Guest([running(1), running(2)])
-        self._watch(guest, can_switch=False, requests=['force-complete'])
-        self.assertNotIn('switch', guest.calls)
+        self.requests.append('force-complete')
+        self.source.become(scripted.PAUSED, copying(2))
+        self.source.ends(4, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch(can_switch=False).end)
+        self.assert_not_switched()
 
     def test_user_asks_for_the_switch(self):
-        guest = Guest([running(1), running(1)])
-        self._watch(guest, requests=['force-complete'])
-        self.assertIn('switch', guest.calls)
+        self.requests.append('force-complete')
+        self.source.become(job=copying(1))
+        self.switches()
+        self.source.ends(4, state=scripted.MIGRATED)
+        self.watch()
+        self.assertEqual(1, self.source.count('migrateStartPostCopy'))
+        self.assertEqual([], list(self.requests))
 
     def test_no_switch_while_disks_are_copied(self):
-        guest = Guest([running(0, 0), running(0, 0)])
-        self._watch(guest, requests=['force-complete'])
-        self.assertNotIn('switch', guest.calls)
-        self.assertEqual(['running'], self.history)
+        self.requests.append('force-complete')
+        self.source.become(job=copying(0, 0))
+        self.source.ends(4, state=scripted.MIGRATED)
+        self.watch()
+        self.assert_not_switched()
+
+    def test_pre_copy_takes_too_long(self):
+        self.flags(live_migration_completion_timeout=5, group='libvirt')
+        self.source.become(job=copying(0))
+        self.source.at(2, job=copying(1))
+        self.source.effects['migrateStartPostCopy'] = lambda: (
+            self.source.become(scripted.POST_COPY),
+            self.assertLess(self.clock.now, 13))
+        self.source.ends(14, state=scripted.MIGRATED)
+        self.watch()
+        self.assertEqual(1, self.source.count('migrateStartPostCopy'))
 
     def test_status_is_saved_before_the_switch(self):
-        guest = Guest([running(2)])
-        seen = []
-        guest.migrate_start_postcopy = lambda: seen.append(
-            list(self.history))
-        self._watch(guest)
-        self.assertEqual([['running', 'running (post-copy)']], seen)
+        self.source.become(job=copying(2))
+        told = []
+        self.source.effects['migrateStartPostCopy'] = lambda: (
+            told.extend(self.story.told))
+        self.source.ends(2, state=scripted.MIGRATED)
+        self.watch()
+        self.assertEqual('post-copy', told[-1])
 
     def test_switch_before_qemu_is_ready_is_tried_again(self):
-        guest = Guest([running(2), running(2), running(2)])
-        guest.start_errors.append(libvirt_error())
-        self._watch(guest)
-        self.assertIn('switch', guest.calls)
-        self.assertEqual(['running', 'running (post-copy)', 'running',
-                          'running (post-copy)'], self.history)
+        self.source.become(job=copying(2))
+        self.source.errors['migrateStartPostCopy'].append(
+            scripted.libvirt_error('not yet'))
+        self.switches()
+        self.source.ends(3, state=scripted.MIGRATED)
+        self.watch()
+        self.assertEqual(1, self.source.count('migrateStartPostCopy'))
+        self.assertEqual(['post-copy', 'pre-copy', 'post-copy', 'end'],
+                         self.story.told)
 
     def test_no_switch_without_its_status(self):
-        guest = Guest([running(2)])
-        # First the progress, then the status.
-        self.save_errors.extend([messaging.MessagingTimeout()] * 2)
-        self.assertIs(monitor.End.COMPLETED, self._watch(guest).end)
-        self.assertNotIn('switch', guest.calls)
+        self.source.become(job=copying(2))
+        self.story.can_save.extend([False] * 100)
+        self.source.ends(3, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assert_not_switched()
 
     def test_busy_libvirt_is_no_end(self):
-        guest = Guest([libvirt_error(), running(2), running(2)])
-        self.assertIs(monitor.End.COMPLETED, self._watch(guest).end)
-        self.assertIn('switch', guest.calls)
+        self.source.become(job=copying(1))
+        self.source.at(2, job=copying(2))
+        self.source.errors['jobStats'].append(names.busy())
+        self.source.errors['state'].append(names.connection_lost())
+        self.source.errors['get_guest'].extend(
+            [exception.HypervisorUnavailable()] * 2)
+        self.source.errors['migrateSetMaxDowntime'].append(names.busy())
+        self.switches()
+        self.source.ends(3, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual(1, self.source.count('migrateStartPostCopy'))
+        self.assertEqual(1, self.source.count('migrateSetMaxDowntime'))
 
-    def test_abort_before_the_switch(self):
-        error = libvirt_error(ABORTED)
-        result = self._watch(Guest([running(1)], error))
-        self.assertEqual((monitor.End.CANCELLED, error), result)
+    def test_nova_compute_stops(self):
+        self.source.become(job=copying(1))
+        self.clock.at(2, self.stopping.set)
+        self.assertEqual((End.UNWATCHED, None, False), self.watch())
+        # What libvirt does is left alone.
+        self.assertEqual(['migrateSetMaxDowntime'],
+                         [name for name, *_args in self.source.asked])
+
+
+class TestFailureBeforeTheSwitch(MonitorTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.source.become(job=copying(1))
+
+    def test_abort(self):
+        error = scripted.aborted()
+        self.source.ends(1, error)
+        self.assertEqual((End.CANCELLED, error, False), self.watch())
 
     def test_abort_that_libvirt_calls_a_failure(self):
-        error = libvirt_error(words='Unable to write to socket: Broken pipe')
-        guest = Guest([running(1), running(2)], error)
-        watching = self._monitor(guest)
+        error = scripted.libvirt_error('Unable to write to socket')
+        self.source.at(1, job=copying(2))
+        self.source.ends(2, error)
+        watching = self.monitor()
         watching.abort_requested = True
-        self.assertEqual((monitor.End.CANCELLED, error), watching.watch())
-        self.assertNotIn('switch', guest.calls)
+        self.assertEqual((End.CANCELLED, error, False), watching.watch())
+        self.assert_not_switched()
 
-    def test_failure_before_the_switch(self):
-        error = libvirt_error()
-        result = self._watch(Guest([running(1)], error))
-        self.assertEqual((monitor.End.FAILED, error), result)
+    def test_failure(self):
+        for error in (scripted.libvirt_error('disk full'),
+                      ValueError('no such volume')):
+            self.source.operation = futurist.Future()
+            self.source.ends(self.clock.now + 1, error)
+            self.assertEqual((End.FAILED, error, False), self.watch())
 
-    def test_failure_outside_of_libvirt(self):
-        error = ValueError('no such volume')
-        result = self._watch(Guest([running(1)], error))
-        self.assertEqual((monitor.End.FAILED, error), result)
+    def test_guest_that_libvirt_has_paused(self):
+        error = scripted.libvirt_error('disk full')
+        self.source.ends(1, error, state=scripted.PAUSED)
+        self.assertEqual((End.FAILED, error, False), self.watch())
 
-    def test_error_although_the_guest_has_left(self):
-        guest = Guest([running(1)], libvirt_error())
-        guest.active = False
-        self.assertEqual((monitor.End.COMPLETED, None), self._watch(guest))
+    def test_guest_has_left_all_the_same(self):
+        for left in (scripted.MIGRATED, None):
+            self.source.operation = futurist.Future()
+            if left is None:
+                self.clock.at(self.clock.now + 1, lambda: (
+                    self.source.errors['state'].append(
+                        scripted.no_domain())))
+            self.source.ends(
+                self.clock.now + 1, names.connection_lost(), state=left)
+            # Nobody has seen it arrive.
+            self.assertEqual((End.COMPLETED, None, False), self.watch())
 
-    def test_interrupted_after_the_switch_is_no_failure(self):
-        error = libvirt_error(ABORTED)
-        guest = Guest([running(2), running(2)], error)
-        # Suspended, still suspended, then resumed by an operator and gone.
-        guest.states.extend([PAUSED, PAUSED, None])
-        self.assertEqual((monitor.End.COMPLETED, None), self._watch(guest))
-        self.assertEqual([error], self.interrupted)
+    def test_qemu_dies(self):
+        self.source.ends(1, scripted.libvirt_error('died'),
+                         state=scripted.CRASHED)
+        self.assertEqual(
+            (End.FAILED, 'its QEMU on the source has ended', False),
+            self.watch())
 
-    def test_libvirt_away_after_the_switch(self):
-        error = libvirt_error(fakelibvirt.VIR_ERR_SYSTEM_ERROR)
-        guest = Guest([running(2), running(2)], error)
-        guest.state = mock.Mock(side_effect=[error, error, RUNNING])
-        # It had not got to the switch: the guest goes on on the source.
-        self.assertEqual((monitor.End.FAILED, error), self._watch(guest))
-        self.assertEqual([error], self.interrupted)
+    def test_libvirt_is_restarted(self):
+        error = names.connection_lost()
+        self.source.ends(1, error)
+        # Only when it is back can it say where the guest is.
+        away = self.source.errors['get_guest']
+        away.extend([exception.HypervisorUnavailable()] * 100)
+        self.clock.at(9, away.clear)
+        self.assertEqual((End.FAILED, error, False), self.watch())
+        self.assertEqual(9, self.clock.now)
+
+    def test_job_goes_on_without_its_call(self):
+        self.clock.at(1, lambda: self.source.operation.set_result(
+            names.connection_lost()))
+        self.source.at(2, job=copying(2))
+        self.switches()
+        self.source.at(5, state=scripted.MIGRATED, job={})
+        self.assertEqual((End.COMPLETED, None, False), self.watch())
+        self.assertEqual(1, self.source.count('migrateStartPostCopy'))
+
+
+class PostCopyTestCase(MonitorTestCase):
+    """The guest runs on the destination, memory is missing."""
+
+    def setUp(self):
+        super().setUp()
+        self.source.become(scripted.POST_COPY)
+        self.moves()
+
+    def breaks(self, second, error=None):
+        self.source.ends(
+            second, error or scripted.libvirt_error('Broken pipe'),
+            state=scripted.BROKEN)
+
+    def resumes(self, second, error=None):
+        """Let the newest attempt to resume end well, or not."""
+        def resume():
+            if error is None:
+                self.source.become(scripted.POST_COPY)
+                self.moves()
+            else:
+                self.destination.attempts[-1].set_result(error)
+        self.clock.at(second, resume)
+
+    def arrives(self, second):
+        def arrive():
+            self.source.become(scripted.MIGRATED, {})
+            self.destination.attempts[-1].set_result(None)
+        self.clock.at(second, arrive)
+
+
+class TestInterrupted(PostCopyTestCase):
+
+    def test_goes_on(self):
+        self.breaks(2)
+        self.resumes(6)
+        self.arrives(8)
+        self.assertEqual((End.COMPLETED, None, True), self.watch())
+        self.assertEqual(1, len(self.destination.attempts))
+        self.assertEqual(
+            ['post-copy', 'interrupted: operation failed: Broken pipe',
+             'resumed', 'post-copy', 'end'], self.story.told)
+
+    def test_as_soon_as_the_network_is_back(self):
+        self.breaks(2)
+        self.destination.open = False
+
+        def back():
+            self.assertEqual([], self.destination.attempts)
+            self.destination.open = True
+        self.clock.at(60, back)
+        self.clock.at(61, lambda: self.assertEqual(
+            1, len(self.destination.attempts)))
+        self.resumes(62)
+        self.arrives(63)
+        self.assertIs(End.COMPLETED, self.watch().end)
+
+    def test_twice(self):
+        self.breaks(2)
+        self.resumes(4)
+        self.clock.at(6, lambda: (
+            self.source.become(scripted.BROKEN, {}),
+            self.destination.attempts[-1].set_result(
+                scripted.libvirt_error('again'))))
+        self.resumes(9)
+        self.arrives(10)
+        self.assertEqual((End.COMPLETED, None, True), self.watch())
+        self.assertEqual(2, len(self.destination.attempts))
+        self.assertEqual(
+            ['post-copy', 'interrupted: operation failed: Broken pipe',
+             'resumed', 'post-copy', 'interrupted: operation failed: again',
+             'resumed', 'post-copy', 'end'], self.story.told)
+
+    def test_failed_resumes_are_repeated(self):
+        self.breaks(2)
+        for second in range(4, 8):
+            self.resumes(second, scripted.libvirt_error('still running'))
+        self.resumes(10)
+        self.arrives(11)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual(5, len(self.destination.attempts))
+
+    def test_broken_although_libvirt_still_waits(self):
+        self.source.at(2, state=scripted.BROKEN)
+        self.source.ends(4, scripted.libvirt_error('late'))
+        self.resumes(6)
+        self.arrives(7)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertIn('interrupted: the stream does not move',
+                      self.story.told)
+
+    def test_somebody_else_resumes_it(self):
+        self.breaks(2)
+        self.destination.open = False
+        self.source.at(20, state=scripted.POST_COPY)
+        self.clock.at(20, lambda: self.moves())
+        self.source.at(25, state=scripted.MIGRATED, job={})
+        self.assertEqual((End.COMPLETED, None, False), self.watch())
+        self.assertIn('resumed', self.story.told)
+
+    def test_given_up(self):
+        self.breaks(2)
+        self.destination.open = False
+        self.clock.at(30, lambda: setattr(self.destination, 'decided', True))
+        result = self.watch()
+        self.assertIs(End.LOST, result.end)
+        self.assertIn('its state was reset', result.error)
+
+    def test_qemu_on_the_destination_dies(self):
+        self.breaks(2)
+        self.destination.condition = Condition.SHUTOFF
+        self.destination.error = scripted.libvirt_error('no domain')
+        self.assertEqual(
+            (End.LOST, 'its QEMU on the destination has ended', False),
+            self.watch())
+
+    def test_qemu_on_the_source_dies(self):
+        for broken in (False, True):
+            self.source.operation = futurist.Future()
+            self.source.become(scripted.POST_COPY)
+            if broken:
+                self.source.at(self.clock.now + 1, state=scripted.BROKEN)
+            self.source.ends(self.clock.now + 3,
+                             scripted.libvirt_error('died'),
+                             state=scripted.CRASHED)
+            self.assertEqual(
+                (End.LOST, 'its QEMU on the source has ended', False),
+                self.watch())
+
+    def test_nova_compute_stops(self):
+        self.breaks(2)
+        self.clock.at(3, self.stopping.set)
+        self.assertIs(End.UNWATCHED, self.watch().end)
+
+
+class TestDeadStream(PostCopyTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.source.effects['abortJobFlags'] = lambda: self.breaks(
+            self.clock.now)
+
+    def test_is_broken_off_and_resumed(self):
+        self.clock.at(5, self.stands_still)
+        self.clock.at(9.5, lambda: self.assertEqual(
+            [('abortJobFlags', names.VIR_DOMAIN_ABORT_JOB_POSTCOPY)],
+            self.source.asked))
+        self.resumes(12)
+        self.arrives(13)
+        self.assertEqual((End.COMPLETED, None, True), self.watch())
+
+    def test_stream_that_moves_is_left_alone(self):
+        self.source.ends(60, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual([], self.source.asked)
+
+    def test_refused_by_libvirt(self):
+        self.clock.at(5, self.stands_still)
+        self.source.errors['abortJobFlags'].append(names.busy())
+        self.resumes(20)
+        self.arrives(21)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual(1, self.source.count('abortJobFlags'))
+
+    def test_is_dead_after_it_was_resumed(self):
+        self.breaks(2)
+        self.resumes(4)
+        self.clock.at(6, self.stands_still)
+        self.source.effects['abortJobFlags'] = lambda: (
+            self.source.become(scripted.BROKEN),
+            self.destination.attempts[-1].set_result(
+                scripted.libvirt_error('broken off')))
+        self.resumes(20)
+        self.arrives(21)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual(1, self.source.count('abortJobFlags'))
+
+
+class TestRestart(MonitorTestCase):
+    """A former process has made libvirt's call."""
+
+    def test_in_pre_copy(self):
+        self.source.become(job=copying(1))
+        self.source.at(2, job=copying(2))
+        self.switches()
+        self.source.at(5, state=scripted.MIGRATED, job={})
+        self.assertEqual((End.COMPLETED, None, False),
+                         self.watch(restarted=True))
+        self.assertEqual(1, self.source.count('migrateStartPostCopy'))
+
+    def test_rolled_back_meanwhile(self):
+        self.assertEqual(
+            (End.FAILED, 'nova-compute was restarted', False),
+            self.watch(restarted=True))
+
+    def test_rolled_back_afterwards(self):
+        self.source.become(job=copying(1))
+        self.source.at(2, job={'type': names.VIR_DOMAIN_JOB_NONE})
+        self.assertIs(End.FAILED, self.watch(restarted=True).end)
+
+    def test_aborted_afterwards(self):
+        self.source.become(job=copying(1))
+        self.source.at(2, job={})
+        watching = self.monitor(restarted=True)
+        watching.abort_requested = True
+        self.assertIs(End.CANCELLED, watching.watch().end)
+
+    def test_in_post_copy(self):
+        self.source.become(scripted.POST_COPY)
+        self.moves()
+        self.source.at(5, state=scripted.MIGRATED, job={})
+        self.assertEqual((End.COMPLETED, None, False),
+                         self.watch(restarted=True))
+        self.assertEqual(['post-copy', 'end'], self.story.told)
+
+    def test_while_the_stream_was_broken(self):
+        self.source.become(scripted.BROKEN)
+        self.source.at(3, state=scripted.POST_COPY)
+        self.clock.at(4, lambda: (
+            self.source.become(scripted.MIGRATED),
+            self.destination.attempts[-1].set_result(None)))
+        self.assertEqual((End.COMPLETED, None, True),
+                         self.watch(restarted=True))
+
+    def test_guest_has_left_meanwhile(self):
+        self.source.become(scripted.MIGRATED)
+        self.assertEqual((End.COMPLETED, None, False),
+                         self.watch(restarted=True))
+
+    def test_shut_off_before_it_left(self):
+        self.source.become(scripted.CRASHED)
+        self.assertIs(End.FAILED, self.watch(restarted=True).end)
+
+    def test_dead_stream(self):
+        self.source.become(scripted.POST_COPY, copying(3))
+        self.source.effects['abortJobFlags'] = lambda: (
+            self.source.become(scripted.BROKEN, {}))
+        self.clock.at(8, lambda: (
+            self.source.become(scripted.MIGRATED),
+            self.destination.attempts[-1].set_result(None)))
+        self.assertIs(End.COMPLETED, self.watch(restarted=True).end)
+
+
+class TestBetween(MonitorTestCase):
+    """The guest stands still, and libvirt has forgotten its job."""
+
+    def setUp(self):
+        super().setUp()
+        self.source.become(scripted.MIGRATING)
+        self.source.effects['resume'] = lambda: self.source.become(
+            scripted.RUNNING)
+        self.source.effects['destroy'] = lambda: self.source.become(
+            scripted.CRASHED)
+
+    def _asked(self):
+        return [name for name, *_args in self.source.asked]
+
+    def test_for_a_moment(self):
+        self.source.at(5, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch(restarted=True).end)
+        self.assertEqual([], self._asked())
+
+    def test_as_long_as_its_job_runs(self):
+        self.source.become(job=copying(2, 0))
+        self.source.at(60, state=scripted.MIGRATED, job={})
+        self.assertIs(End.COMPLETED, self.watch(restarted=True).end)
+        self.assertNotIn('destroy', self._asked())
+        self.assertNotIn('resume', self._asked())
+
+    def test_runs_on_the_destination(self):
+        self.destination.condition = Condition.RUNNING
+        self.assertEqual((End.COMPLETED, None, True),
+                         self.watch(restarted=True))
+        self.assertEqual(['destroy'], self._asked())
+
+    def test_did_not_get_to_the_destination(self):
+        for nothing in (Condition.ABSENT, Condition.SHUTOFF):
+            self.source.become(scripted.MIGRATING)
+            self.destination.condition = nothing
+            self.assertIs(End.FAILED, self.watch(restarted=True).end)
+        self.assertEqual(['resume', 'resume'], self._asked())
+
+    def test_nothing_is_done_without_an_answer(self):
+        for nobody_knows in (None, Condition.UNKNOWN, Condition.MIGRATING,
+                             Condition.BROKEN):
+            self.destination.condition = nobody_knows
+            self.source.at(self.clock.now + 100, state=scripted.MIGRATED)
+            self.source.become(scripted.MIGRATING)
+            self.assertIs(End.COMPLETED, self.watch(restarted=True).end)
+        self.assertEqual([], self._asked())
+
+    def test_refused_by_libvirt(self):
+        self.destination.condition = Condition.RUNNING
+        self.source.errors['destroy'].append(names.busy())
+        self.assertIs(End.COMPLETED, self.watch(restarted=True).end)
+        self.assertEqual(['destroy'], self._asked())

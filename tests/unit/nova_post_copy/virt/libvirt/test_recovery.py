@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+import testtools
+
+from nova_post_copy.virt.libvirt import condition
+from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.virt.libvirt import recovery
+from nova_post_copy.virt.libvirt.recovery import Action
+
+seconds = st.floats(0, 1e6, allow_nan=False)
+interruptions = st.builds(
+    recovery.Interruption, elapsed=seconds,
+    destination=st.none() | st.sampled_from(Condition),
+    reachable=st.booleans(), since_attempt=seconds, decided=st.booleans())
+timeouts = st.just(0) | st.integers(1, 10 ** 6)
+
+
+def _decide(timeout=0, **known):
+    return recovery.decide(recovery.Interruption(**{
+        'elapsed': 10.0, 'destination': Condition.BROKEN, 'reachable': True,
+        'since_attempt': 10.0, 'decided': False} | known), timeout)
+
+
+class TestDecide(testtools.TestCase):
+
+    def test_resume(self):
+        self.assertIs(Action.RESUME, _decide().action)
+
+    def test_destination_that_nova_cannot_ask_is_resumed(self):
+        self.assertIs(Action.RESUME, _decide(destination=None).action)
+
+    def test_wait(self):
+        self.assertIs(Action.WAIT, _decide(reachable=False).action)
+        self.assertIs(Action.WAIT, _decide(since_attempt=0.4).action)
+
+    def test_an_operator_decides(self):
+        self.assertEqual(
+            (Action.GIVE_UP, 'its state was reset, or it is being deleted'),
+            _decide(decided=True))
+
+    def test_destination_has_lost_it(self):
+        for gone in (Condition.SHUTOFF, Condition.ABSENT):
+            self.assertEqual(
+                (Action.GIVE_UP, 'its QEMU on the destination has ended'),
+                _decide(destination=gone))
+
+    def test_timeout(self):
+        self.assertIs(Action.RESUME, _decide(timeout=10).action)
+        self.assertEqual(
+            (Action.GIVE_UP,
+             'the 10 s of [post_copy] recovery_timeout are over'),
+            _decide(timeout=10, elapsed=10.1))
+
+    @settings(derandomize=True)
+    @given(interruption=interruptions, timeout=timeouts)
+    def test_gives_up_only_for_a_reason(self, interruption, timeout):
+        decision = recovery.decide(interruption, timeout)
+        self.assertEqual(
+            interruption.decided or
+            interruption.destination in condition.GONE or
+            bool(timeout) and interruption.elapsed > timeout,
+            decision.action is Action.GIVE_UP)
+        self.assertEqual(decision.action is Action.GIVE_UP,
+                         bool(decision.reason))
+
+    @settings(derandomize=True)
+    @given(interruption=interruptions, timeout=timeouts)
+    def test_resumes_only_where_it_can(self, interruption, timeout):
+        if recovery.decide(interruption, timeout).action is Action.RESUME:
+            self.assertTrue(interruption.reachable)
+            self.assertGreaterEqual(interruption.since_attempt,
+                                    recovery.RETRY_AFTER)
+
+    @settings(derandomize=True)
+    @given(interruption=interruptions)
+    def test_never_waits_for_ever(self, interruption):
+        # Whatever it is now: as soon as the network is back it is resumed,
+        # if nobody has decided and the guest is alive.
+        alive = interruption._replace(
+            decided=False, destination=Condition.BROKEN, reachable=True,
+            since_attempt=recovery.RETRY_AFTER)
+        self.assertIs(Action.RESUME, recovery.decide(alive, 0).action)
+
+
+class TestAddresses(testtools.TestCase):
+
+    def test_first_one_first(self):
+        for failures in range(recovery.FIRST_ADDRESS_TRIES):
+            self.assertEqual(
+                ['a'], recovery.addresses_to_try(['a', 'b'], failures))
+
+    def test_then_all(self):
+        for failures in (recovery.FIRST_ADDRESS_TRIES, 1000):
+            self.assertEqual(
+                ['a', 'b'], recovery.addresses_to_try(['a', 'b'], failures))
+            self.assertEqual(
+                ['a'], recovery.addresses_to_try(['a'], failures))
+
+
+class TestStream(testtools.TestCase):
+
+    def test_stands_still(self):
+        stream = recovery.Stream(100.0)
+        self.assertFalse(stream.is_dead((1, 2), 101.0))
+        self.assertFalse(stream.is_dead((1, 2), 103.9))
+        self.assertTrue(stream.is_dead((1, 2), 104.0))
+
+    def test_any_figure_is_a_sign_of_life(self):
+        stream = recovery.Stream(0.0)
+        self.assertFalse(stream.is_dead((1, 2), 2.0))
+        self.assertFalse(stream.is_dead((1, 3), 4.9))
+        self.assertFalse(stream.is_dead((0, 3), 7.8))
+        self.assertTrue(stream.is_dead((0, 3), 10.8))
+
+    @settings(derandomize=True)
+    @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.01, 2.9)),
+                    max_size=30))
+    def test_never_dead_within_the_time(self, looks):
+        stream, now, since, before = recovery.Stream(0.0), 0.0, 0.0, None
+        for figure, pause in looks:
+            now += pause
+            if figure != before:
+                before, since = figure, now
+            self.assertEqual(now - since >= recovery.STALLED_AFTER,
+                             stream.is_dead((figure,), now))
