@@ -38,6 +38,7 @@ from lab import process
 from lab.services import common
 from lab.services import database
 from lab.services import glance
+from lab.services import horizon
 from lab.services import keystone
 from lab.services import messages
 from lab.services import neutron
@@ -56,8 +57,8 @@ def up(cloud, say: Callable[[str], None]) -> None:
         _clear_what_is_in_the_way(cloud, say)
         # What is up stays as it is.
         cloud.tls = cloud.tls or lock.owner().get('tls', False)
-        lock.own({'extended': cloud.extended, 'ports': cloud.ports,
-                  'tls': cloud.tls})
+        lock.own({'extended': cloud.extended, 'horizon': cloud.horizon,
+                  'ports': cloud.ports, 'tls': cloud.tls})
         wait.given_up.clear()
         for name, value in _SYSCTLS.items():
             machine.set_sysctl(name, value)
@@ -83,7 +84,14 @@ def expected(cloud) -> list[process.Process]:
             nova.CONDUCTOR, nova.SCHEDULER,
             *(host.init for host in hosts),
             *(host.compute for host in hosts),
-            *(neutron.processes(hosts) if cloud.ports else [])]
+            *_added(cloud)]
+
+
+def _added(cloud) -> list[process.Process]:
+    """Return what can be added to a lab that is up."""
+    return [*([process.Process(horizon.NAME)] if cloud.horizon else []),
+            *(neutron.processes(list(cloud.hosts.values()))
+              if cloud.ports else [])]
 
 
 def missing(cloud) -> list[str]:
@@ -111,9 +119,8 @@ def _clear_what_is_in_the_way(cloud, say) -> None:
         if not dead and not missing(cloud):
             return
         if not dead and there['extended'] == cloud.extended and set(
-                missing(cloud)) <= {found.name for found in neutron.processes(
-                    list(cloud.hosts.values()))}:
-            return      # only the agents are to be added
+                missing(cloud)) <= {found.name for found in _added(cloud)}:
+            return
     say('a lab that is not complete is in the way; it is removed')
     _remove(cloud, say)
     shutil.rmtree(layout.LOGS, ignore_errors=True)
@@ -124,6 +131,8 @@ def _configure(cloud) -> None:
     for service in (keystone, placement, glance):
         service.configure()
     neutron.configure(hosts)
+    if cloud.horizon:
+        horizon.configure(cloud.extended)
     nova.configure(hosts, cloud.extended, cloud.tls)
     certificates.create(layout.HOSTS)
 
@@ -186,6 +195,8 @@ def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:
         'image': (lambda: content.guest_image(cloud.session),
                   {'glance', 'catalogue'}),
     }
+    if cloud.horizon:
+        steps['horizon'] = (lambda: api(horizon), {'keystone'})
     if cloud.ports:
         steps['ports'] = (ports, {'neutron', 'catalogue', 'messages',
                                   *cloud.hosts})

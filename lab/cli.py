@@ -35,6 +35,8 @@ def _cloud(arguments: argparse.Namespace):
     return cloud.Cloud(
         extended=not getattr(arguments, 'upstream',
                              not there.get('extended', True)),
+        horizon=(getattr(arguments, 'horizon', False)
+                 or there.get('horizon', False)),
         ports=getattr(arguments, 'ports', False) or there.get('ports', False),
         tls=getattr(arguments, 'tls', False) or there.get('tls', False),
         bandwidth=getattr(arguments, 'bandwidth', 200) * layout.MIB)
@@ -54,6 +56,11 @@ def up(arguments: argparse.Namespace) -> int:
     print('The cloud is up. To use it:\n'
           '  eval "$(./run lab openrc)"\n'
           '  nova list; openstack hypervisor list')
+    if cloud.horizon:
+        from lab.services import horizon
+
+        print('The dashboard is %s, for the user admin with the password %s.'
+              % (horizon.URL, layout.PASSWORD))
     return 0
 
 
@@ -139,6 +146,7 @@ def test(arguments: argparse.Namespace) -> int:
     if lacks := preflight.missing():
         raise errors.LabError('\n  '.join(
             ['this machine cannot host the lab:', *lacks]))
+    arguments.horizon = True
     arguments.ports = True
     arguments.upstream = False
     cloud = _cloud(arguments)
@@ -170,6 +178,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         '--upstream', action='store_true',
         help='plain Nova, without nova-post-copy')
+    command.add_argument(
+        '--horizon', action='store_true',
+        help='with the dashboard')
     command.add_argument(
         '--ports', action='store_true',
         help='with neutron agents, so that servers can have real ports')

@@ -51,6 +51,7 @@ class Cloud:
 
     :param bandwidth: bytes per second of the migration network
     :param extended: whether Nova has nova-post-copy loaded
+    :param horizon: whether the dashboard is served
     :param ports: whether real neutron ports can be used (an agent on each
         host, and the network ``tenant``)
     :param tls: whether migrations are encrypted
@@ -58,10 +59,12 @@ class Cloud:
     """
 
     def __init__(self, *, bandwidth: int = layout.MIGRATION_BANDWIDTH,
-                 extended: bool = True, ports: bool = False,
-                 tls: bool = False, say=None) -> None:
+                 extended: bool = True, horizon: bool = False,
+                 ports: bool = False, tls: bool = False,
+                 say=None) -> None:
         self.bandwidth = bandwidth
         self.extended = extended
+        self.horizon = horizon
         self.ports = ports
         self.tls = tls
         self._say = say or progress.Progress()

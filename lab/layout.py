@@ -111,6 +111,12 @@ API_PORTS = {
     'neutron': 25696,
     'nova-api': 25774,
 }
+# What else is served in the same way, where it is wanted: the dashboard, and
+# an API of Nova without nova-post-copy.
+WSGI_PORTS = API_PORTS | {
+    'horizon': 25080,
+    'nova-api-upstream': 25775,
+}
 AUTH_URL = 'http://%s:%d/v3' % (LOOPBACK, API_PORTS['keystone'])
 
 MIB = 1024 * 1024

@@ -13,7 +13,7 @@
 
 """What the configuration of all services has in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import os
 import pathlib
 import socket
@@ -90,13 +90,14 @@ def oslo(name: str) -> dict[str, Mapping[str, object]]:
     }
 
 
-def start_wsgi(name: str, module: str, env: Mapping[str, str]) -> None:
+def start_wsgi(name: str, module: str, env: Mapping[str, str],
+               options: Sequence[str] = ()) -> None:
     """Serve a WSGI API as production does, with one worker.
 
     Without "Connection: close", clients that keep a connection alive now and
     then find it reset.
     """
-    addresses = ['%s:%d' % (address, layout.API_PORTS[name])
+    addresses = ['%s:%d' % (address, layout.WSGI_PORTS[name])
                  for address in (layout.LOOPBACK, layout.MACHINE)]
     process.Process(name).start(
         [layout.BIN / 'uwsgi', '--module', module + ':application',
@@ -105,7 +106,7 @@ def start_wsgi(name: str, module: str, env: Mapping[str, str]) -> None:
          '--processes', '1', '--threads', '6', '--enable-threads',
          '--lazy-apps', '--need-app', '--die-on-term',
          '--http-chunked-input', '--add-header', 'Connection: close',
-         '--buffer-size', '65535', '--home', sys.prefix],
+         '--buffer-size', '65535', '--home', sys.prefix, *options],
         env=dict(env))
 
 
@@ -116,7 +117,7 @@ def wait_wsgi(name: str, limit: float = 90) -> None:
     its answer tells: so ask for one.
     """
     service = process.Process(name)
-    address = (layout.LOOPBACK, layout.API_PORTS[name])
+    address = (layout.LOOPBACK, layout.WSGI_PORTS[name])
 
     def answers() -> bool:
         with socket.create_connection(address, timeout=limit) as connection:
