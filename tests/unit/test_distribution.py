@@ -17,8 +17,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 
-import fixtures
 import testtools
 
 PROJECT = pathlib.Path(__file__).parents[2]
@@ -65,27 +65,30 @@ class TestExtras(testtools.TestCase):
     # Horizon itself is a client of Nova.
     NEEDED_BY_UPSTREAM = {'horizon': {'python-novaclient'}}
 
-    def setUp(self):
-        super().setUp()
-        self.tmp = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cls.tmp = pathlib.Path(directory.name)
         # A build writes into the tree, where another may be going on.
-        source = self.tmp / 'source'
+        source = cls.tmp / 'source'
         shutil.copytree(PROJECT, source, ignore=shutil.ignore_patterns(
             '.*', 'build', 'dist', '*.egg-info'))
-        self.uv('build', '--quiet', '--wheel', '--out-dir', self.tmp, source)
-        self.wheel, = self.tmp.glob('*.whl')
+        cls.uv('build', '--quiet', '--wheel', '--out-dir', cls.tmp, source)
+        cls.wheel, = cls.tmp.glob('*.whl')
 
-    def uv(self, *arguments) -> str:
-        return self.run_command(sys.executable, '-m', 'uv', *arguments)
+    @classmethod
+    def uv(cls, *arguments) -> str:
+        return cls.run_command(sys.executable, '-m', 'uv', *arguments)
 
-    def run_command(self, *command) -> str:
-        done = subprocess.run(
-            command, cwd=self.tmp, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    @classmethod
+    def run_command(cls, *command) -> str:
+        return subprocess.run(
+            command, cwd=cls.tmp, text=True, check=True,
+            stdout=subprocess.PIPE,
             env={name: value for name, value in os.environ.items()
-                 if name not in ('PYTHONPATH', 'VIRTUAL_ENV')})
-        self.assertEqual(0, done.returncode, done.stderr)
-        return done.stdout
+                 if name not in ('PYTHONPATH', 'VIRTUAL_ENV')}).stdout
 
     def resolve(self, extra: str) -> set[str]:
         """Return the names of what an empty environment would get."""
