@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Each client moves a real server."""
+
+import json
+import subprocess
+
+from lab import content
+from lab import layout
+from openstack import connection
+from tests.lab import base
+
+HOOK = 'openstackclient_post_copy.sdk:vendor_hook'
+MIGRATE = ('server', 'migrate', '--live-migration', '--post-copy')
+SLOW = 30 * layout.MIB      # of bytes a second: seconds for each phase
+
+
+class ClientsTest(base.Case):
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a command with what ``./run lab openrc`` prints."""
+        return subprocess.Popen(
+            ['bash', '-c', content.openrc() + 'exec "$@"', 'bash', *command],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run_command(self, *command: str) -> str:
+        process = self.start(*command)
+        stdout, stderr = process.communicate(timeout=120)
+        self.assertEqual(0, process.returncode, stderr)
+        return stdout
+
+    def make_manager(self, user: str) -> None:
+        """Give a user the role that may by default live migrate."""
+        admin = connection.Connection(session=content.session('admin'))
+        identity = admin.identity
+        assignment = (identity.find_project('demo'), identity.find_user(user),
+                      identity.find_role('manager'))
+        identity.assign_project_role_to_user(*assignment)
+        self.addCleanup(identity.unassign_project_role_from_user, *assignment)
+
+    def test_openstack_sdk_and_nova(self):
+        """There, back and there again; each client once."""
+        self.make_manager('demo')
+        server = self.boot()
+        pulse = self.follow(server)
+
+        told = self.run_command(
+            'openstack', '--os-username', 'demo', *MIGRATE, '--wait',
+            server.id)
+        self.assertIn('running (post-copy)', told)
+        self.assertIn('Complete. Server %s' % server.name, told)
+        self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
+
+        conn = connection.Connection(
+            session=self.cloud.session, region_name=layout.REGION,
+            vendor_hook=HOOK)
+        conn.compute.live_migrate_server(server.id, host=base.SOURCE,
+                                         post_copy=True)
+        self.wait_for(server, 'completed', host=base.SOURCE)
+        self.settle(server)
+        self.assert_moved(server, pulse, base.DESTINATION, base.SOURCE, True)
+
+        self.run_command('nova', 'live-migration', '--post-copy', server.id)
+        self.wait_for(server, 'completed', host=base.DESTINATION)
+        self.settle(server)
+        self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
+
+        listed = json.loads(self.run_command(
+            'openstack', 'server', 'migration', 'list', '--server', server.id,
+            '-f', 'json'))
+        self.assertEqual([True] * 3, [row['Post Copy'] for row in listed])
+        self.assertEqual([True] * 3, [
+            migration.post_copy for migration in
+            conn.compute.migrations(server_id=server.id)])
+
+    def test_openstack_waits_for_a_migration_that_is_aborted(self):
+        """Upstream's wait would call it complete."""
+        source = self.cloud.host(base.SOURCE)
+        source.limit_migration_network(SLOW)
+        self.addCleanup(source.limit_migration_network, self.cloud.bandwidth)
+        server = self.boot()
+        pulse = self.follow(server)
+
+        process = self.start('openstack', *MIGRATE, '--wait', server.id)
+        self.addCleanup(process.kill)
+        migration = self.wait_for(server, 'running')
+        self.nova.server_migrations.live_migration_abort(
+            server, migration['id'])
+        stdout, stderr = process.communicate(timeout=60)
+
+        self.assertEqual(1, process.returncode, stdout)
+        self.assertIn('Migration %d has ended as cancelled. Server %s (%s) is '
+                      'ACTIVE on %s. ' % (migration['id'], server.name,
+                                          server.id, base.SOURCE), stderr)
+        self.assert_stayed(server, pulse)
