@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Hosts whose libvirt is a simulation: no root, no QEMU, one process.
 
 ``guest`` is the model of a migrating guest, ``hosts`` gives it a clock and

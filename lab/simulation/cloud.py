@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A whole Nova in one process, on simulated hosts.
 
 Upstream's functional test base is that Nova: API, conductor, scheduler and
@@ -35,6 +34,7 @@ from nova.tests.functional.libvirt import base
 
 import fixtures
 
+from nova import context
 from nova import thread_pool_factory
 from nova.virt.libvirt import host
 
@@ -42,6 +42,7 @@ from lab.simulation import hosts
 from lab.simulation import joining
 from lab.simulation import libvirt
 from lab.simulation import libvirtd
+from lab.simulation import processes
 from nova_post_copy.api import microversion
 from nova_post_copy.virt.libvirt import userfaultfd
 # Before a test: its fixtures neither see nor allow an import of libvirt.
@@ -111,6 +112,19 @@ class Cloud(base.ServersTestBase):
         self.flags(graceful_shutdown_timeout=10, manager_shutdown_timeout=10)
         super().setUp()
         self.useFixture(SimulatedLibvirt())
+        with context.target_cell(
+                context.get_admin_context(),
+                self.cell_mappings['cell1']) as cell:
+            self.useFixture(processes.Processes(cell.db_connection))
+        self.folder = self.useFixture(fixtures.TempDir()).path
+        self.processes = {}
+        # What Nova asks the network of the hosts, past libvirt.
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.link._accepts',
+            lambda uri: not self.hosts.is_cut))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.incoming.break_dead',
+            self.hosts.break_incoming))
         self.addCleanup(self.hosts.close)
 
     @classmethod
@@ -139,9 +153,32 @@ class Cloud(base.ServersTestBase):
             vdpa_info=vdpa_info, hostname=hostname))
 
     def start_compute(self, hostname='compute1', *args, **kwargs):
-        super().start_compute(hostname, *args, **kwargs)
-        self._listen(self.computes[hostname].driver._host)
+        """Start the nova-compute of a host, in a process of its own."""
+        process = self.processes[hostname] = processes.Process(
+            hostname, self.folder)
+        with process:
+            super().start_compute(hostname, *args, **kwargs)
+            self._listen(self.computes[hostname].driver._host)
         return hostname
+
+    def kill_compute(self, hostname):
+        """Kill a nova-compute, as by SIGKILL. What it asked for goes on."""
+        self.processes.pop(hostname).alive = False
+        compute = self.computes.pop(hostname)
+        self.compute_rp_uuids.pop(hostname)
+        compute.driver._host.get_connection().kill()
+        for server in (compute.rpcserver, compute.rpcserver_alt):
+            server.stop()
+        self._service_fixture_count['compute'] -= 1
+
+    def restart_compute(self, hostname):
+        """Start a nova-compute again, on the same host."""
+        if hostname in self.computes:
+            self.kill_compute(hostname)
+        return self.start_compute(
+            hostname,
+            cell_name=self.host_mappings[hostname].cell_mapping.name,
+            connection=libvirt.Connection(self.hosts.daemons[hostname]))
 
     def _listen(self, host):
         """Let a compute connect and hear events as it does outside of tests.

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The main job on simulated hosts: the same two requests, the same server.
 
 Nova's services and the ``nova`` command are real, all in this process. What

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A model of the memory of a guest that migrates: bytes and seconds only.
 
 Nothing of libvirt, no clock and no thread comes in here. The caller says what

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The simulated hosts: their clock, their link and what runs where.
 
 Knows nothing of libvirt's interface: it hands out guests to whoever moves
@@ -38,10 +37,11 @@ ALL = 3
 
 def next_retransmission(lost: float, now: float) -> float:
     """Say when TCP sends again, of what was first lost at a time, in s."""
-    again, wait = lost, RETRANSMISSION
+    wait = RETRANSMISSION
+    again = lost + wait
     while again < now:
-        again += wait
         wait = min(2 * wait, RETRANSMISSION_MAX)
+        again += wait
     return again
 
 
@@ -210,11 +210,11 @@ class Hosts:
         with self.lock:
             self.tick()
             if self.is_cut:
-                now = self.clock.now()
-                goes_on_at = next_retransmission(self.cut_at, now)
+                goes_on_at = next_retransmission(
+                    self.cut_at, self.clock.now())
                 self.cut_at = None
                 for job in list(self._jobs):
-                    job.network_healed(now, goes_on_at)
+                    job.network_healed(goes_on_at)
 
     def break_streams(self) -> None:
         """Let both ends of each migration stream give it up."""
@@ -222,6 +222,16 @@ class Hosts:
             self.tick()
             for job in list(self._jobs):
                 job.interrupt(everywhere=True)
+
+    def break_incoming(self, server: str) -> int:
+        """End the dead connections by which a server comes in.
+
+        :returns: how many there were
+        """
+        with self.lock:
+            self.tick()
+            return sum(job.break_incoming() for job in list(self._jobs)
+                       if job.target.UUIDString() == server)
 
     def kill_qemu(self, host: str, server: str) -> None:
         """Kill the QEMU of a server on one host.

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """One migration between two simulated hosts, as libvirt and QEMU see it.
 
 Moves a domain as the model of its memory says. Everything is called under the
@@ -30,10 +29,8 @@ from lab.simulation import guest
 from lab.simulation import hosts
 from lab.simulation import names
 
-# Seconds after which libvirtd gives a silent peer up, and after which a host
-# has heard that a stream is closed, once the network is back.
+# Seconds after which libvirtd gives a silent peer up.
 KEEPALIVE = 30.0
-NOTICE = 0.3
 
 
 class Operation:
@@ -196,22 +193,36 @@ class Job:
             self._cloud.cut_at == cut_at and self.peer_lost(names.failed(
                 'Lost connection to destination host'))))
 
-    def network_healed(self, now: float, goes_on_at: float) -> None:
+    def network_healed(self, goes_on_at: float) -> None:
         """Note that the network is back.
 
         :param goes_on_at: when TCP sends again what it has not got through
         """
-        self._later(goes_on_at, self._carry)
-        if self._model.phase in (guest.Phase.INTERRUPTED, guest.Phase.LOST):
-            self._later(now + NOTICE, self._hear)
+        self._later(goes_on_at, self._go_on)
 
-    def _carry(self) -> None:
+    def _go_on(self) -> None:
+        """TCP of each side sees what has become of the other one."""
         if self._cloud.is_cut:
             return
-        if self.target.isActive():
-            self._model.carried = True
-        else:
+        self._model.carried = True
+        self._hear()
+        if not self.target.isActive():
             self.interrupt()
+
+    def break_incoming(self) -> int:
+        """End the connection on the destination, if it is dead.
+
+        :returns: how many were
+        """
+        if self._model.phase is guest.Phase.POST_COPY and (
+                not self._model.carried):
+            self._tell(self._model.interrupt())
+        if (self._model.phase is not guest.Phase.INTERRUPTED
+                or self._is_broken(self.target)):
+            return 0
+        self._fail_target()
+        self._hear()
+        return 1
 
     def interrupt(self, everywhere: bool = False) -> None:
         """Break the stream.

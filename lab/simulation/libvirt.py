@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What Nova sees of a simulated host: takes the place of ``libvirt``.
 
 A connection to the :class:`lab.simulation.libvirtd.Libvirtd` of a host, and
@@ -19,6 +18,7 @@ the libvirtd that they were made by, and with the process that holds them: what
 they stand for goes on.
 """
 
+import contextvars
 import time
 
 from lab.simulation import hosts
@@ -82,9 +82,12 @@ class Connection:
             raise operation.error
 
     def domainEventRegisterAny(self, dom, eventid, callback, opaque) -> int:
+        # Whoever delivers the event, it is handled in the client's process.
+        process = contextvars.copy_context()
         return self.call(self.daemon.listen, libvirtd.Listener(
-            eventid, lambda domain, *what: callback(
-                self, Domain(self, domain), *what, opaque), self.check))
+            eventid, lambda domain, *what: process.copy().run(
+                callback, self, Domain(self, domain), *what, opaque),
+            self.check))
 
     def domainEventDeregisterAny(self, callbackID: int) -> None:
         self.call(self.daemon.unlisten, callbackID)

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The libvirtd of a simulated host, with its domains: upstream's fake.
 
 Everything that is not here is upstream's fake; what is here is what a live

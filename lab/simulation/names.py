@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Names and values of libvirt's that upstream's fake does not have.
 
 The values are libvirt's own, but for error codes: upstream's fake has its own
@@ -19,6 +18,7 @@ for some, and Nova compares with those.
 
 from nova.tests.fixtures import libvirt as fake
 
+VIR_DOMAIN_PMSUSPENDED = 7
 VIR_DOMAIN_RUNNING_BOOTED = 1
 VIR_DOMAIN_RUNNING_MIGRATED = 2
 VIR_DOMAIN_RUNNING_UNPAUSED = 5
@@ -27,6 +27,7 @@ VIR_DOMAIN_RUNNING_POSTCOPY = 10
 VIR_DOMAIN_RUNNING_POSTCOPY_FAILED = 11
 VIR_DOMAIN_PAUSED_USER = 1
 VIR_DOMAIN_PAUSED_MIGRATION = 2
+VIR_DOMAIN_PAUSED_STARTING_UP = 11
 VIR_DOMAIN_PAUSED_POSTCOPY = 12
 VIR_DOMAIN_PAUSED_POSTCOPY_FAILED = 13
 VIR_DOMAIN_SHUTOFF_UNKNOWN = 0
@@ -50,7 +51,9 @@ VIR_DOMAIN_EVENT_STOPPED_FAILED = 5
 VIR_DOMAIN_ABORT_JOB_POSTCOPY = 1
 VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN = 4
 VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT = 5
+VIR_MIGRATE_NON_SHARED_DISK = 64
 VIR_MIGRATE_POSTCOPY_RESUME = 524288
+VIR_MIGRATE_PARAM_URI = 'migrate_uri'
 VIR_ERR_OPERATION_ABORTED = 78
 
 

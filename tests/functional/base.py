@@ -14,12 +14,17 @@
 """Two simulated hosts, a server on the first, and what tests ask of them."""
 
 import contextlib
+import threading
 import time
 
+import fixtures
+
 from lab.simulation import cloud
+from lab.simulation import guest
 from nova import context
 from nova import objects
 from nova import utils
+from nova_post_copy.compute import record
 
 MIB = 1024 * 1024
 ABSENT = object()
@@ -216,3 +221,111 @@ class TwoHosts(cloud.Cloud):
         self.assertEqual(
             ['create'], [action['action'] for action in
                          self.api.get_instance_actions(self.server['id'])])
+
+
+class BreakingHosts(TwoHosts):
+    """Two hosts that break; what Nova does about it, it does at once.
+
+    Seconds that nova-compute waits are a tenth of what they are outside.
+    """
+
+    #: s between two looks for what nobody takes care of
+    SETTLE_INTERVAL = 0.2
+    WAITS = {
+        'virt.libvirt.monitor.POLL_INTERVAL': 0.05,
+        'virt.libvirt.monitor.SAVE_INTERVAL': 0.2,
+        'virt.libvirt.monitor.STRANDED_AFTER': 1.0,
+        'virt.libvirt.recovery.STALLED_AFTER': 0.5,
+        'virt.libvirt.recovery.RETRY_AFTER': 0.1,
+        'virt.libvirt.recovery.SILENT_AFTER': 6.0,
+        'virt.libvirt.interruption.ASK_INTERVAL': 0.5,
+        'virt.libvirt.driver.ARRIVAL_INTERVAL': 0.2,
+    }
+
+    def setUp(self):
+        for name, seconds in self.WAITS.items():
+            self.useFixture(fixtures.MonkeyPatch(
+                'nova_post_copy.' + name, seconds))
+        super().setUp()
+        # For what is asked of a host that does not answer.
+        self.flags(rpc_response_timeout=3)
+        self.make_busy()
+
+    def start_compute(self, hostname='compute1', *args, **kwargs):
+        super().start_compute(hostname, *args, **kwargs)
+        with self.processes[hostname]:
+            threading.Thread(
+                target=self._run_periodic_tasks, daemon=True,
+                args=(self.computes[hostname], self.processes[hostname]),
+                name='periodic tasks of ' + hostname).start()
+        return hostname
+
+    def _run_periodic_tasks(self, compute, process):
+        # The test itself may be over before the thread notices.
+        admin, hosts = context.get_admin_context(), self.hosts
+        while process.alive and not hosts.closed:
+            for task in (compute.manager._settle_migrations,
+                         compute.manager._report_lost_sources):
+                try:
+                    task(admin)
+                except Exception:
+                    # As oslo.service does; what went wrong is in the log.
+                    continue
+            time.sleep(self.SETTLE_INTERVAL)
+
+    def begin(self, what=guest.Happening.RESUMED):
+        """Migrate, and let the time stop as soon as this happens."""
+        self.stop_at(what)
+        self.live_migrate(True)
+        self.wait_until_stopped()
+        self.hosts.stop_at = set()
+        return self.wait_for_migration('running', 'running (post-copy)')
+
+    def wait_for_happening(self, what):
+        self.wait_for(what.value, lambda: self.move().at(what) is not None)
+
+    def settled(self, status, host):
+        """Wait for the end, and check that everything agrees with it."""
+        migration = self.wait_for_migration(
+            'completed', 'error', 'failed', 'cancelled')
+        self.wait_until_settled()
+        self.assertEqual(status, migration['status'])
+        self.assert_on(host, migration)
+        self.assertNotIn('fault', self.show())
+        self.assert_no_records()
+        return migration
+
+    def assert_lost(self, migration):
+        """Check that the loss of the memory is said plainly."""
+        server = self.wait_until_settled()
+        self.assertEqual(
+            ('dest', 'ERROR', 'error'),
+            (server['OS-EXT-SRV-ATTR:host'], server['status'],
+             migration['status']))
+        self.assertIn('reboot --hard', server['fault']['message'])
+        # Nothing was started or deleted anywhere.
+        self.assertEqual({'src', 'dest'},
+                         set(self.hosts.domains(server['id'])))
+        self.assertEqual([], self.hosts.ran_twice(server['id']))
+        self.assertEqual({'dest'}, self.allocated_on(server['id']))
+        self.wait_for('no allocations of the migration', lambda: (
+            not self.allocated_on(migration['uuid'])))
+        self.assert_no_records()
+
+    def assert_no_records(self):
+        """Check that no durable record is left on any host."""
+        self.wait_for('no record', lambda: not any(
+            self.inside(host, record.exists, self.server['id'])
+            for host in self.processes))
+
+    def inside(self, host, function, *args):
+        """Call something as the nova-compute of a host would."""
+        with self.processes[host]:
+            return function(*args)
+
+    def notified(self, phase):
+        """Return the notifications of recovery in a phase, as they came."""
+        return [notification for notification
+                in self.notifier.versioned_notifications
+                if notification['event_type'] == (
+                    'instance.live_migration_post_copy_recovery.' + phase)]

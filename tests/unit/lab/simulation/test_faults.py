@@ -184,6 +184,19 @@ class TestNetwork(TestCase):
         self.end()
         self.assert_arrived()
 
+    def test_destination_is_told(self):
+        self.switch()
+        self.cloud.cut()
+        self.domain.abortJobFlags(names.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+        self.assertEqual(1, self.cloud.break_incoming(uuids.server))
+        self.assertEqual(BROKEN_THERE, self.on_target().state())
+        self.assertEqual(0, self.cloud.break_incoming(uuids.server))
+
+    def test_live_connection_is_not_broken(self):
+        self.switch()
+        self.assertEqual(0, self.cloud.break_incoming(uuids.server))
+        self.assertEqual(ARRIVING, self.on_target().state())
+
     def test_break_at_the_switch_loses_the_destination(self):
         self.begin_pre_copy()
         self.stop_at(guest.Happening.SWITCHED)

@@ -1,0 +1,245 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A migration that breaks: it is kept, goes on, or is told to be lost."""
+
+from lab.simulation import guest
+from tests.functional import base
+
+RECOVERY = 'compute_live_migration_post_copy_recovery'
+REASON = 'compute_live_migration_post_copy'
+
+
+class TestInterrupted(base.BreakingHosts):
+    """The stream breaks while the network is cut."""
+
+    def setUp(self):
+        super().setUp()
+        self.begin()
+        self.hosts.cut()
+        self.hosts.break_streams()
+        self.go_on()
+        self.migration = self.wait_for_migration('interrupted (post-copy)')
+
+    def test_goes_on_when_the_network_is_back(self):
+        (migration,) = self.in_progress()
+        self.assertEqual('interrupted (post-copy)', migration['status'])
+        server = self.show()
+        self.assertEqual('MIGRATING', server['status'])
+        self.assertNotIn('fault', server)
+        self.assertEqual({'dest'}, self.hosts.running_on(server['id']))
+        (start,) = self.wait_for('notification', lambda: self.notified(
+            'start'))
+        self.assertIn('runs on dest', start['payload']['nova_object.data'][
+            'fault']['nova_object.data']['exception_message'])
+        # It is tried again and again.
+        self.assertEqual([], self.notified('end'))
+
+        self.hosts.heal()
+        self.settled('completed', 'dest')
+        self.assertEqual('Success', self.event(RECOVERY)['result'])
+        self.assertEqual(1, len(self.notified('end')))
+        self.assertEqual([], self.notified('error'))
+
+    def test_once_more(self):
+        self.hosts.heal()
+        self.wait_for_happening(guest.Happening.RECOVERED)
+        self.hosts.cut()
+        self.hosts.break_streams()
+        self.wait_for('second interruption', lambda: len(
+            self.notified('start')) == 2)
+        self.hosts.heal()
+
+        self.settled('completed', 'dest')
+
+    def test_user_actions_are_refused(self):
+        path = '/servers/%s/migrations/%s' % (
+            self.server['id'], self.migration['id'])
+        self.assertEqual(409, self.request('DELETE', path)[0])
+        self.assertEqual(409, self.request(
+            'POST', path + '/action', {'force_complete': None})[0])
+        for action in ({'pause': None}, {'reboot': {'type': 'HARD'}},
+                       {'os-stop': None}, {'suspend': None},
+                       {'resize': {'flavorRef': '2'}},
+                       {'createImage': {'name': 'snapshot'}},
+                       self.body(True)):
+            status, _message = self.request(
+                'POST', '/servers/%s/action' % self.server['id'], action)
+            self.assertEqual(409, status, action)
+        self.hosts.heal()
+
+        self.settled('completed', 'dest')
+
+    def test_an_operator_gives_it_up(self):
+        self.api.post_server_action(
+            self.server['id'], {'os-resetState': {'state': 'error'}})
+
+        self.assert_lost(self.wait_for_migration('error'))
+        self.assertEqual('Error', self.event(RECOVERY)['result'])
+        self.assertEqual(1, len(self.notified('error')))
+
+    def test_delete(self):
+        self.api.delete_server(self.server['id'])
+
+        self.wait_for('deleted', lambda: self.request(
+            'GET', '/servers/' + self.server['id'])[0] == 404)
+        self.wait_for('no domain', lambda: not self.hosts.domains(
+            self.server['id']))
+        self.assert_no_records()
+
+
+class TestCut(base.BreakingHosts):
+    """The network is cut, the streams are kept."""
+
+    def setUp(self):
+        super().setUp()
+        self.begin()
+        self.hosts.cut()
+        self.go_on()
+
+    def test_a_moment(self):
+        self.hosts.heal()
+
+        self.settled('completed', 'dest')
+        self.assertIsNone(self.move().at(guest.Happening.INTERRUPTED))
+        self.assertEqual([], self.notified('start'))
+
+    def test_dead_stream_is_not_waited_for(self):
+        self.wait_for_happening(guest.Happening.INTERRUPTED)
+        self.hosts.heal()
+        healed = self.hosts.clock.now()
+        self.settled('completed', 'dest')
+
+        # Not as long as TCP would wait, nor libvirt's keepalive.
+        self.assertLess(self.move().at(guest.Happening.RECOVERED) - healed,
+                        5 * self.SPEED)
+
+    def test_recovery_timeout(self):
+        self.flags(recovery_timeout=1, group='post_copy')
+
+        self.assert_lost(self.wait_for_migration('error'))
+
+
+class TestLost(base.BreakingHosts):
+    """One of the two halves is gone for good."""
+
+    def setUp(self):
+        super().setUp()
+        self.begin()
+
+    def test_qemu_on_the_destination(self):
+        self.hosts.kill_qemu('dest', self.server['id'])
+        self.go_on()
+        self.assert_lost(self.wait_for_migration('error'))
+        self.assertEqual(set(), self.hosts.running_on(self.server['id']))
+
+        self.api.post_server_action(
+            self.server['id'], {'reboot': {'type': 'HARD'}})
+        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+        self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
+
+    def test_qemu_on_the_source(self):
+        self.hosts.kill_qemu('src', self.server['id'])
+        self.go_on()
+
+        self.assert_lost(self.wait_for_migration('error'))
+
+
+class TestLibvirtd(base.BreakingHosts):
+    def restart_in(self, happening, host):
+        self.begin(happening)
+        self.hosts.daemons[host].restart()
+        self.go_on()
+
+    def test_source_in_pre_copy(self):
+        self.restart_in(guest.Happening.ITERATION, 'src')
+        self.settled('error', 'src')
+        self.assertIn('runs on src', self.fault())
+
+    def test_destination_in_pre_copy(self):
+        self.restart_in(guest.Happening.ITERATION, 'dest')
+        self.settled('error', 'src')
+
+    def test_source_in_post_copy(self):
+        self.restart_in(guest.Happening.RESUMED, 'src')
+        self.settled('completed', 'dest')
+
+    def test_destination_in_post_copy(self):
+        self.restart_in(guest.Happening.RESUMED, 'dest')
+        self.settled('completed', 'dest')
+
+
+class TestPreCopy(base.BreakingHosts):
+    """What fails before the switch ends well on the source."""
+
+    def setUp(self):
+        super().setUp()
+        self.begin(guest.Happening.ITERATION)
+
+    def test_broken(self):
+        self.hosts.break_streams()
+        self.go_on()
+        self.settled('error', 'src')
+
+        self.assertIn('runs on src', self.fault())
+        self.assertEqual('Error', self.event(REASON)['result'])
+
+    def test_cut(self):
+        self.hosts.cut()
+        self.go_on()
+        self.settled('error', 'src')
+
+        self.hosts.heal()
+        self.live_migrate(True)
+        self.settled('completed', 'dest')
+
+    def test_qemu_on_the_destination(self):
+        self.hosts.kill_qemu('dest', self.server['id'])
+        self.go_on()
+        self.settled('error', 'src')
+
+    def test_qemu_on_the_source(self):
+        self.hosts.kill_qemu('src', self.server['id'])
+        self.go_on()
+        migration = self.wait_for_migration('error')
+        server = self.wait_until_settled()
+
+        # As when QEMU dies at any other time, and it can be started again.
+        self.assertEqual(('src', 'error'), (
+            server['OS-EXT-SRV-ATTR:host'], migration['status']))
+        self.assertEqual({'src'}, set(self.hosts.domains(server['id'])))
+        self.api.post_server_action(
+            self.server['id'], {'reboot': {'type': 'HARD'}})
+        self.wait_for('ACTIVE', lambda: self.hosts.running_on(
+            self.server['id']) == {'src'})
+
+    def test_delete(self):
+        self.api.delete_server(self.server['id'])
+        self.go_on()
+
+        self.wait_for('deleted', lambda: self.request(
+            'GET', '/servers/' + self.server['id'])[0] == 404)
+        self.assertEqual({}, self.hosts.domains(self.server['id']))
+        self.assert_no_records()
+
+
+class TestDeleteAfterTheSwitch(base.BreakingHosts):
+    def test_waits_for_the_end(self):
+        self.begin()
+        self.api.delete_server(self.server['id'])
+        self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
+        self.go_on()
+
+        self.wait_for('deleted', lambda: self.request(
+            'GET', '/servers/' + self.server['id'])[0] == 404)
+        self.assertEqual({}, self.hosts.domains(self.server['id']))
+        self.assert_no_records()
