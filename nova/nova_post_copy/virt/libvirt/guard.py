@@ -17,6 +17,7 @@ an operator can reset that state, and a peer without nova-post-copy can take a
 broken post-copy migration for a failed one.
 """
 
+from nova import exception as nova_exception
 from nova import objects
 
 from nova_post_copy.compute import record
@@ -73,8 +74,12 @@ class Guard:
         """Clean up after a failed migration, unless it did not fail.
 
         :raises PostCopyLiveCopy: the guest runs here
+        :raises HypervisorUnavailable: nobody knows; upstream would delete
+            its disks all the same
         """
         found = condition.ask(self._host, instance)
+        if found is Condition.UNKNOWN:
+            raise nova_exception.HypervisorUnavailable()
         if found in _LIVE:
             raise exception.PostCopyLiveCopy(
                 instance_uuid=instance.uuid, found=found.value)

@@ -323,12 +323,20 @@ class Monitor:
             return Result(End.CANCELLED, self._error())
         return Result(End.FAILED, self._error())
 
-    def _gone(self, found: Condition) -> Result:
+    def _gone(self, found: Condition) -> Result | None:
         if found is not Condition.SHUTOFF:
             return Result(End.COMPLETED)
-        if self.switched:
-            return Result(End.LOST, 'its QEMU on the source has ended')
-        return Result(End.FAILED, 'its QEMU on the source has ended')
+        # It did not leave in good order. How far it had got a process that
+        # was restarted does not know, but the destination does.
+        there = self.link.destination()
+        if there in (None, Condition.MIGRATING):
+            return None
+        if there in condition.HERE:
+            return Result(End.COMPLETED, arrived=True)
+        lost = self.switched or there in (
+            Condition.POST_COPY, Condition.BROKEN)
+        return Result(End.LOST if lost else End.FAILED,
+                      'its QEMU on the source has ended')
 
     def _between(self) -> Result | None:
         """The guest stands still on the source, about to leave.

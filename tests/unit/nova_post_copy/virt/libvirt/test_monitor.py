@@ -295,6 +295,7 @@ class TestFailureBeforeTheSwitch(MonitorTestCase):
     def test_qemu_dies(self):
         self.source.ends(1, scripted.libvirt_error('died'),
                          state=scripted.CRASHED)
+        self.destination.condition = Condition.ABSENT
         self.assertEqual(
             (End.FAILED, 'its QEMU on the source has ended', False),
             self.watch())
@@ -547,9 +548,30 @@ class TestRestart(MonitorTestCase):
         self.assertEqual((End.COMPLETED, None, False),
                          self.watch(restarted=True))
 
-    def test_shut_off_before_it_left(self):
+    def test_host_was_restarted(self):
         self.source.become(scripted.CRASHED)
-        self.assertIs(End.FAILED, self.watch(restarted=True).end)
+        for there, end in (
+                (Condition.ABSENT, End.FAILED),
+                (Condition.SHUTOFF, End.FAILED),
+                # A nova-compute that cannot say: without our package.
+                (Condition.UNKNOWN, End.FAILED),
+                # It had switched before.
+                (Condition.POST_COPY, End.LOST),
+                (Condition.BROKEN, End.LOST),
+                (Condition.RUNNING, End.COMPLETED),
+                (Condition.PAUSED, End.COMPLETED)):
+            self.destination.condition = there
+            result = self.watch(restarted=True)
+            self.assertEqual((end, end is End.COMPLETED),
+                             (result.end, result.arrived))
+
+    def test_host_was_restarted_and_the_destination_is_silent(self):
+        self.source.become(scripted.CRASHED)
+        self.destination.condition = None
+        self.clock.at(90, lambda: setattr(
+            self.destination, 'condition', Condition.BROKEN))
+        self.assertIs(End.LOST, self.watch(restarted=True).end)
+        self.assertGreaterEqual(self.clock.now, 90)
 
     def test_dead_stream(self):
         self.source.become(scripted.POST_COPY, copying(3))

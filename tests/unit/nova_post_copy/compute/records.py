@@ -1,0 +1,34 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A durable record as nova-compute writes it."""
+
+from nova import objects
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from nova_post_copy.compute import record
+
+
+def make(instance_uuid: str = uuids.instance, **changes) -> record.Record:
+    return record.Record(**{
+        'instance_uuid': instance_uuid, 'migration_id': 7, 'dest': 'dest',
+        'block_migration': True, 'request_id': 'req-' + uuids.request,
+        'user_id': 'user', 'project_id': 'project',
+        'migrate_data': objects.LibvirtLiveMigrateData(
+            is_shared_instance_path=False, is_shared_block_storage=False,
+            block_migration=True, target_connect_addr='192.0.2.2'),
+        'source_bdms': objects.BlockDeviceMappingList(objects=[
+            objects.BlockDeviceMapping(
+                id=1, instance_uuid=instance_uuid, volume_id=uuids.volume,
+                source_type='volume', destination_type='volume',
+                connection_info='{"serial": "%s"}' % uuids.volume)])
+    } | changes)

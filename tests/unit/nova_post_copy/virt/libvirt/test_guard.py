@@ -1,0 +1,170 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import pathlib
+
+import fixtures
+from nova import exception as nova_exception
+from nova import test
+from nova.tests.unit import fake_instance
+from nova.virt.libvirt import driver as upstream
+
+from lab.simulation import names
+from nova_post_copy.compute import record
+from nova_post_copy import exception
+from nova_post_copy.virt.libvirt import guard
+from tests.unit.nova_post_copy.compute import records
+from tests.unit.nova_post_copy.virt.libvirt import scripted
+
+# What starts, stops or lets go on the guest, and its arguments after a
+# context, where it takes one.
+METHODS = {
+    'pause': ('{instance}',),
+    'power_off': ('{instance}', 60, 10),
+    'power_on': ('context', '{instance}', 'network_info'),
+    'reboot': ('context', '{instance}', 'network_info', 'HARD'),
+    'rescue': ('context', '{instance}', 'network_info', 'image', 'pw', 'bdi'),
+    'resume': ('context', '{instance}', 'network_info'),
+    'resume_state_on_host_boot': ('context', '{instance}', 'network_info'),
+    'suspend': ('context', '{instance}'),
+    'unpause': ('{instance}',),
+}
+ELSEWHERE = (scripted.MIGRATING, scripted.POST_COPY, scripted.BROKEN,
+             scripted.MIGRATED, scripted.CRASHED)
+
+
+class Upstream:
+    def rollback_live_migration_at_destination(
+            self, context, instance, *args, **kwargs):
+        self.cleaned_up = True
+
+
+for _name in METHODS:
+    setattr(Upstream, _name, lambda self, *args, name=_name, **kwargs: name)
+
+
+class Driver(guard.Guard, Upstream):
+    cleaned_up = False
+
+    def __init__(self, host):
+        self._host = host
+
+
+class GuardTestCase(test.NoDBTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(scripted.Names())
+        self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
+        self.source = scripted.Source(None)
+        self.driver = Driver(self.source)
+        self.instance = fake_instance.fake_instance_obj(None)
+
+    def record(self):
+        record.write(records.make(self.instance.uuid))
+
+    def call(self, name, **kwargs):
+        return getattr(self.driver, name)(*(
+            self.instance if argument == '{instance}' else argument
+            for argument in METHODS[name]), **kwargs)
+
+    def assert_refused(self, name):
+        error = self.assertRaises(
+            exception.PostCopyElsewhere, self.call, name)
+        self.assertIn('was not touched', error.format_message())
+
+
+class TestSource(GuardTestCase):
+
+    def test_methods_are_upstreams(self):
+        for name in METHODS:
+            self.assertTrue(callable(getattr(upstream.LibvirtDriver, name)))
+
+    def test_no_record(self):
+        for state in (scripted.RUNNING, *ELSEWHERE):
+            self.source.domain_state = state
+            for name in METHODS:
+                self.assertEqual(name, self.call(name))
+
+    def test_guest_is_here(self):
+        self.record()
+        for state in (scripted.RUNNING, scripted.PAUSED):
+            self.source.domain_state = state
+            for name in METHODS:
+                self.assertEqual(name, self.call(name))
+
+    def test_guest_is_elsewhere(self):
+        self.record()
+        for state in ELSEWHERE:
+            self.source.domain_state = state
+            for name in METHODS:
+                self.assert_refused(name)
+
+    def test_no_domain(self):
+        self.record()
+        for name in METHODS:
+            self.source.errors['get_guest'].append(
+                nova_exception.InstanceNotFound(instance_id='it'))
+            self.assert_refused(name)
+
+    def test_damaged_record_counts(self):
+        self.record()
+        (path,) = pathlib.Path(record.CONF.state_path, 'post_copy').iterdir()
+        path.write_bytes(b'junk')
+        self.source.domain_state = scripted.BROKEN
+        self.assert_refused('power_on')
+
+    def test_instance_by_keyword(self):
+        self.record()
+        self.source.domain_state = scripted.POST_COPY
+        self.assertRaises(
+            exception.PostCopyElsewhere, self.driver.power_on, 'context',
+            instance=self.instance, network_info='network_info')
+
+
+class TestDestination(GuardTestCase):
+
+    def _clean_up(self, state=None, error=None):
+        if state:
+            self.source.domain_state = state
+        if error:
+            self.source.errors['get_guest'].append(error)
+        self.driver.cleaned_up = False
+        self.driver.rollback_live_migration_at_destination(
+            'context', self.instance, [], None, destroy_disks=True)
+
+    def test_never_the_copy_that_runs(self):
+        runs = names.VIR_DOMAIN_RUNNING
+        for state in (
+                scripted.RUNNING,
+                (runs, names.VIR_DOMAIN_RUNNING_POSTCOPY),
+                (runs, names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED),
+                scripted.POST_COPY, scripted.BROKEN):
+            error = self.assertRaises(
+                exception.PostCopyLiveCopy, self._clean_up, state)
+            self.assertIn('live on this host', error.format_message())
+            self.assertFalse(self.driver.cleaned_up)
+
+    def test_never_while_nobody_knows(self):
+        self.assertRaises(
+            nova_exception.HypervisorUnavailable, self._clean_up,
+            error=nova_exception.InternalError('libvirt'))
+        self.assertFalse(self.driver.cleaned_up)
+
+    def test_what_is_left(self):
+        for state in (scripted.MIGRATING, scripted.CRASHED,
+                      scripted.MIGRATED):
+            self._clean_up(state)
+            self.assertTrue(self.driver.cleaned_up)
+        self._clean_up(error=nova_exception.InstanceNotFound(
+            instance_id='it'))
+        self.assertTrue(self.driver.cleaned_up)
