@@ -1,0 +1,162 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import futurist
+from nova import test
+from nova.tests.unit import fake_instance
+
+from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.virt.libvirt import interruption
+from nova_post_copy.virt.libvirt import link
+from nova_post_copy.virt.libvirt import recovery
+from tests.unit.nova_post_copy.virt.libvirt import scripted
+
+
+class Link:
+    """The ways to the destination, open or not."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.open = True
+        self.failures = []      # each number that was given
+        self.attempts = []      # when, and what comes of it
+        self.questions = []     # when
+        self.answer = link.Answer(Condition.BROKEN, False)
+        self.answers = True     # in no time
+
+    def open_address(self, failures):
+        self.failures.append(failures)
+        return 'a' if self.open else None
+
+    def resume(self, address):
+        self.attempts.append((self.clock.now, futurist.Future()))
+        return self.attempts[-1][1]
+
+    def ask(self):
+        self.questions.append(self.clock.now)
+        question = futurist.Future()
+        if self.answers:
+            question.set_result(self.answer)
+        return question
+
+
+class Story:
+    def __init__(self):
+        self.unreachable_at = []
+
+    def unreachable(self):
+        self.unreachable_at.append(True)
+
+
+class TestInterruption(test.NoDBTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clock = self.useFixture(scripted.Clock())
+        self.link = Link(self.clock)
+        self.story = Story()
+        self.interruption = interruption.Interruption(
+            fake_instance.fake_instance_obj(None), self.link, self.story)
+
+    def step(self, seconds=0.25, times=1):
+        for _time in range(times):
+            self.clock.sleep(seconds)
+            reason = self.interruption.step()
+            if reason is not None:
+                return reason
+
+    def fail(self, error='still running'):
+        self.link.attempts[-1][1].set_result(scripted.libvirt_error(error))
+
+    def test_one_attempt_at_a_time(self):
+        self.step(times=20)
+        self.assertEqual(1, len(self.link.attempts))
+        self.assertIs(self.interruption.attempt, self.link.attempts[0][1])
+
+    def test_next_attempt_a_moment_after_the_last(self):
+        self.step(times=10)
+        self.fail()
+        self.step(times=10)
+        self.fail()
+        self.step(times=10)
+        self.assertEqual([0.5, 3.25, 5.75],
+                         [when for when, _attempt in self.link.attempts])
+        # As many failures as there were attempts.
+        self.assertEqual(2, self.link.failures[-1])
+
+    def test_attempt_that_ended_without_an_error_is_none(self):
+        # libvirt says that it is through, but the domain is still broken.
+        self.step(times=2)
+        self.link.attempts[-1][1].set_result(None)
+        self.step(times=3)
+        self.assertEqual(2, len(self.link.attempts))
+
+    def test_waits_for_an_address(self):
+        self.link.open = False
+        self.step(times=20)
+        self.assertEqual([], self.link.attempts)
+        self.assertEqual(list(range(20)), self.link.failures)
+        self.link.open = True
+        self.step()
+        self.assertEqual(1, len(self.link.attempts))
+
+    def test_asks_now_and_then(self):
+        self.link.open = False
+        self.step(times=80)
+        self.assertEqual([0.25, 5.25, 10.25, 15.25], self.link.questions)
+
+    def test_one_question_at_a_time(self):
+        self.link.open = self.link.answers = False
+        self.step(times=200)
+        self.assertEqual(1, len(self.link.questions))
+
+    def test_operator_decides(self):
+        self.link.open = False
+        self.step(times=100)
+        self.link.answer = link.Answer(None, True)
+        self.assertIn('its state was reset', self.step(times=100))
+
+    def test_destination_has_to_say_it_twice(self):
+        self.link.open = False
+        self.step(times=2)
+        self.link.answer = link.Answer(Condition.ABSENT, False)
+        self.assertIsNone(self.step(times=22))
+        self.link.answer = link.Answer(Condition.BROKEN, False)
+        self.assertIsNone(self.step(times=40))
+        asked = len(self.link.questions)
+        self.link.answer = link.Answer(Condition.SHUTOFF, False)
+        self.assertIn('destination has ended', self.step(times=60))
+        self.assertEqual(asked + 2, len(self.link.questions))
+
+    def test_timeout(self):
+        self.flags(recovery_timeout=30, group='post_copy')
+        self.link.open = False
+        self.assertIn('30 s of [post_copy] recovery_timeout',
+                      self.step(times=1000))
+        self.assertEqual(30.25, self.clock.now)
+
+    def test_never_without_a_timeout(self):
+        self.link.open = False
+        self.assertIsNone(self.step(seconds=1, times=900))
+
+    def test_unreachable_is_told_once(self):
+        self.link.open = False
+        self.link.answer = link.Answer(None, False)
+        self.step(seconds=1, times=int(recovery.SILENT_AFTER))
+        self.assertEqual([], self.story.unreachable_at)
+        self.step(seconds=1, times=100)
+        self.assertEqual(1, len(self.story.unreachable_at))
+
+    def test_destination_that_answers_is_not_unreachable(self):
+        self.link.open = False
+        self.step(seconds=1, times=200)
+        self.assertEqual([], self.story.unreachable_at)

@@ -1,0 +1,100 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import collections
+
+import futurist
+from nova import test
+
+from nova_post_copy.virt.libvirt import report
+
+
+class Thread:
+    """Runs what it is given when a test lets it."""
+
+    def __init__(self):
+        self.given = collections.deque()
+
+    def spawn(self, function, *args):
+        future = futurist.Future()
+        future.result = lambda: self.run() or futurist.Future.result(future)
+        self.given.append((future, function, args))
+        return future
+
+    def run(self):
+        while self.given:
+            future, function, args = self.given.popleft()
+            future.set_result(function(*args))
+
+
+class TestReporter(test.NoDBTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.thread = Thread()
+        self.reporter = report.Reporter(self.thread.spawn)
+        self.written = []
+
+    def tell(self, what):
+        self.reporter.tell(lambda: self.written.append(what))
+
+    def show(self, what):
+        self.reporter.show(lambda: self.written.append(what))
+
+    def test_nobody_waits(self):
+        self.tell(1)
+        self.tell(2)
+        self.assertEqual([], self.written)
+        self.assertEqual(1, len(self.thread.given))
+
+    def test_one_after_the_other(self):
+        for what in range(5):
+            self.tell(what)
+        for count in range(1, 6):
+            self.thread.run()
+            self.assertEqual(list(range(count)), self.written)
+            self.reporter.go_on()
+
+    def test_nothing_to_go_on_with(self):
+        self.reporter.go_on()
+        self.reporter.finish()
+        self.assertEqual([], self.written)
+
+    def test_finish_waits_for_everything(self):
+        for what in range(5):
+            self.tell(what)
+        self.reporter.finish()
+        self.assertEqual(list(range(5)), self.written)
+        self.tell(5)
+        self.reporter.finish()
+        self.assertEqual(list(range(6)), self.written)
+
+    def test_progress_is_dropped_while_busy(self):
+        self.show(1)
+        self.show(2)
+        self.thread.run()
+        self.show(3)
+        self.tell(4)
+        self.thread.run()
+        # 3 is written, 4 still waits.
+        self.show(5)
+        self.reporter.finish()
+        self.assertEqual([1, 3, 4], self.written)
+
+    def test_error_does_not_stop_it(self):
+        def fail():
+            raise test.TestingException('the database is away')
+
+        self.reporter.tell(fail)
+        self.tell(1)
+        self.reporter.finish()
+        self.assertEqual([1], self.written)
