@@ -194,6 +194,11 @@ def _without_secret(
 
 def _from_primitive(data: dict) -> Record:
     context = nova_context.get_admin_context()
-    return Record(**data | {
+    record = Record(**data | {
         name: base.NovaObject.obj_from_primitive(data[name], context)
         for name in ('migrate_data', 'source_bdms')})
+    if not (isinstance(record.migrate_data, objects.LibvirtLiveMigrateData)
+            and isinstance(record.source_bdms,
+                           objects.BlockDeviceMappingList)):
+        raise TypeError('it holds other objects')
+    return record

@@ -1,0 +1,294 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+import pathlib
+import stat
+from unittest import mock
+
+import fixtures
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from nova import context as nova_context
+from nova import objects
+from nova import test
+from oslo_context import context as common_context
+from oslo_serialization import jsonutils
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from nova_post_copy.compute import record
+from tests.unit.nova_post_copy.compute import records
+
+# Anything that JSON can say.
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(
+        st.text(max_size=8), values, max_size=4), max_leaves=8)
+fuzz = settings(derandomize=True, max_examples=100, deadline=None)
+
+
+class RecordTestCase(test.NoDBTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.state = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.flags(state_path=str(self.state))
+        self.folder = self.state / 'post_copy'
+        self.path = self.folder / (uuids.instance + '.json')
+
+    def write(self, **changes):
+        record.write(records.make(**changes))
+        return jsonutils.loads(self.path.read_bytes())
+
+
+class TestRecord(RecordTestCase):
+
+    def assert_same(self, expected, found):
+        for name in record.Record._fields:
+            ours, theirs = getattr(expected, name), getattr(found, name)
+            if name in ('migrate_data', 'source_bdms'):
+                ours, theirs = ours.obj_to_primitive(), (
+                    theirs.obj_to_primitive())
+            self.assertEqual(ours, theirs, name)
+
+    def test_round_trip(self):
+        for kept in (
+                records.make(),
+                records.make(user_id=None, project_id=None,
+                             recovery_addr='2001:db8::2', started=True,
+                             flags=1 << 19, deleting=True)):
+            record.write(kept)
+            self.assert_same(kept, record.load(uuids.instance))
+
+    def test_objects_of_a_real_migration(self):
+        kept = records.make()
+        kept.migrate_data.migration = objects.Migration(
+            id=7, status='running', post_copy=True)
+        kept.migrate_data.old_vol_attachment_ids = {
+            uuids.volume: uuids.attachment}
+        record.write(kept)
+        found = record.load(uuids.instance)
+        self.assertTrue(found.migrate_data.migration.post_copy)
+        self.assertEqual({uuids.volume: uuids.attachment},
+                         found.migrate_data.old_vol_attachment_ids)
+        self.assertEqual(uuids.volume, found.source_bdms[0].volume_id)
+
+    def test_update(self):
+        record.write(records.make())
+        record.update(uuids.instance, started=True, flags=5)
+        self.assert_same(records.make(started=True, flags=5),
+                         record.load(uuids.instance))
+
+    def test_update_of_none(self):
+        self.assertRaises(
+            OSError, record.update, uuids.instance, started=True)
+        self.assertFalse(record.exists(uuids.instance))
+
+    def test_none(self):
+        self.assertIsNone(record.load(uuids.instance))
+        self.assertFalse(record.exists(uuids.instance))
+        self.assertEqual([], record.all_instances())
+        record.remove(uuids.instance)
+
+    def test_remove(self):
+        self.write()
+        self.assertTrue(record.exists(uuids.instance))
+        record.remove(uuids.instance)
+        record.remove(uuids.instance)
+        self.assertFalse(record.exists(uuids.instance))
+
+    def test_all_instances(self):
+        for uuid in (uuids.a, uuids.b):
+            record.write(records.make(uuid))
+        for name in ('junk.json', 'notes', uuids.c, uuids.c + '.json.bak'):
+            (self.folder / name).touch()
+        self.assertEqual(sorted([uuids.a, uuids.b]), record.all_instances())
+
+    def test_nobody_else_reads_it(self):
+        self.addCleanup(os.umask, os.umask(0))
+        self.write()
+        record.update(uuids.instance, started=True)
+        self.assertEqual(0o700, stat.S_IMODE(self.folder.stat().st_mode))
+        self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
+
+    def test_no_secret(self):
+        kept = records.make()
+        kept.migrate_data.vtpm_secret_uuid = uuids.secret
+        kept.migrate_data.vtpm_secret_value = 'not for the disk'
+        record.write(kept)
+        self.assertNotIn(b'not for the disk', self.path.read_bytes())
+        # The migration still needs it.
+        self.assertEqual('not for the disk',
+                         kept.migrate_data.vtpm_secret_value)
+
+    def test_context(self):
+        context = records.make().context()
+        self.assertTrue(context.is_admin)
+        self.assertEqual(
+            ('user', 'project', 'req-' + uuids.request, None),
+            (context.user_id, context.project_id, context.request_id,
+             context.auth_token))
+
+    def test_context_leaves_that_of_the_thread(self):
+        current = nova_context.RequestContext('somebody', 'else')
+        records.make().context()
+        self.assertIs(current, common_context.get_current())
+
+
+class TestCrash(RecordTestCase):
+    """Old or new, but not in between."""
+
+    def crash(self, function):
+        with mock.patch(function, side_effect=test.TestingException):
+            self.assertRaises(test.TestingException, record.write,
+                              records.make(started=True))
+
+    def test_old_one_stays(self):
+        for function in ('os.fdopen', 'os.fsync', 'os.rename'):
+            self.write()
+            self.crash(function)
+            self.assertFalse(record.load(uuids.instance).started)
+            self.assertEqual([uuids.instance], record.all_instances())
+
+    def test_none_stays_none(self):
+        for function in ('os.fdopen', 'os.fsync', 'os.rename'):
+            self.crash(function)
+            self.assertIsNone(record.load(uuids.instance))
+            self.assertEqual([], record.all_instances())
+
+
+class TestDamage(RecordTestCase):
+    """What cannot be read is none, whatever it is."""
+
+    def setUp(self):
+        super().setUp()
+        self.content = self.write(recovery_addr='192.0.2.3', started=True)
+        self.bytes = self.path.read_bytes()
+
+    def load(self, content):
+        if not isinstance(content, bytes):
+            content = jsonutils.dump_as_bytes(content)
+        self.path.write_bytes(content)
+        found = record.load(uuids.instance)
+        if found is not None:
+            self.assert_usable(found)
+        return found
+
+    def assert_usable(self, found):
+        """Check what nova-compute relies on."""
+        self.assertEqual(uuids.instance, found.instance_uuid)
+        self.assertIsInstance(found.migration_id, int)
+        self.assertIsInstance(found.flags, int)
+        self.assertIsInstance(found.migrate_data,
+                              objects.LibvirtLiveMigrateData)
+        self.assertIsInstance(found.source_bdms,
+                              objects.BlockDeviceMappingList)
+        self.assertIsInstance(found.dest, str)
+        for flag in (found.started, found.deleting, found.block_migration):
+            self.assertIsInstance(flag, bool)
+        self.assertTrue(found.context().request_id)
+
+    def test_undamaged(self):
+        self.assertIsNotNone(self.load(self.content))
+
+    def test_truncated(self):
+        for size in range(0, len(self.bytes) - 1, 7):
+            self.assertIsNone(self.load(self.bytes[:size]))
+
+    @fuzz
+    @given(st.binary(max_size=200))
+    def test_random_bytes(self, content):
+        self.assertIsNone(self.load(content))
+
+    @fuzz
+    @given(st.data())
+    def test_flipped_bytes(self, data):
+        content = bytearray(self.bytes)
+        for _time in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, len(content) - 1))] = (
+                data.draw(st.integers(0, 255)))
+        self.load(bytes(content))
+
+    @fuzz
+    @given(junk)
+    def test_other_content(self, content):
+        self.assertIsNone(self.load(content))
+        self.assertIsNone(self.load({'version': 1, 'record': content}))
+
+    @fuzz
+    @given(st.sampled_from(record.Record._fields), junk)
+    def test_any_field(self, name, value):
+        self.load({'version': 1,
+                   'record': self.content['record'] | {name: value}})
+
+    @fuzz
+    @given(st.sampled_from(('migrate_data', 'source_bdms')), st.data())
+    def test_inside_of_an_object(self, name, data):
+        damaged = jsonutils.loads(self.bytes)
+        inside = damaged['record'][name]
+        # Somewhere along a random path into it.
+        while True:
+            key = data.draw(st.sampled_from(
+                sorted(inside) if isinstance(inside, dict) else
+                range(len(inside))))
+            if (not isinstance(inside[key], dict | list) or
+                    not inside[key] or data.draw(st.booleans())):
+                break
+            inside = inside[key]
+        inside[key] = data.draw(junk)
+        self.load(damaged)
+
+    def test_missing_or_unknown_field(self):
+        for name in record.Record._fields:
+            less = dict(self.content['record'])
+            del less[name]
+            self.assertIsNone(self.load({'version': 1, 'record': less}))
+        self.assertIsNone(self.load(
+            {'version': 1,
+             'record': self.content['record'] | {'unknown': 1}}))
+
+    def test_version(self):
+        for version in (0, 2, '1', None, True):
+            self.assertIsNone(self.load(self.content | {'version': version}))
+        self.assertIsNone(self.load({'record': self.content['record']}))
+
+    def test_of_another_instance(self):
+        content = self.bytes.replace(
+            uuids.instance.encode(), uuids.other.encode())
+        self.assertIsNone(self.load(content))
+
+    def test_other_objects(self):
+        other = objects.Migration(id=1).obj_to_primitive()
+        for name in ('migrate_data', 'source_bdms'):
+            self.assertIsNone(self.load(
+                {'version': 1,
+                 'record': self.content['record'] | {name: other}}))
+
+    def test_object_of_a_later_release(self):
+        self.content['record']['migrate_data'][
+            'nova_object.version'] = '99.0'
+        self.assertIsNone(self.load(self.content))
+
+    def test_directory(self):
+        self.path.unlink()
+        self.path.mkdir()
+        self.assertIsNone(record.load(uuids.instance))
+        self.assertTrue(record.exists(uuids.instance))
+
+    def test_not_readable(self):
+        # Also for root, who runs some of these tests.
+        with mock.patch('builtins.open', side_effect=PermissionError):
+            self.assertIsNone(record.load(uuids.instance))
+
+    def test_deeply_nested(self):
+        self.assertIsNone(self.load(b'[' * 100000))
