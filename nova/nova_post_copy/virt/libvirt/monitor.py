@@ -39,6 +39,7 @@ from oslo_log import log as logging
 
 import nova.conf
 from nova import exception
+from nova.i18n import _
 from nova import objects
 from nova.virt.libvirt import guest as libvirt_guest
 from nova.virt.libvirt import host as libvirt_host
@@ -164,7 +165,7 @@ class Monitor:
 
     def _error(self) -> Exception | str:
         if self.operation is None:
-            return 'nova-compute was restarted'
+            return _('not known, because nova-compute was restarted')
         return self.operation.result()
 
     # While it goes on
@@ -303,7 +304,7 @@ class Monitor:
                 self.instance, self.link, self.journal)
             self.journal.interrupted(
                 self._error() if self._operation_is_over(0) else
-                'the stream does not move')
+                _('the stream does not move'))
         reason = self._interruption.step()
         return None if reason is None else Result(End.LOST, reason)
 
@@ -326,6 +327,9 @@ class Monitor:
     def _gone(self, found: Condition) -> Result | None:
         if found is not Condition.SHUTOFF:
             return Result(End.COMPLETED)
+        ended = _('its QEMU on the source has ended')
+        if self.operation is not None and not self.switched:
+            return Result(End.FAILED, ended)
         # It did not leave in good order. How far it had got a process that
         # was restarted does not know, but the destination does.
         there = self.link.destination()
@@ -335,8 +339,7 @@ class Monitor:
             return Result(End.COMPLETED, arrived=True)
         lost = self.switched or there in (
             Condition.POST_COPY, Condition.BROKEN)
-        return Result(End.LOST if lost else End.FAILED,
-                      'its QEMU on the source has ended')
+        return Result(End.LOST if lost else End.FAILED, ended)
 
     def _between(self) -> Result | None:
         """The guest stands still on the source, about to leave.

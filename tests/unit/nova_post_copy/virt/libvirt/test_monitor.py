@@ -511,7 +511,8 @@ class TestRestart(MonitorTestCase):
 
     def test_rolled_back_meanwhile(self):
         self.assertEqual(
-            (End.FAILED, 'nova-compute was restarted', False),
+            (End.FAILED, 'not known, because nova-compute was restarted',
+             False),
             self.watch(restarted=True))
 
     def test_rolled_back_afterwards(self):
