@@ -41,10 +41,10 @@ class PostCopyUnreachable(exception.NovaException):
 
 
 class PostCopySourceSilent(exception.NovaException):
-    msg_fmt = _('Interrupted in post-copy: the server runs on %(dest)s, part '
-                'of its memory is on %(host)s, whose nova-compute is down. '
-                'Start it: it recovers by itself. If %(host)s is lost, so is '
-                'that memory: "nova reset-state", then "reboot --hard".')
+    msg_fmt = _('Interrupted in post-copy: it runs on %(dest)s, part of its '
+                'memory is on %(host)s, whose nova-compute is down. Start '
+                'that, and it recovers. If the host is lost, so is that '
+                'memory: "nova reset-state", then "reboot --hard".')
 
 
 class PostCopyLost(exception.NovaException):

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from unittest import mock
+
 from nova.compute import rpcapi as upstream
 from nova import context as nova_context
 from nova import exception
@@ -21,6 +23,7 @@ import oslo_messaging as messaging
 
 from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import rpcapi
+from nova_post_copy.virt.libvirt.condition import Condition
 
 
 class Driver:
@@ -33,6 +36,19 @@ class Driver:
 
     def post_copy_destination_refusals(self):
         return ['not to here']
+
+    def post_copy_condition(self, instance):
+        return self.condition
+
+    def break_incoming_stream(self, instance):
+        self.broken = instance.uuid
+        return 1
+
+
+class Upstream:
+    """What a nova-compute without nova-post-copy serves."""
+
+    target = messaging.Target(version='6.4')
 
 
 class TestPostCopyComputeAPI(test.NoDBTestCase):
@@ -103,10 +119,69 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
             self.assertIn('compute_driver is not', refusals[0])
 
     def test_un_extended_compute(self):
-        class Upstream:
-            target = messaging.Target(version='6.4')
-
         api = self._serve(Upstream())
         refusals = api.destination_refusals(self.context, 'host-a')
         self.assertEqual(1, len(refusals))
         self.assertIn('does not have nova-post-copy loaded', refusals[0])
+
+    # How a guest is that is on its way
+
+    def _condition(self, api):
+        return api.guest_condition(self.context, 'host-a', self.instance)
+
+    def test_guest_condition(self):
+        driver = Driver()
+        api = self._serve(endpoint.PostCopyEndpoint(driver))
+        for driver.condition in set(Condition) - {Condition.UNKNOWN}:
+            self.assertIs(driver.condition, self._condition(api))
+
+    def test_guest_condition_that_libvirt_does_not_say(self):
+        driver = Driver()
+        driver.condition = Condition.UNKNOWN
+        api = self._serve(endpoint.PostCopyEndpoint(driver))
+        # It may say so later.
+        self.assertIsNone(self._condition(api))
+
+    def test_guest_condition_of_an_un_extended_compute(self):
+        self.assertIs(Condition.UNKNOWN, self._condition(
+            self._serve(Upstream())))
+
+    def test_guest_condition_without_an_answer(self):
+        self.useFixture(test.fixtures.MonkeyPatch(
+            'nova_post_copy.compute.rpcapi.ANSWER_TIMEOUT', 1))
+        api = rpcapi.PostCopyComputeAPI()
+        self.assertIsNone(self._condition(api))
+        self.assertIsNone(api.recovery_address(self.context, 'host-a'))
+        api.break_incoming_stream(self.context, 'host-a', self.instance)
+
+    def test_error_is_no_answer(self):
+        for name, answer in (('ValueError', None),
+                             ('HypervisorUnavailable', None),
+                             ('UnsupportedVersion', Condition.UNKNOWN)):
+            # As a real transport brings it.
+            self.useFixture(test.fixtures.MonkeyPatch(
+                'oslo_messaging.rpc.client._CallContext.call',
+                mock.Mock(side_effect=messaging.RemoteError(name, 'broken'))))
+            self.assertEqual(answer, self._condition(
+                rpcapi.PostCopyComputeAPI()))
+
+    def test_recovery_address(self):
+        api = self._serve(endpoint.PostCopyEndpoint(Driver()))
+        self.assertIsNone(api.recovery_address(self.context, 'host-a'))
+        self.flags(recovery_addr='192.0.2.7', group='post_copy')
+        self.assertEqual(
+            '192.0.2.7', api.recovery_address(self.context, 'host-a'))
+
+    def test_recovery_address_of_an_un_extended_compute(self):
+        api = self._serve(Upstream())
+        self.assertIsNone(api.recovery_address(self.context, 'host-a'))
+
+    def test_dead_stream(self):
+        driver = Driver()
+        self._serve(endpoint.PostCopyEndpoint(driver)).break_incoming_stream(
+            self.context, 'host-a', self.instance)
+        self.assertEqual(self.instance.uuid, driver.broken)
+
+    def test_dead_stream_of_an_un_extended_compute(self):
+        self._serve(Upstream()).break_incoming_stream(
+            self.context, 'host-a', self.instance)
