@@ -87,6 +87,13 @@ class Authority:
             x509.BasicConstraints(ca=is_authority, path_length=None),
             critical=True,
         ).add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+            critical=False,
+        ).add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                self._key.public_key()),
+            critical=False,
+        ).add_extension(
             x509.KeyUsage(
                 digital_signature=not is_authority,
                 # libvirtd insists on it, for any kind of key.
