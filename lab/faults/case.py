@@ -65,7 +65,7 @@ class Fault:
 
     @property
     def cuts_network(self) -> bool:
-        return self.kind in NETWORK
+        return self.kind in (*NETWORK, 'isolate')
 
 
 @dataclasses.dataclass(frozen=True)
