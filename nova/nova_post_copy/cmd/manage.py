@@ -22,22 +22,19 @@ from __future__ import annotations
 from nova import monkey_patch; monkey_patch.patch(backend='threading')  # noqa
 
 from collections.abc import Callable
-from importlib import metadata
-import sys
 
-from oslo_config import cfg
 from oslo_db import exception as db_exc
 from oslo_log import log as logging
 import sqlalchemy as sa
 
 from nova.cmd import common as cmd_common
 import nova.conf
-from nova import config
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
 
+from nova_post_copy.cmd import common
 from nova_post_copy.db import schema
 
 CONF = nova.conf.CONF
@@ -143,23 +140,11 @@ def _cells(context: nova_context.RequestContext,
     return list(cells)
 
 
-def main() -> int:
-    CONF.register_cli_opt(cfg.SubCommandOpt(
-        'category', title='Command categories', help='Available categories',
-        handler=lambda subparsers: cmd_common.add_command_parsers(
-            subparsers, CATEGORIES)))
-    config.parse_args(sys.argv)
+def main() -> int | None:
+    run = common.read_command_line(CATEGORIES)
     logging.set_defaults(
         default_log_levels=logging.get_default_log_levels() +
         ['alembic=WARN', 'nova=ERROR'])
     logging.setup(CONF, 'nova')
     objects.register_all()
-
-    if CONF.category.name == 'version':
-        print(metadata.version('nova-post-copy'))
-        return 0
-    if CONF.category.name == 'bash-completion':
-        cmd_common.print_bash_completion(CATEGORIES)
-        return 0
-    action, args, kwargs = cmd_common.get_action_fn()
-    return action(*args, **kwargs)
+    return run()

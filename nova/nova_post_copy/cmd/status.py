@@ -23,22 +23,19 @@ from nova import monkey_patch; monkey_patch.patch(backend='threading')  # noqa
 # them only when they have been registered.
 from nova import objects; objects.register_all()  # noqa
 
-from importlib import metadata
-import sys
 import textwrap
 import traceback
 
 from keystoneauth1 import exceptions as ks_exc
-from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 import requests
 
 from nova.cmd import common as cmd_common
 import nova.conf
-from nova import config
 from nova import context as nova_context
 from nova.i18n import _
 
+from nova_post_copy.cmd import common
 from nova_post_copy.cmd import fleet
 from nova_post_copy.conductor import rpcapi as conductor_rpcapi
 from nova_post_copy import conf as post_copy_conf
@@ -217,24 +214,12 @@ def _failure(*details: str) -> upgradecheck.Result:
 CATEGORIES = {'upgrade': UpgradeCommands}
 
 
-def main() -> int:
-    CONF.register_cli_opt(cfg.SubCommandOpt(
-        'category', title='Command categories', help='Available categories',
-        handler=lambda subparsers: cmd_common.add_command_parsers(
-            subparsers, CATEGORIES)))
-    config.parse_args(sys.argv)
-    # It may be that nova.conf does not load us.
-    post_copy_conf.register_opts(CONF)
-
-    if CONF.category.name == 'version':
-        print(metadata.version('nova-post-copy'))
-        return 0
-    if CONF.category.name == 'bash-completion':
-        cmd_common.print_bash_completion(CATEGORIES)
-        return 0
+def main() -> int | None:
     try:
-        action, args, kwargs = cmd_common.get_action_fn()
-        return action(*args, **kwargs)
+        run = common.read_command_line(CATEGORIES)
+        # It may be that nova.conf does not load us.
+        post_copy_conf.register_opts(CONF)
+        return run()
     except Exception:
         print(_('Error:\n%s') % traceback.format_exc())
         # Not one of the exit codes of an upgrade check.

@@ -11,9 +11,6 @@
 # under the License.
 
 import io
-import os
-import subprocess
-import sys
 
 import fixtures
 from nova import context as nova_context
@@ -25,6 +22,7 @@ import sqlalchemy as sa
 
 from nova_post_copy.cmd import manage
 from nova_post_copy.db import models
+from tests.unit.nova_post_copy.cmd import base
 
 
 class TestDbCommands(test.TestCase):
@@ -119,20 +117,8 @@ class TestDbCommands(test.TestCase):
         self.assertIn('none is mapped', self._lines()[0])
 
 
-class TestMain(test.NoDBTestCase):
-    """The command itself, in a process where nothing has joined."""
-
-    def _run(self, *args):
-        path = self.useFixture(fixtures.TempDir()).join('nova.conf')
-        with open(path, 'w') as conf:
-            conf.write('[DEFAULT]\ntransport_url = fake:/\n')
-        return subprocess.run(
-            [sys.executable, '-W', 'ignore', '-c',
-             'import sys; from nova_post_copy.cmd import manage; '
-             'sys.exit(manage.main())',
-             '--config-file', path, *args],
-            env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+class TestMain(base.CommandTestCase):
+    MODULE = 'manage'
 
     def test_help(self):
         result = self._run('db', 'sync', '--help')
@@ -146,7 +132,3 @@ class TestMain(test.NoDBTestCase):
         self.assertEqual('ERROR: cannot find the cells: there is no '
                          '[api_database] connection in nova.conf\n',
                          result.stdout)
-
-    def test_unknown_command(self):
-        result = self._run('db', 'drop')
-        self.assertEqual(2, result.returncode)

@@ -11,9 +11,6 @@
 # under the License.
 
 import io
-import os
-import subprocess
-import sys
 
 import fixtures
 from keystoneauth1 import exceptions as ks_exc
@@ -36,6 +33,7 @@ from nova_post_copy.cmd import status
 from nova_post_copy.conductor import rpcapi
 from nova_post_copy.db import models
 from nova_post_copy import traits
+from tests.unit.nova_post_copy.cmd import base
 
 SUCCESS = upgradecheck.Code.SUCCESS
 WARNING = upgradecheck.Code.WARNING
@@ -301,20 +299,8 @@ class TestUpgradeCheck(test.TestCase):
         self.assertIn('503', details)
 
 
-class TestMain(test.NoDBTestCase):
-    """The command itself, in a process where nothing has joined."""
-
-    def _run(self, *args, conf=''):
-        path = self.useFixture(fixtures.TempDir()).join('nova.conf')
-        with open(path, 'w') as nova_conf:
-            nova_conf.write('[DEFAULT]\ntransport_url = fake:/\n' + conf)
-        return subprocess.run(
-            [sys.executable, '-W', 'ignore', '-c',
-             'import sys; from nova_post_copy.cmd import status; '
-             'sys.exit(status.main())',
-             '--config-file', path, *args],
-            env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+class TestMain(base.CommandTestCase):
+    MODULE = 'status'
 
     def test_upgrade_check(self):
         result = self._run('upgrade', 'check')
@@ -334,6 +320,3 @@ class TestMain(test.NoDBTestCase):
         self.assertEqual(0, result.returncode, result.stderr)
         self.assertIn('Exit status: 0 when all is well',
                       ' '.join(result.stdout.split()))
-
-    def test_unknown_command(self):
-        self.assertEqual(2, self._run('upgrade').returncode)

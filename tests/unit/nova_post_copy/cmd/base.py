@@ -1,0 +1,41 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+import subprocess
+import sys
+
+import fixtures
+from nova import test
+
+
+class CommandTestCase(test.NoDBTestCase):
+    """A command itself, in a process where nothing has joined."""
+
+    MODULE: str
+
+    def _run(self, *args, conf=''):
+        path = self.useFixture(fixtures.TempDir()).join('nova.conf')
+        with open(path, 'w') as nova_conf:
+            nova_conf.write('[DEFAULT]\ntransport_url = fake:/\n' + conf)
+        return subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c',
+             'import sys; from nova_post_copy.cmd import %s as command; '
+             'sys.exit(command.main())' % self.MODULE,
+             '--config-file', path, *args],
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_unknown_command(self):
+        result = self._run('unknown')
+        self.assertEqual(2, result.returncode)
+        self.assertIn('invalid choice', result.stderr)
