@@ -1,0 +1,169 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Encrypted migrations, and a second address to resume them over."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import libvirt
+
+from lab import certificates
+from lab import cloud as lab_cloud
+from lab import layout
+from lab import lock
+from lab import proof
+from lab.services import nova
+from lab import wait
+from nova_post_copy.virt.libvirt import incoming
+from tests.lab import base
+
+POST_COPY = 'running (post-copy)'
+RECOVERY = 'compute_live_migration_post_copy_recovery'
+# Some seconds for each half of the migration.
+SLOW = 60 * layout.MIB
+# What TLS begins with, in each of its versions, and what QEMU asks for before
+# it begins with TLS to copy a disk (NBD_OPT_STARTTLS).
+CLIENT_HELLO = b'\x16\x03\x01'
+START_TLS = b'\0\0\0\3IHAVEOPT\0\0\0\5'
+
+
+def setUpModule() -> None:
+    # For all tests at once: a compute takes its time to start.
+    _configure(nova.TLS, {
+        host.name: {'recovery_addr': host.recovery} for host in layout.HOSTS})
+
+
+def tearDownModule() -> None:
+    _configure(nova.TLS if lock.owner()['tls'] else {}, {})
+
+
+def _configure(libvirt_options: dict, post_copy: dict[str, dict]) -> None:
+    cloud = lab_cloud.Cloud()
+    for host in cloud.hosts.values():
+        nova.configure_compute(host, True, libvirt_options,
+                               post_copy.get(host.name))
+        host.restart_compute()
+    for name in cloud.hosts:
+        cloud.wait_for_compute(name)
+
+
+class TLSTest(base.Case):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.source = self.cloud.host(base.SOURCE)
+        self.destination = self.cloud.host(base.DESTINATION)
+        self.source.limit_migration_network(SLOW)
+        self.addCleanup(self.source.limit_migration_network,
+                        self.cloud.bandwidth)
+
+    def _start(self):
+        server = self.boot()
+        pulse = self.follow(server)
+        self.nova.servers.live_migrate(server, base.DESTINATION, 'auto',
+                                       post_copy=True)
+        return server, pulse
+
+    def _wait_for_switch(self, server) -> None:
+        # The status comes first, the guest follows.
+        self.wait_for(server, POST_COPY)
+        wait.until(lambda: self.destination.domains()[server.id]
+                   == proof.RUNNING, 'guest on the destination', 30)
+
+    def _listen(self, network: str) -> 'Streams':
+        streams = Streams(self.destination, network)
+        self.addCleanup(streams.stop)
+        return streams
+
+    def _assert_recovered(self, server, pulse) -> None:
+        self.wait_for(server, 'completed')
+        self.settle(server)
+        self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
+        results = [event['result']
+                   for event in self.events(server, 'live-migration')
+                   if event['event'] == RECOVERY]
+        self.assertEqual(['Success'], results)
+
+    def _assert_encrypted(self, begun: list[tuple[int, bytes]],
+                          of_qemu: int) -> None:
+        self.assertEqual([], [
+            (port, begin) for port, begin in begun
+            if not begin.startswith((CLIENT_HELLO, START_TLS))])
+        # A resume may take more than one attempt.
+        self.assertLessEqual(
+            of_qemu, sum(port in incoming.PORTS for port, _ in begun))
+
+    def test_broken_stream_is_resumed_with_tls(self):
+        streams = self._listen('migration')
+        server, pulse = self._start()
+        self._wait_for_switch(server)
+
+        connection = self.source.connect()
+        self.addCleanup(connection.close)
+        connection.lookupByUUIDString(server.id).abortJobFlags(
+            libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+
+        self._assert_recovered(server, pulse)
+        # The disk, the memory, and the memory once more.
+        self._assert_encrypted(streams.stop(), 3)
+
+    def test_dead_stream_is_resumed_over_the_second_address(self):
+        streams = self._listen('recovery')
+        server, pulse = self._start()
+        self._wait_for_switch(server)
+
+        self.source.cut_migration_network()
+        self.addCleanup(self.source.connect_migration_network)
+
+        self._assert_recovered(server, pulse)
+        self._assert_encrypted(streams.stop(), 1)
+
+    def test_unknown_authority_is_refused_before_the_switch(self):
+        folder = self.destination.layout.directory / 'etc-pki'
+        saved = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, saved)
+        shutil.copytree(folder, saved, dirs_exist_ok=True)
+        self.addCleanup(shutil.copytree, saved, folder, dirs_exist_ok=True)
+        certificates.Authority().certify(self.destination.layout)
+
+        server, pulse = self._start()
+
+        self.wait_for(server, 'error')
+        self.assert_stayed(server, pulse)
+        reasons = [event['details']
+                   for event in self.events(server, 'live-migration')
+                   if event['result'] == 'Error']
+        self.assertIn('certificate', reasons[0])
+
+
+class Streams:
+    """How the TCP streams to a host begin, on one network."""
+
+    def __init__(self, host, network: str) -> None:
+        self._process = subprocess.Popen(
+            [*host.enter(), sys.executable,
+             pathlib.Path(__file__).with_name('first_bytes.py'), network],
+            text=True, stdout=subprocess.PIPE)
+        self._process.stdout.readline()     # it listens
+
+    def stop(self) -> list[tuple[int, bytes]]:
+        """Return port and first bytes of each."""
+        self._process.terminate()
+        if not self._process.stdout.closed:
+            self._begun = [
+                (int(port), bytes.fromhex(begin)) for port, begin in map(
+                    str.split, self._process.communicate()[0].splitlines())]
+        return self._begun
