@@ -171,7 +171,12 @@ def all_instances() -> list[str]:
 
 def remove(instance_uuid: str) -> None:
     """Remove the record, if there is one."""
-    fileutils.delete_if_exists(_path(instance_uuid))
+    try:
+        fileutils.delete_if_exists(_path(instance_uuid))
+    except OSError as exc:
+        # What is left is looked at, and removed, once more.
+        LOG.warning('The record of a live migration that is over cannot be '
+                    'removed: %s', exc)
 
 
 def _directory() -> str:

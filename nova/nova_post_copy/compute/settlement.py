@@ -61,12 +61,11 @@ def is_ours(context: nova_context.RequestContext, host: str,
     if record.load(instance.uuid) is not None:
         return True
     migration = _in_progress(context, host, instance)
-    if migration is None:
+    if migration is None or migration.status == ON_ITS_WAY:
         record.remove(instance.uuid)
-        return False
-    if migration.status != ON_ITS_WAY:
+    else:
         record.write(_rebuilt(context, instance, migration))
-    return True
+    return migration is not None
 
 
 def _in_progress(context: nova_context.RequestContext, host: str,
@@ -127,10 +126,13 @@ def settle(manager: upstream.ComputeManager,
                  'live migration', instance_uuid=uuid)
         record.remove(uuid)
         return None
+    if record.load(uuid) is None and not is_ours(
+            context, manager.host, instance):
+        return instance
     kept = record.load(uuid)
     if kept is None:
-        return instance if not is_ours(context, manager.host, instance) else (
-            settle(manager, uuid))
+        # The conductor's request is still on its way.
+        return None
     migration = objects.Migration.get_by_id(context, kept.migration_id)
     if instance.host != manager.host:
         _finish(manager, kept, instance, migration)
@@ -161,14 +163,15 @@ def _go_on(manager: upstream.ComputeManager, kept: record.Record,
         record.update(instance.uuid, deleting=True)
     if instance.task_state == task_states.MIGRATING:
         pass
-    elif found in condition.HERE or found is Condition.SHUTOFF:
+    elif (found in (*condition.HERE, Condition.SHUTOFF) and
+          (migration.status in FINAL or not kept.started)):
         # It was cancelled while it was queued, or its state was reset.
         if migration.status not in FINAL:
             _roll_back(manager, kept.context(), instance, migration)
         close(manager, kept.context(), instance.uuid)
         return
     elif found is not Condition.BROKEN:
-        # A state that was reset does not stop the guest. The steps that end
+        # A state that was reset does not stop libvirt. The steps that end
         # the migration expect this one.
         instance.task_state = task_states.MIGRATING
         instance.save()
@@ -252,8 +255,11 @@ def report_lost_sources(manager: upstream.ComputeManager,
                         context: nova_context.RequestContext) -> None:
     """Say so when a source dies whose memory a guest on this host needs."""
     for uuid in manager.driver.post_copy_broken_guests():
-        instance = objects.Instance.get_by_uuid(
-            context, uuid, expected_attrs=_ATTRIBUTES)
+        try:
+            instance = objects.Instance.get_by_uuid(
+                context, uuid, expected_attrs=_ATTRIBUTES)
+        except nova_exception.InstanceNotFound:
+            continue
         if instance.host == manager.host:
             continue
         service = objects.Service.get_by_compute_host(context, instance.host)
@@ -315,7 +321,8 @@ def find_lost(manager: upstream.ComputeManager,
             context, uuid, expected_attrs=_ATTRIBUTES)
         _roll_back(manager, context, instance, migration)
         faults.tell(context, instance, exception.PostCopyRolledBack(
-            host=manager.host, dest=migration.dest_compute,
+            host=manager.host,
+            dest=migration.dest_compute or _('another host'),
             reason=_('the request was lost on its way through nova-conductor')
         ))
 
