@@ -36,6 +36,7 @@ class End(enum.Enum):
     STAYED = 'stayed'           #: ACTIVE on the source
     EITHER = 'either'           #: one of the two, and all records agree
     LOST = 'lost'               #: ERROR on the destination, nothing deleted
+    ANY = 'any'                 #: one of these three, and all records agree
     DELETED = 'deleted'         #: no trace of the server is left
 
 

@@ -84,6 +84,11 @@ def expected(fault: Fault, phase: Phase) -> End:
                               Phase.SWITCH)
     if fault.kind == 'kill QEMU':
         return End.LOST
+    # Streams that break before the destination has the state of the devices
+    # cannot be repaired by anyone.
+    if phase is Phase.SWITCH and fault.kind in (
+            'break', 'reset', 'restart libvirtd'):
+        return End.ANY
     # Pre-copy may be given up by libvirt, or by Nova's own first steps; that
     # Nova only looks on does not end it.
     if before_switch and (fault.kind in (*NETWORK, 'restart libvirtd')

@@ -50,6 +50,13 @@ def _network() -> list[Case]:
              (Phase.POST_COPY, 'drop', 60)),
         case('libvirt-abort', "libvirt's own abort of post-copy",
              (Phase.POST_COPY, 'libvirt abort', None)),
+        # The destination may not have the state of the devices yet: nothing
+        # may break the stream then.
+        Case('drop-switch', 'a firewall drops all packets at the switch',
+             (Step(Phase.SWITCH, Fault('drop', seconds=10)),), End.EITHER),
+        # What breaks it before cannot be repaired by anyone.
+        Case('break-switch', 'the streams break at the switch',
+             (Step(Phase.SWITCH, Fault('break', seconds=5)),), End.ANY),
     ]
 
 

@@ -52,6 +52,9 @@ def _judge_silence(observation: Observation) -> list[str]:
     if observation.case.end in (End.LOST, End.DELETED) or (
             observation.case.restarts):
         return []
+    if observation.case.end is End.ANY and observation.final and (
+            _reached(observation.final, End.ANY) is End.LOST):
+        return []
     beyond = observation.blackout_beyond_cuts()
     if beyond is None:
         return ['the guest was never heard']
@@ -87,9 +90,8 @@ def judge_end(observation: Observation) -> list[str]:
         return _judge_deleted(final)
     if final.server is None:
         return ['Nova has no such server']
-    if end is End.EITHER:
-        moved = (final.migration or {}).get('status') == 'completed'
-        end = End.COMPLETED if moved else End.STAYED
+    if end in (End.EITHER, End.ANY):
+        end = _reached(final, end)
     if end is End.STAYED:
         here, there = observation.source, observation.destination
     else:
@@ -100,6 +102,19 @@ def judge_end(observation: Observation) -> list[str]:
     else:
         violations += _judge_hosts(final, here, there)
     return violations
+
+
+def _reached(final: Final, allowed: End) -> End:
+    """Say which end it is, by Nova's records; whether it is right, is open.
+
+    :param allowed: EITHER or ANY
+    """
+    if (final.migration or {}).get('status') == 'completed':
+        return End.COMPLETED
+    if allowed is End.ANY and final.server and (
+            final.server['status'] == 'ERROR'):
+        return End.LOST
+    return End.STAYED
 
 
 def _judge_records(final: Final, end: End, here: str) -> list[str]:

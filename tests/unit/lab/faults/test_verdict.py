@@ -52,6 +52,9 @@ class WayTest(testtools.TestCase):
 
     def test_a_guest_that_is_lost_is_silent(self):
         self.assertEqual([], self.judge(base.case(End.LOST), moments=[95]))
+        self.assertEqual([], self.judge(base.case(End.ANY), moments=[95],
+                                        final=base.lost()))
+        self.assertNotEqual([], self.judge(base.case(End.ANY), moments=[95]))
 
     def test_moment_missed(self):
         self.assertEqual(
@@ -92,6 +95,12 @@ class EndTest(testtools.TestCase):
                 (End.EITHER, moved), (End.EITHER, stayed),
                 (End.LOST, base.lost())):
             self.assertEqual([], self.judge(end, final))
+
+    def test_any_end(self):
+        for final in (base.final(), base.final(base.SOURCE, 'error'),
+                      base.lost()):
+            self.assertEqual([], self.judge(End.ANY, final))
+        self.assertNotEqual([], self.judge(End.EITHER, base.lost()))
 
     def test_wrong_host(self):
         self.assertNotEqual([], self.judge(
