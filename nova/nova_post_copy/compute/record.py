@@ -25,6 +25,7 @@ to do.
 
 import os
 import tempfile
+import threading
 import typing
 
 import jsonschema
@@ -44,6 +45,8 @@ LOG = logging.getLogger(__name__)
 # Of the file's format. A file with another version counts as unreadable.
 VERSION = 1
 _SUFFIX = '.json'
+# A delete may come at the moment when the migration is started.
+_updating = threading.Lock()
 
 
 class Record(typing.NamedTuple):
@@ -128,10 +131,11 @@ def update(instance_uuid: str, **changes: typing.Any) -> None:
 
     :raises OSError: the record is gone, or cannot be written
     """
-    record = load(instance_uuid)
-    if record is None:
-        raise FileNotFoundError(_path(instance_uuid))
-    write(record._replace(**changes))
+    with _updating:
+        record = load(instance_uuid)
+        if record is None:
+            raise FileNotFoundError(_path(instance_uuid))
+        write(record._replace(**changes))
 
 
 def load(instance_uuid: str) -> Record | None:

@@ -13,6 +13,7 @@
 import os
 import pathlib
 import stat
+import threading
 from unittest import mock
 
 import fixtures
@@ -93,6 +94,20 @@ class TestRecord(RecordTestCase):
         self.assertRaises(
             OSError, record.update, uuids.instance, started=True)
         self.assertFalse(record.exists(uuids.instance))
+
+    def test_two_updates_at_once(self):
+        for _time in range(10):
+            record.write(records.make())
+            threads = [
+                threading.Thread(target=record.update, args=[uuids.instance],
+                                 kwargs={field: True})
+                for field in ('started', 'deleting')]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            found = record.load(uuids.instance)
+            self.assertEqual((True, True), (found.started, found.deleting))
 
     def test_none(self):
         self.assertIsNone(record.load(uuids.instance))
