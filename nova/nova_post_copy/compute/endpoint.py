@@ -67,7 +67,7 @@ class PostCopyEndpoint:
         """What this host's libvirt says of the guest.
 
         :returns: a value of
-            :class:`nova_post_copy.virt.libvirt.condition.Condition`
+            :class:`nova_post_copy.condition.Condition`
         """
         return self.driver.post_copy_condition(instance).value
 

@@ -24,7 +24,7 @@ from nova import objects
 from nova.objects import base as objects_base
 from nova import rpc
 
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.condition import Condition
 
 LOG = logging.getLogger(__name__)
 

@@ -32,11 +32,11 @@ from nova.i18n import _
 from nova import objects
 
 from nova_post_copy.compute import record
+from nova_post_copy import condition
+from nova_post_copy.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import faults
 from nova_post_copy.objects.migration import requested
-from nova_post_copy.virt.libvirt import condition
-from nova_post_copy.virt.libvirt.condition import Condition
 
 LOG = logging.getLogger(__name__)
 

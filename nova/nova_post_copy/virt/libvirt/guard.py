@@ -21,9 +21,10 @@ from nova import exception as nova_exception
 from nova import objects
 
 from nova_post_copy.compute import record
+from nova_post_copy import condition
+from nova_post_copy.condition import Condition
 from nova_post_copy import exception
-from nova_post_copy.virt.libvirt import condition
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.virt.libvirt import domain
 
 # The guest runs on the other host; what is here is stale, or all it has.
 _ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN)
@@ -64,7 +65,7 @@ class Guard:
         """
         if not record.exists(instance.uuid):
             return
-        found = condition.ask(self._host, instance)
+        found = domain.ask(self._host, instance)
         if found in _ELSEWHERE or found in condition.GONE:
             raise exception.PostCopyElsewhere(
                 instance_uuid=instance.uuid, found=found.value)
@@ -77,7 +78,7 @@ class Guard:
         :raises HypervisorUnavailable: nobody knows; upstream would delete
             its disks all the same
         """
-        found = condition.ask(self._host, instance)
+        found = domain.ask(self._host, instance)
         if found is Condition.UNKNOWN:
             raise nova_exception.HypervisorUnavailable()
         if found in _LIVE:

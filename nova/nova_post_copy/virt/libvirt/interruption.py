@@ -24,7 +24,7 @@ from oslo_log import log as logging
 import nova.conf
 from nova import objects
 
-from nova_post_copy.virt.libvirt import condition
+from nova_post_copy import condition
 from nova_post_copy.virt.libvirt import journal as journal_
 from nova_post_copy.virt.libvirt import link as link_
 from nova_post_copy.virt.libvirt import recovery

@@ -35,7 +35,7 @@ from nova.virt.libvirt import host as libvirt_host
 
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
-from nova_post_copy.virt.libvirt import condition
+from nova_post_copy import condition
 from nova_post_copy.virt.libvirt import recovery
 
 LOG = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ exists on the source only.
 import enum
 import typing
 
-from nova_post_copy.virt.libvirt import condition
+from nova_post_copy import condition
 
 # Seconds without a byte after which a stream is taken for dead. TCP may need
 # many minutes to notice, and for as long again when the path is back.

@@ -23,7 +23,7 @@ import oslo_messaging as messaging
 
 from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import rpcapi
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.condition import Condition
 
 
 class Driver:

@@ -27,8 +27,8 @@ from oslo_utils import timeutils
 
 from nova_post_copy.compute import record
 from nova_post_copy.compute import settlement
+from nova_post_copy.condition import Condition
 from nova_post_copy import exception
-from nova_post_copy.virt.libvirt.condition import Condition
 from tests.unit.nova_post_copy.compute import records
 
 ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.MIGRATED,

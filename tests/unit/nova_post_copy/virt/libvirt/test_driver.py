@@ -24,10 +24,12 @@ from nova.tests.unit import fake_instance
 from nova.virt import fake
 from nova.virt.libvirt import driver as upstream
 
+from nova_post_copy.compute import record
+from nova_post_copy.condition import Condition
 from nova_post_copy import traits
-from nova_post_copy.virt.libvirt.condition import Condition
 from nova_post_copy.virt.libvirt import driver
 from nova_post_copy.virt.libvirt import monitor
+from tests.unit.nova_post_copy.compute import records
 from tests.unit.nova_post_copy.virt.libvirt import scripted
 
 LIVE = fakelibvirt.VIR_MIGRATE_LIVE
@@ -288,6 +290,40 @@ class TestEnd(WatchTestCase):
         self.assertEqual([], self.faults)
 
 
+class TestForget(WatchTestCase):
+    """What has left stays defined where libvirt's own call was lost."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(scripted.Names())
+        self.driver._host = self.host = scripted.Source(self.clock)
+        self.undefined = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.virt.libvirt.driver.LibvirtDriver._undefine_domain',
+            lambda driver, instance: self.undefined.append(instance.uuid)))
+
+    def test_undefined_when_it_has_arrived(self):
+        self.host.domain_state = scripted.MIGRATED
+        self.there = [Condition.RUNNING]
+        self.watch(monitor.Result(monitor.End.COMPLETED))
+        self.assertEqual([self.instance.uuid], self.undefined)
+
+    def test_kept_unless_it_has_arrived(self):
+        self.host.domain_state = scripted.MIGRATED
+        self.there = [Condition.ABSENT] * 3
+        self.watch(monitor.Result(monitor.End.COMPLETED))
+        for end in (monitor.End.LOST, monitor.End.FAILED,
+                    monitor.End.UNWATCHED):
+            self.watch(monitor.Result(end, 'why'))
+        self.assertEqual([], self.undefined)
+
+    def test_whatever_else_is_there_is_kept(self):
+        for state in (scripted.RUNNING, scripted.CRASHED, scripted.BROKEN):
+            self.host.domain_state = state
+            self.watch(monitor.Result(monitor.End.COMPLETED, arrived=True))
+        self.assertEqual([], self.undefined)
+
+
 class TestArrival(WatchTestCase):
     """It has left; whether it has arrived is for the destination to say."""
 
@@ -335,6 +371,97 @@ class TestArrival(WatchTestCase):
     def test_is_not_asked_where_libvirt_has_seen_it(self):
         self.assertEqual(['completed'], self.watch(
             monitor.Result(monitor.End.COMPLETED, arrived=True)))
+
+
+class TestLink(DriverTestCase):
+    """Where and how a broken migration is resumed."""
+
+    def setUp(self):
+        super().setUp()
+        self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
+        self.flags(live_migration_scheme='tcp', group='libvirt')
+        self._request(True)
+
+    def _link(self, kept=None):
+        if kept is not None:
+            record.write(records.make(self.instance.uuid, **kept))
+        return self.driver._link(
+            self.context, self.instance, 'dest', self.migrate_data)
+
+    def test_migration_address(self):
+        self.migrate_data.target_connect_addr = '192.0.2.2'
+        way = self._link()
+        self.assertEqual(['192.0.2.2'], way._addresses)
+        self.assertEqual(
+            ('qemu+tcp://192.0.2.2/system', 'tcp://192.0.2.2'),
+            way._target('192.0.2.2'))
+
+    def test_without_one_libvirt_chooses(self):
+        self.migrate_data.target_connect_addr = None
+        way = self._link()
+        self.assertEqual(['dest'], way._addresses)
+        self.assertEqual(('qemu+tcp://dest/system', None),
+                         way._target('dest'))
+
+    def test_after_a_restart_without_a_readable_record(self):
+        self.assertNotIn('target_connect_addr', self.migrate_data)
+        self.assertEqual(['dest'], self._link()._addresses)
+
+    def test_second_address(self):
+        way = self._link({'recovery_addr': '198.51.100.2'})
+        self.assertEqual(['dest', '198.51.100.2'], way._addresses)
+        # The stream has to take that way, too.
+        self.assertEqual(
+            ('qemu+tcp://198.51.100.2/system', 'tcp://198.51.100.2'),
+            way._target('198.51.100.2'))
+
+    def test_flags_are_those_of_the_first_attempt(self):
+        self.assertEqual(LIVE | POSTCOPY, self._link()._flags)
+        # Whatever nova.conf has said since.
+        self.assertEqual(LIVE, self._link({'flags': LIVE})._flags)
+
+
+class TestGuests(DriverTestCase):
+    """What this host is asked by others."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = scripted.Source(None)
+        self.driver._host = self.host
+        self.useFixture(scripted.Names())
+
+    def test_broken_stream_of_a_guest_that_comes_in(self):
+        broken = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.incoming.break_dead',
+            lambda uuid: broken.append(uuid) or 1))
+        for state in (scripted.MIGRATING, scripted.RUNNING,
+                      scripted.CRASHED):
+            self.host.domain_state = state
+            self.driver.break_incoming_stream(self.instance)
+            self.assertEqual([], broken, state)
+        for state in (scripted.POST_COPY, scripted.BROKEN):
+            self.host.domain_state = state
+            self.assertEqual(
+                1, self.driver.break_incoming_stream(self.instance))
+        self.assertEqual([self.instance.uuid] * 2, broken)
+
+    def test_broken_guests(self):
+        guests = {}
+        for uuid, state in (('a', scripted.BROKEN), ('b', scripted.RUNNING),
+                            ('c', scripted.POST_COPY)):
+            guests[uuid] = scripted.Source(None)
+            guests[uuid].domain_state = state
+        self.host.list_guests = lambda: [
+            mock.Mock(uuid=uuid, _domain=domain)
+            for uuid, domain in guests.items()]
+        self.assertEqual(['a'], self.driver.post_copy_broken_guests())
+
+    def test_host_is_left_to_the_next_start(self):
+        self.useFixture(fixtures.MockPatchObject(
+            upstream.LibvirtDriver, 'cleanup_host'))
+        self.driver.cleanup_host('src')
+        self.assertTrue(self.driver._stopping.is_set())
 
 
 class TestAbort(DriverTestCase):

@@ -14,7 +14,7 @@ import futurist
 from nova import test
 from nova.tests.unit import fake_instance
 
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.condition import Condition
 from nova_post_copy.virt.libvirt import interruption
 from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import recovery

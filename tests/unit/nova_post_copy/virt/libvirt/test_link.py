@@ -23,7 +23,7 @@ from oslo_db import exception as db_exception
 
 from lab.simulation import names
 from nova_post_copy.compute import record
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.condition import Condition
 from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import recovery
 from tests.unit.nova_post_copy.compute import records

@@ -20,7 +20,7 @@ from nova import test
 from nova.tests.unit import fake_instance
 
 from lab.simulation import names
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.condition import Condition
 from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import monitor
 from nova_post_copy.virt.libvirt.monitor import End
@@ -474,6 +474,17 @@ class TestDeadStream(PostCopyTestCase):
         self.source.ends(60, state=scripted.MIGRATED)
         self.assertIs(End.COMPLETED, self.watch().end)
         self.assertEqual([], self.source.asked)
+
+    def test_is_left_alone_before_the_guest_has_got_there(self):
+        # Broken off at this moment it could not be resumed.
+        self.clock.at(5, self.stands_still)
+        for there in (None, Condition.MIGRATING):
+            self.destination.condition = there
+            self.source.ends(self.clock.now + 30, state=scripted.MIGRATED)
+            self.assertIs(End.COMPLETED, self.watch().end)
+            self.source.operation = futurist.Future()
+            self.source.become(scripted.POST_COPY, copying(3))
+        self.assertEqual(0, self.source.count('abortJobFlags'))
 
     def test_refused_by_libvirt(self):
         self.clock.at(5, self.stands_still)

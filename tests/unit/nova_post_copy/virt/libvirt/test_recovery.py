@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 import testtools
 
-from nova_post_copy.virt.libvirt import condition
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy import condition
+from nova_post_copy.condition import Condition
 from nova_post_copy.virt.libvirt import recovery
 from nova_post_copy.virt.libvirt.recovery import Action
 

@@ -17,8 +17,8 @@ from nova import test
 from nova.tests.unit import fake_instance
 
 from lab.simulation import names
-from nova_post_copy.virt.libvirt import condition
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.condition import Condition
+from nova_post_copy.virt.libvirt import domain
 from tests.unit.nova_post_copy.virt.libvirt import scripted
 
 
@@ -55,7 +55,7 @@ class TestInterpret(ConditionTestCase):
                 # _PANICKED: on_crash is preserve, which Nova does not use
                 (Condition.SHUTOFF, names.VIR_DOMAIN_CRASHED, [0, 1])):
             for reason in reasons:
-                self.assertIs(expected, condition.interpret(state, reason),
+                self.assertIs(expected, domain.interpret(state, reason),
                               (state, reason))
 
 
@@ -69,7 +69,7 @@ class TestAsk(ConditionTestCase):
     def _ask(self, method=None, error=None):
         if method:
             self.source.errors[method].append(error)
-        return condition.ask(self.source, self.instance)
+        return domain.ask(self.source, self.instance)
 
     def test_answer(self):
         self.source.domain_state = scripted.BROKEN

@@ -10,14 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a libvirt domain says of a guest that may be on its way.
-
-The same words for both hosts. Only the source's domain says whether the guest
-has left, and only the destination's whether it has arrived: statistics of the
-job and the error of a migration call say neither.
-"""
-
-import enum
+"""What a libvirt domain says of its guest."""
 
 try:
     import libvirt
@@ -30,23 +23,7 @@ from nova import objects
 from nova.virt.libvirt import guest as libvirt_guest
 from nova.virt.libvirt import host as libvirt_host
 
-
-class Condition(enum.StrEnum):
-    RUNNING = 'running'
-    PAUSED = 'paused'           #: by a user, or for an I/O error
-    MIGRATING = 'migrating'     #: stands still between the two hosts
-    POST_COPY = 'post-copy'     #: runs on the destination, memory is missing
-    BROKEN = 'broken'           #: so, and its stream is broken
-    MIGRATED = 'migrated'       #: shut off because it has left
-    SHUTOFF = 'shutoff'         #: shut off, or QEMU has died
-    ABSENT = 'absent'           #: libvirt knows no such domain
-    UNKNOWN = 'unknown'         #: libvirt does not answer
-
-
-# Where a guest cannot be any more.
-GONE = (Condition.MIGRATED, Condition.SHUTOFF, Condition.ABSENT)
-# In these the guest is on this host, and nowhere else.
-HERE = (Condition.RUNNING, Condition.PAUSED)
+from nova_post_copy.condition import Condition
 
 
 def interpret(state: int, reason: int) -> Condition:
