@@ -137,7 +137,7 @@ def _join_conf() -> None:
 
 
 def _join_compute() -> None:
-    """Answer the conductor's questions; load our libvirt driver.
+    """Answer the conductor's questions; load our libvirt driver; have threads.
 
     Nova forces ``compute_driver`` under ``nova.virt``, so our folder joins
     its path: ``compute_driver = post_copy.LibvirtDriver``. Upstream's modules
@@ -146,12 +146,16 @@ def _join_compute() -> None:
     import os
 
     from nova import service
+    from nova import thread_pool_factory
     import nova.virt
 
+    from nova_post_copy import threads
     from nova_post_copy import virt
 
     service.SERVICE_MANAGERS['nova-compute'] = (
         'nova_post_copy.compute.manager.ComputeManager')
+    thread_pool_factory.ExecutorsPoolSize._EXECUTOR_POOL_SIZE[
+        threads.Pool.POST_COPY] = threads.size
     nova.virt.__path__.append(os.path.dirname(virt.__file__))
 
 

@@ -30,13 +30,13 @@ from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
-from nova import thread_pool_factory
 
 from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.compute import settlement
 from nova_post_copy.objects.migration import requested
+from nova_post_copy import threads
 
 LOG = logging.getLogger(__name__)
 
@@ -169,8 +169,7 @@ class ComputeManager(manager.ComputeManager):
                 if uuid in self._cared_for:
                     continue
                 self._cared_for.add(uuid)
-                thread_pool_factory.spawn(
-                    self._settle, uuid).add_done_callback(
+                threads.spawn(self._settle, uuid).add_done_callback(
                     functools.partial(self._settled, uuid))
 
     def _settle(self, uuid: str) -> None:

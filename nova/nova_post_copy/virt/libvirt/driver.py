@@ -29,17 +29,18 @@ from nova.compute import vm_states
 import nova.conf
 from nova import context as nova_context
 from nova import objects
-from nova import thread_pool_factory
 from nova.virt.libvirt import driver
 
 from nova_post_copy.compute import record
+from nova_post_copy import condition
+from nova_post_copy.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import faults
 from nova_post_copy.objects.migration import requested
+from nova_post_copy import threads
 from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import capability
-from nova_post_copy.virt.libvirt import condition
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import flags
 from nova_post_copy.virt.libvirt import guard
 from nova_post_copy.virt.libvirt import incoming
@@ -210,7 +211,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         way = self._link(context, instance, dest, migrate_data)
         story = journal.Journal(
             context, instance, migrate_data.migration, CONF.host, dest,
-            report.Reporter(thread_pool_factory.spawn))
+            report.Reporter(threads.spawn))
         self._monitors[instance.uuid] = monitor.Monitor(
             self._host, instance, operation,
             self.active_migrations[instance.uuid],
@@ -236,7 +237,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
 
         libvirt does it where its own call has waited for the end.
         """
-        if condition.ask(self._host, instance) is Condition.MIGRATED:
+        if domain.ask(self._host, instance) is Condition.MIGRATED:
             self._undefine_domain(instance)
 
     def _arrival(self, way: link.Link,
@@ -281,7 +282,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
                 if inbound or address != dest else None),
             flags=(kept.flags if kept is not None and kept.flags else
                    self._flags(instance, migrate_data)),
-            spawn=thread_pool_factory.spawn)
+            spawn=threads.spawn)
 
     def _flags(self, instance: objects.Instance,
                migrate_data: objects.LibvirtLiveMigrateData) -> int:
@@ -292,16 +293,22 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
 
     def post_copy_condition(self, instance: objects.Instance) -> Condition:
         """What libvirt says of a guest on this host."""
-        return condition.ask(self._host, instance)
+        return domain.ask(self._host, instance)
 
     def break_incoming_stream(self, instance: objects.Instance) -> int:
-        """Break the dead stream of a guest that comes in to this host."""
+        """Break the dead stream of a guest that comes in to this host.
+
+        Only where the guest runs: before that, it could not be resumed.
+        """
+        if self.post_copy_condition(instance) not in (
+                Condition.POST_COPY, Condition.BROKEN):
+            return 0
         return incoming.break_dead(instance.uuid)
 
     def post_copy_broken_guests(self) -> list[str]:
         """Return the uuids of guests that lack memory for a broken stream."""
         return [guest.uuid for guest in self._host.list_guests()
-                if condition.ask_guest(guest) is Condition.BROKEN]
+                if domain.ask_guest(guest) is Condition.BROKEN]
 
     def live_migration_abort(self, instance: objects.Instance) -> None:
         """Abort; refused by libvirt after the switch.

@@ -44,8 +44,9 @@ from nova import objects
 from nova.virt.libvirt import guest as libvirt_guest
 from nova.virt.libvirt import host as libvirt_host
 
-from nova_post_copy.virt.libvirt import condition
-from nova_post_copy.virt.libvirt.condition import Condition
+from nova_post_copy import condition
+from nova_post_copy.condition import Condition
+from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import interruption
 from nova_post_copy.virt.libvirt import journal as journal_
 from nova_post_copy.virt.libvirt import link as link_
@@ -117,6 +118,7 @@ class Monitor:
         self.abort_requested = False
         self._interruption: interruption.Interruption | None = None
         self._stream: recovery.Stream | None = None
+        self._arrived = False
         self._downtime_set = False
         self._memory_since: float | None = None
         self._stranded_since: float | None = None
@@ -138,7 +140,7 @@ class Monitor:
         over = self._operation_is_over(POLL_INTERVAL)
         if over and self.operation and self.operation.result() is None:
             return Result(End.COMPLETED, arrived=True)
-        found = condition.ask(self.host, self.instance)
+        found = domain.ask(self.host, self.instance)
         if found is Condition.BROKEN:
             return self._recover()
         if self._interruption is not None and found in _GOES_ON:
@@ -286,6 +288,8 @@ class Monitor:
                 (info.memory_processed, info.memory_remaining), now):
             return
         self._stream = None
+        if not self._runs_there():
+            return
         LOG.warning('Nothing has arrived on the destination for %d s: the '
                     'stream is taken for dead and broken off',
                     recovery.STALLED_AFTER, instance=self.instance)
@@ -295,6 +299,17 @@ class Monitor:
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.debug('The stream was not broken off: %s', exc,
                       instance=self.instance)
+
+    def _runs_there(self) -> bool:
+        """Whether the destination has started the guest.
+
+        Before it has the state of the devices nothing can be resumed: a
+        stream that is broken then is the end of the guest, and one that is
+        left alone may go on.
+        """
+        self._arrived = self._arrived or self.link.destination() in (
+            Condition.POST_COPY, Condition.BROKEN)
+        return self._arrived
 
     def _recover(self) -> Result | None:
         self.switched = True
