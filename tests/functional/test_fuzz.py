@@ -70,10 +70,11 @@ ACTIONS = VALUES | strategies.dictionaries(
     optional={'post_copy': LIKELY, 'force': LIKELY,
               'disk_over_commit': LIKELY})
 BODIES = VALUES | ACTIONS.map(lambda action: {'os-migrateLive': action})
+RIGHT = {'os-migrateLive': {
+    'host': None, 'block_migration': 'auto', 'post_copy': True}}
 # JSON, and what a client makes of it that does not know JSON.
 MANGLED = strategies.sampled_from((
-    lambda text: text.encode(),
-    lambda text: text.encode(),
+    str.encode,
     lambda text: text.encode('utf-16'),
     lambda text: text[:-1].encode(),
     lambda text: text.replace('"', "'").encode(),
@@ -183,13 +184,16 @@ class TestREST(base.TwoHosts):
     def test_live_migrate(self):
         @examples(max_examples=200)
         @hypothesis.given(BODIES, MANGLED, VERSIONS)
+        @hypothesis.example(RIGHT, str.encode, OURS)
+        @hypothesis.example(RIGHT, str.encode, UPSTREAM)
         def example(body, mangle, version):
             self.assert_answer('POST', self.action, version,
                                mangle(jsonutils.dumps(body)))
 
         example()
-        # Some got as far as the state of the server; 404: nothing was asked.
-        self.assertEqual({400, 404, 409}, self.answers)
+        # 409: as far as the state of the server; 404: nothing was asked.
+        self.assertIn(409, self.answers)
+        self.assertLessEqual(self.answers, {400, 404, 409})
 
     def test_nested_deeply_and_large(self):
         for body in (
@@ -250,7 +254,7 @@ class TestREST(base.TwoHosts):
 
         example()
         # 404: upstream has the list of a server from 2.23 on.
-        self.assertEqual({200, 400, 404}, self.answers)
+        self.assertLessEqual(self.answers, {200, 400, 404})
 
     def test_ids(self):
         @examples(max_examples=100)
