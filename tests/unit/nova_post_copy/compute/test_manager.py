@@ -1,0 +1,384 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import collections
+
+import fixtures
+import futurist
+from nova.compute import task_states
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova import test
+from nova.tests.unit import fake_instance
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from nova_post_copy.compute import manager
+from nova_post_copy.compute import record
+from nova_post_copy import exception
+from tests.unit.nova_post_copy.compute import records
+
+UPSTREAM = 'nova.compute.manager.ComputeManager.'
+SETTLEMENT = 'nova_post_copy.compute.settlement.'
+
+
+class ManagerTestCase(test.NoDBTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
+        self.flags(host='src', compute_driver='fake.SmallFakeDriver')
+        self.done = []
+        #: by name: what it raises, once
+        self.errors = {}
+        #: what waits for a thread
+        self.threads = collections.deque()
+        self.replace('nova_post_copy.threads.spawn', self._spawn)
+        self.context = nova_context.RequestContext(
+            'user', 'project', request_id='req-' + uuids.request)
+        self.manager = manager.ComputeManager()
+        self.instance = fake_instance.fake_instance_obj(
+            self.context, host='src', task_state=task_states.MIGRATING)
+        self.replace('nova.objects.Instance.save', self._save)
+        self.migration = objects.Migration(
+            id=7, uuid=uuids.migration, instance_uuid=self.instance.uuid,
+            status='accepted', post_copy=True)
+        self.migrate_data = records.make().migrate_data
+        self.migrate_data.migration = self.migration
+
+    def replace(self, name, function):
+        self.useFixture(fixtures.MonkeyPatch(name, function))
+
+    def does(self, name, result=None):
+        """Let a method of upstream's, or of another module, be noted."""
+        def method(*args, **kwargs):
+            short = name.rpartition('.')[2]
+            if short in self.errors:
+                raise self.errors.pop(short)
+            self.done.append(short)
+            return result(*args, **kwargs) if callable(result) else result
+        self.replace(name, method)
+
+    def _spawn(self, function, *args):
+        future = futurist.Future()
+        self.threads.append((future, function, args))
+        return future
+
+    def run_threads(self):
+        while self.threads:
+            future, function, args = self.threads.popleft()
+            try:
+                result = function(*args)
+            except Exception as exc:
+                future.set_exception(exc)
+            else:
+                future.set_result(result)
+
+    def _save(self, instance, expected_task_state=None):
+        if expected_task_state is not None and (
+                expected_task_state != self.task_state):
+            raise nova_exception.UnexpectedTaskStateError(
+                instance_uuid=instance.uuid, expected=expected_task_state,
+                actual=self.task_state)
+        self.task_state = instance.task_state
+
+    def keep(self, uuid=None, **changes):
+        record.write(records.make(uuid or self.instance.uuid, **changes))
+
+    def assert_kept(self, kept):
+        self.assertEqual(kept, record.exists(self.instance.uuid))
+
+
+class TestLiveMigration(ManagerTestCase):
+    """A request arrives at its source."""
+
+    def setUp(self):
+        super().setUp()
+        self.lost = False
+        self.replace(SETTLEMENT + 'is_lost',
+                     lambda context, migration: self.lost)
+        self.does(UPSTREAM + 'live_migration', self._upstreams)
+        self.bdms = records.make().source_bdms
+        self.replace('nova.objects.BlockDeviceMappingList.'
+                     'get_by_instance_uuid', lambda *args: self.bdms)
+        self.replace(
+            'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
+            'recovery_address', lambda api, context, host: '192.0.2.9')
+
+    def _upstreams(self, *args):
+        self.kept = record.load(self.instance.uuid)
+        self.cared_for = set(self.manager._cared_for)
+
+    def live_migration(self):
+        self.manager.live_migration(
+            self.context, 'dest', self.instance, True, self.migration,
+            self.migrate_data)
+
+    def test_recorded_before_upstream_begins(self):
+        self.live_migration()
+        self.assertEqual(
+            (7, 'dest', True, 'req-' + uuids.request, 'user', 'project',
+             '192.0.2.9', False, False),
+            (self.kept.migration_id, self.kept.dest,
+             self.kept.block_migration, self.kept.request_id,
+             self.kept.user_id, self.kept.project_id,
+             self.kept.recovery_addr, self.kept.started,
+             self.kept.deleting))
+        self.assertEqual(1, len(self.kept.source_bdms))
+        self.assertEqual({self.instance.uuid}, self.cared_for)
+        self.assert_kept(True)
+
+    def test_others_are_upstreams(self):
+        for post_copy in (None, False):
+            self.migration = objects.Migration(id=7)
+            if post_copy is not None:
+                self.migration.post_copy = post_copy
+            self.live_migration()
+            self.assertIsNone(self.kept)
+        self.assertEqual(['live_migration'] * 2, self.done)
+
+    def test_too_late(self):
+        self.lost = True
+        self.live_migration()
+        self.assertEqual([], self.done)
+        self.assert_kept(False)
+
+    def test_error_is_settled_later(self):
+        self.errors['live_migration'] = test.TestingException()
+        self.assertRaises(test.TestingException, self.live_migration)
+        self.assertEqual(set(), self.manager._cared_for)
+        self.assert_kept(True)
+
+    def test_disk_is_full(self):
+        self.replace('nova_post_copy.compute.record.write', self._full)
+        self.assertRaises(OSError, self.live_migration)
+        self.assertEqual([], self.done)
+        self.assertEqual(set(), self.manager._cared_for)
+
+    def _full(self, kept):
+        raise OSError('No space left on device')
+
+
+class TestCaredFor(ManagerTestCase):
+    """A thread takes care of a migration as long as its future is not done."""
+
+    def setUp(self):
+        super().setUp()
+        self.future = futurist.Future()
+        self.does(UPSTREAM + '_start_recorded_task', self._upstreams)
+        self.manager._cared_for.add(self.instance.uuid)
+
+    def _upstreams(self, *args):
+        return self.future
+
+    def start(self, name):
+        self.assertIs(self.future, self.manager._start_recorded_task(
+            None, name, self.instance, self.context, None))
+        self.assertEqual({self.instance.uuid}, self.manager._cared_for)
+
+    def test_until_it_ends(self):
+        self.start('live_migration')
+        self.future.set_result(None)
+        self.assertEqual(set(), self.manager._cared_for)
+
+    def test_until_it_fails(self):
+        self.start('live_migration')
+        self.future.set_exception(test.TestingException())
+        self.assertEqual(set(), self.manager._cared_for)
+
+    def test_until_it_is_cancelled(self):
+        self.start('live_migration')
+        self.future.cancel()
+        self.assertEqual(set(), self.manager._cared_for)
+
+    def test_other_tasks(self):
+        self.start('snapshot_instance')
+        self.future.set_result(None)
+        self.assertEqual({self.instance.uuid}, self.manager._cared_for)
+
+
+class TestEnd(ManagerTestCase):
+
+    def setUp(self):
+        super().setUp()
+        for name in ('_post_live_migration', '_rollback_live_migration',
+                     '_post_live_migration_update_host'):
+            self.does(UPSTREAM + name)
+        self.does(SETTLEMENT + 'move_lost')
+        self.keep()
+
+    def post(self, **kwargs):
+        self.manager._post_live_migration_update_host(
+            self.context, self.instance, 'dest', True, self.migrate_data,
+            source_bdms=None, **kwargs)
+
+    def roll_back(self):
+        self.manager._rollback_live_migration(
+            self.context, self.instance, 'dest', self.migrate_data, 'error')
+
+    def test_completed(self):
+        self.post()
+        self.assertEqual(['_post_live_migration'], self.done)
+        self.assert_kept(False)
+
+    def test_failed_step_is_repeated_later(self):
+        # Upstream would record the host, and leave the rest undone.
+        self.errors['_post_live_migration'] = test.TestingException()
+        self.assertRaises(test.TestingException, self.post)
+        self.assertEqual([], self.done)
+        self.assert_kept(True)
+
+    def test_lost(self):
+        self.post(lost=exception.PostCopyLost(
+            host='src', dest='dest', reason='why'))
+        self.assertEqual(['move_lost'], self.done)
+        self.assert_kept(False)
+
+    def test_lost_is_repeated_later(self):
+        self.errors['move_lost'] = test.TestingException()
+        self.assertRaises(
+            test.TestingException, self.post, lost=exception.PostCopyLost(
+                host='src', dest='dest', reason='why'))
+        self.assert_kept(True)
+
+    def test_others_are_upstreams(self):
+        self.migrate_data.migration = objects.Migration(id=7)
+        self.post()
+        self.assertEqual(['_post_live_migration_update_host'], self.done)
+        self.assert_kept(True)
+
+    def test_rolled_back(self):
+        self.roll_back()
+        self.assertEqual(['_rollback_live_migration'], self.done)
+        self.assert_kept(False)
+
+    def test_rollback_is_repeated_later(self):
+        self.errors['_rollback_live_migration'] = test.TestingException()
+        self.assertRaises(test.TestingException, self.roll_back)
+        self.assert_kept(True)
+
+
+class TestSettle(ManagerTestCase):
+    """What nobody takes care of is taken up."""
+
+    def setUp(self):
+        super().setUp()
+        self.ours = True
+        self.replace(SETTLEMENT + 'is_ours', lambda *args: self.ours)
+        self.result = self.instance
+        self.settled = []
+        self.does(SETTLEMENT + 'settle', self._settle)
+        self.does(UPSTREAM + '_init_instance')
+
+    def _settle(self, manager, uuid):
+        self.settled.append(uuid)
+        return self.result
+
+    def test_each_record(self):
+        for uuid in (uuids.a, uuids.b):
+            self.keep(uuid)
+        self.manager.settle_migrations()
+        self.run_threads()
+        self.assertEqual(sorted([uuids.a, uuids.b]), self.settled)
+        self.assertEqual(set(), self.manager._cared_for)
+
+    def test_once_at_a_time(self):
+        self.keep()
+        self.manager.settle_migrations()
+        self.manager.settle_migrations()
+        self.assertEqual(1, len(self.threads))
+
+    def test_not_what_is_taken_care_of(self):
+        self.keep()
+        self.manager._cared_for.add(self.instance.uuid)
+        self.manager.settle_migrations()
+        self.assertEqual(0, len(self.threads))
+
+    def test_again_after_an_error(self):
+        self.keep()
+        self.errors['settle'] = test.TestingException('no database')
+        for _time in range(2):
+            self.manager.settle_migrations()
+            self.run_threads()
+        self.assertEqual([self.instance.uuid], self.settled)
+
+    def test_start_of_the_service(self):
+        self.keep()
+        self.does(UPSTREAM + 'post_start_hook')
+        self.manager.post_start_hook()
+        self.run_threads()
+        self.assertEqual(['post_start_hook', 'settle'], self.done)
+
+    def test_initialized_when_it_is_settled(self):
+        self.keep()
+        self.manager._init_instance(self.context, self.instance)
+        self.assertEqual([], self.done)
+        self.manager.settle_migrations()
+        self.run_threads()
+        self.assertEqual(['settle', '_init_instance'], self.done)
+        self.manager.settle_migrations()
+        self.run_threads()
+        self.assertEqual(1, self.done.count('_init_instance'))
+
+    def test_not_initialized_where_it_is_no_more(self):
+        self.keep()
+        self.manager._init_instance(self.context, self.instance)
+        self.result = None
+        self.manager.settle_migrations()
+        self.run_threads()
+        self.assertEqual(['settle'], self.done)
+
+    def test_others_are_initialized_at_once(self):
+        self.ours = False
+        self.manager._init_instance(self.context, self.instance)
+        self.assertEqual(['_init_instance'], self.done)
+
+    def test_periodic_tasks(self):
+        names = {name for name, _task in self.manager._periodic_tasks}
+        self.assertLessEqual(
+            {'_settle_migrations', '_settle_lost_requests',
+             '_report_lost_sources',
+             # and upstream's
+             '_sync_power_states'}, names)
+
+
+class TestDelete(ManagerTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.does(UPSTREAM + 'terminate_instance')
+        self.does(UPSTREAM + 'live_migration_abort')
+        self.instance.task_state = self.task_state = task_states.DELETING
+
+    def terminate(self):
+        self.manager.terminate_instance(self.context, self.instance, [])
+
+    def test_not_migrating(self):
+        self.terminate()
+        self.assertEqual(['terminate_instance'], self.done)
+
+    def test_as_soon_as_the_migration_is_over(self):
+        self.keep()
+        self.terminate()
+        self.assertEqual(['live_migration_abort'], self.done)
+        self.assertTrue(record.load(self.instance.uuid).deleting)
+        self.assertEqual(task_states.MIGRATING, self.task_state)
+
+    def test_after_the_switch(self):
+        self.keep()
+        self.errors['live_migration_abort'] = (
+            nova_exception.InvalidMigrationState(
+                migration_id=7, instance_uuid=self.instance.uuid,
+                state='running (post-copy)', method='abort'))
+        self.terminate()
+        self.assertTrue(record.load(self.instance.uuid).deleting)
+        self.assertEqual(task_states.MIGRATING, self.task_state)
