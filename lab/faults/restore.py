@@ -17,6 +17,7 @@ shall not suffer from this one.
 """
 
 import os
+import pathlib
 import shutil
 import signal
 
@@ -33,6 +34,8 @@ def restore(cloud, say) -> None:
 
     :raises lab.errors.LabError: when that does not help
     """
+    if _is_clear(cloud):
+        return
     say('bringing the cloud back to a known state')
     hosts = list(cloud.hosts.values())
     for host in hosts:
@@ -44,9 +47,35 @@ def restore(cloud, say) -> None:
     for host in hosts:
         nova.wait_for_compute(cloud, host)
     _clear_nova(cloud)
-    _clear_placement(cloud)
+    for consumer in _consumers(cloud):
+        cloud.session.delete('/allocations/' + consumer,
+                             endpoint_filter=_PLACEMENT)
     for host in hosts:
-        _clear_disks(host)
+        for path in _disks(host):
+            shutil.rmtree(path)
+
+
+def _is_clear(cloud) -> bool:
+    return not (cloud.nova().servers.list() or _consumers(cloud) or any(
+        host.domains() or _disks(host) or _durable(host)
+        for host in cloud.hosts.values()))
+
+
+def _durable(host) -> list[pathlib.Path]:
+    return list((host.layout.directory / 'nova' / 'post_copy').glob('*'))
+
+
+def _disks(host) -> list[pathlib.Path]:
+    return list((host.layout.directory / 'instances').glob('*-*-*-*-*'))
+
+
+def _consumers(cloud) -> list[str]:
+    """Return who has resources of the hosts."""
+    providers = cloud.get('placement', '/resource_providers')
+    return [consumer for provider in providers['resource_providers']
+            for consumer in cloud.get(
+                'placement', '/resource_providers/%s/allocations'
+                % provider['uuid'])['allocations']]
 
 
 def _clear_host(host) -> None:
@@ -63,7 +92,7 @@ def _clear_host(host) -> None:
             except libvirt.libvirtError:
                 pass    # it is not running, or gone with its process
     connection.close()
-    for path in (host.layout.directory / 'nova' / 'post_copy').glob('*'):
+    for path in _durable(host):
         path.unlink()
 
 
@@ -81,18 +110,3 @@ def _clear_nova(cloud) -> None:
     for server in client.servers.list():
         server.reset_state('error')
         cloud.delete(server)
-
-
-def _clear_placement(cloud) -> None:
-    providers = cloud.get('placement', '/resource_providers')
-    for provider in providers['resource_providers']:
-        left = cloud.get('placement', '/resource_providers/%s/allocations'
-                         % provider['uuid'])['allocations']
-        for consumer in left:
-            cloud.session.delete('/allocations/' + consumer,
-                                 endpoint_filter=_PLACEMENT)
-
-
-def _clear_disks(host) -> None:
-    for path in (host.layout.directory / 'instances').glob('*-*-*-*-*'):
-        shutil.rmtree(path)
