@@ -102,8 +102,10 @@ class Clock(fixtures.Fixture):
 class Source:
     """libvirt on the source, with the one guest that is on its way.
 
-    Nova's Host and libvirt's virDomain in one.
+    Nova's Host, libvirt's virConnect and its virDomain in one.
     """
+
+    _uri = 'qemu:///system'
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -144,6 +146,16 @@ class Source:
     def get_guest(self, instance) -> libvirt_guest.Guest:
         self._raise('get_guest')
         return libvirt_guest.Guest(self)
+
+    def _connect(self, uri: str, read_only: bool) -> 'Source':
+        self._raise('_connect')
+        return self
+
+    # libvirt.virConnect
+
+    def lookupByUUIDString(self, uuid: str) -> 'Source':
+        self._raise('lookupByUUIDString')
+        return self
 
     # libvirt.virDomain
 

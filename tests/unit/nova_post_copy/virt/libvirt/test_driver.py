@@ -126,6 +126,10 @@ class TestHostWideFlag(DriverTestCase):
 
 class TestOperation(DriverTestCase):
 
+    def setUp(self):
+        super().setUp()
+        self.driver._host = scripted.Source(None)
+
     def _operation(self, error=None):
         def upstreams(*args):
             if error:

@@ -166,15 +166,38 @@ class TestResume(LinkTestCase):
     def test_error_is_the_result(self):
         for method, error in (
                 ('migrateToURI3', scripted.libvirt_error('still running')),
-                ('get_guest', exception.HypervisorUnavailable())):
+                ('_connect', names.connection_lost()),
+                ('_connect', exception.HypervisorUnavailable()),
+                ('lookupByUUIDString', scripted.no_domain())):
             self.source.errors[method].append(error)
             self.assertIs(error, self._resume())
 
-    def test_destination_lets_go_of_the_dead_stream_first(self):
-        self.source.effects['migrateToURI3'] = lambda: (
-            self.assertEqual(['dest'], self.compute.broken))
-        self.assertIsNone(self._resume())
-        self.assertEqual(1, self.source.count('migrateToURI3'))
+
+class TestNetwork(LinkTestCase):
+
+    def _cut_over(self, error=None):
+        cut_over = []
+
+        def migrate_instance_start(api, context, instance, migration):
+            if error:
+                raise error
+            cut_over.append((instance.uuid, migration.source_compute,
+                             migration.dest_compute))
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.network.neutron.API.migrate_instance_start',
+            migrate_instance_start))
+        self.link().cut_over_network().result()
+        return cut_over
+
+    def test_cut_over(self):
+        self.assertEqual(
+            [(self.instance.uuid, self.instance.host, 'dest')],
+            self._cut_over())
+
+    def test_neutron_is_away(self):
+        self.assertEqual([], self._cut_over(
+            exception.PortBindingActivationFailed(port_id='p', host='dest')))
 
 
 class TestAsk(LinkTestCase):
@@ -195,6 +218,20 @@ class TestAsk(LinkTestCase):
     def test_destination_does_not_answer(self):
         self.compute.condition = None
         self.assertEqual((None, False), self._ask())
+        self.assertEqual([], self.compute.broken)
+
+    def test_destination_lets_go_of_the_dead_stream(self):
+        for there in (Condition.POST_COPY, Condition.BROKEN):
+            self.compute.condition = there
+            self._ask()
+        self.assertEqual(['dest', 'dest'], self.compute.broken)
+
+    def test_nothing_to_let_go_of(self):
+        for there in (Condition.RUNNING, Condition.MIGRATING,
+                      Condition.SHUTOFF, Condition.UNKNOWN):
+            self.compute.condition = there
+            self._ask()
+        self.assertEqual([], self.compute.broken)
 
     def test_state_was_reset(self):
         self.instance.task_state = None

@@ -80,6 +80,7 @@ class Destination:
         self.decided = False
         #: libvirt's calls to resume, in order
         self.attempts = []
+        self.cut_over = 0   # how often the network was moved
 
     def open_address(self, failures):
         return '192.0.2.2' if self.open else None
@@ -97,6 +98,9 @@ class Destination:
 
     def destination(self):
         return self.condition
+
+    def cut_over_network(self):
+        self.cut_over = self.cut_over + 1
 
 
 class MonitorTestCase(test.NoDBTestCase):
@@ -140,6 +144,7 @@ class MonitorTestCase(test.NoDBTestCase):
     def assert_not_switched(self):
         self.assertEqual(0, self.source.count('migrateStartPostCopy'))
         self.assertNotIn('post-copy', self.story.told)
+        self.assertEqual(0, self.destination.cut_over)
 
 
 class TestPreCopy(MonitorTestCase):
@@ -156,6 +161,7 @@ class TestPreCopy(MonitorTestCase):
             [('migrateSetMaxDowntime', 500), ('migrateStartPostCopy',)],
             self.source.asked)
         self.assertEqual(['pre-copy', 'post-copy', 'end'], self.story.told)
+        self.assertEqual(1, self.destination.cut_over)
 
     def test_idle_guest_does_not_switch(self):
         self.source.at(1, job=copying(1))
