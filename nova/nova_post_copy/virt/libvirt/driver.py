@@ -47,6 +47,7 @@ from nova_post_copy.virt.libvirt import incoming
 from nova_post_copy.virt.libvirt import journal
 from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import monitor
+from nova_post_copy.virt.libvirt import own_connection
 from nova_post_copy.virt.libvirt import report
 
 CONF = nova.conf.CONF
@@ -162,12 +163,12 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         operation = functools.partial(
             super(LibvirtDriver, self._for_migration(instance, migrate_data)
                   )._live_migration_operation,
-            context, instance, dest, block_migration, migrate_data, guest,
-            device_names)
+            context, instance, dest, block_migration, migrate_data)
         if not _request(migrate_data):
-            return operation()
+            return operation(guest, device_names)
         try:
-            operation()
+            operation(own_connection.guest(self._host, instance),
+                      device_names)
         except Exception as exc:
             return exc
         return None

@@ -30,12 +30,14 @@ from oslo_log import log as logging
 from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception
+from nova.network import neutron
 from nova import objects
 from nova.virt.libvirt import host as libvirt_host
 
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
-from nova_post_copy import condition
+from nova_post_copy.condition import Condition
+from nova_post_copy.virt.libvirt import own_connection
 from nova_post_copy.virt.libvirt import recovery
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class Answer(typing.NamedTuple):
     """How things are, as far as Nova can tell."""
 
     #: what the destination's domain says; None: no answer
-    destination: condition.Condition | None
+    destination: Condition | None
     decided: bool           #: the server is deleted, or its state was reset
 
 
@@ -92,6 +94,27 @@ class Link:
         self._spawn = spawn
         self._compute = rpcapi.PostCopyComputeAPI()
 
+    def cut_over_network(self) -> futurist.Future:
+        """Activate the port bindings of the destination.
+
+        Upstream does it at libvirt's event of the switch, which may come
+        late, or when the status is another one again; then the server would
+        be without network until all of its memory has arrived.
+        """
+        return self._spawn(self._cut_over_network)
+
+    def _cut_over_network(self) -> None:
+        try:
+            neutron.API().migrate_instance_start(
+                self._context, self._instance, objects.Migration(
+                    source_compute=self._instance.host,
+                    dest_compute=self._dest))
+        except Exception as exc:
+            LOG.warning('The port bindings on %(dest)s are not active yet, '
+                        'which is tried again when the migration ends: '
+                        '%(error)s', {'dest': self._dest, 'error': exc},
+                        instance=self._instance)
+
     def open_address(self, failures: int) -> str | None:
         """Find an address of the destination that accepts connections.
 
@@ -116,24 +139,31 @@ class Link:
         params = {}
         if target.migrate_uri:
             params[libvirt.VIR_MIGRATE_PARAM_URI] = target.migrate_uri
-        # Else the destination's QEMU may still wait for the dead stream.
-        self._compute.break_incoming_stream(
-            self._context, self._dest, self._instance)
         try:
-            self._host.get_guest(self._instance)._domain.migrateToURI3(
+            own_connection.guest(
+                self._host, self._instance)._domain.migrateToURI3(
                 target.uri, params=params, flags=flags)
         except (libvirt.libvirtError, exception.NovaException) as exc:
             return exc
         return None
 
     def ask(self) -> futurist.Future:
-        """Ask Nova; the result is an :class:`Answer`."""
+        """Ask Nova; the result is an :class:`Answer`.
+
+        The destination notices by this that the stream is broken.
+        """
         return self._spawn(self._ask)
 
     def _ask(self) -> Answer:
-        return Answer(self.destination(), self._decided())
+        destination = self.destination()
+        if destination in (Condition.POST_COPY, Condition.BROKEN):
+            # Its QEMU may still wait for the dead stream, and would refuse
+            # to be resumed.
+            self._compute.break_incoming_stream(
+                self._context, self._dest, self._instance)
+        return Answer(destination, self._decided())
 
-    def destination(self) -> condition.Condition | None:
+    def destination(self) -> Condition | None:
         """Ask the destination's nova-compute; None: it does not answer."""
         return self._compute.guest_condition(
             self._context, self._dest, self._instance)

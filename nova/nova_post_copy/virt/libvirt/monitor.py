@@ -276,6 +276,7 @@ class Monitor:
         else:
             self.switched = True
             self.requests.clear()
+            self.link.cut_over_network()
 
     # When the stream breaks
 
