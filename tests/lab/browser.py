@@ -26,7 +26,7 @@ LIMIT = 30
 
 
 class Browser:
-    """Logged in as admin in the project demo."""
+    """Logs in as admin, with whatever project Horizon chooses."""
 
     def __init__(self) -> None:
         options = webdriver.ChromeOptions()
