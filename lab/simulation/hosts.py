@@ -58,6 +58,10 @@ class Clock:
             return self._stopped_at
         return (time.monotonic() - self._begun) * self.speed
 
+    @property
+    def stopped(self) -> bool:
+        return self._stopped_at is not None
+
     def stop(self) -> None:
         self._stopped_at = self.now()
 
@@ -75,6 +79,15 @@ class Change:
     server: str    #: uuid
     host: str
     running: bool  #: whether its virtual CPUs run
+
+
+@dataclasses.dataclass(frozen=True)
+class Destroyed:
+    """A client had a guest's QEMU on one host killed."""
+
+    server: str     #: uuid
+    host: str
+    phase: guest.Phase | None   #: of its migration, if there was one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +169,7 @@ class Hosts:
         self.daemons: dict = {}  #: host name to its libvirtd
         self.changes: list[Change] = []
         self.moves: list[Move] = []
+        self.destroyed: list[Destroyed] = []
         self.closed = False
         #: the clock stops as soon as one of these happens
         self.stop_at: set[guest.Happening] = set()

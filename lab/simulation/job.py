@@ -69,6 +69,10 @@ class Job:
             target.daemon.hostname, flags, self._model)
         self._cloud.add_job(self, self._move)
 
+    @property
+    def phase(self) -> guest.Phase:
+        return self._model.phase
+
     # The clock
 
     def catch_up(self, now: float) -> None:

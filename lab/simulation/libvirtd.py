@@ -115,6 +115,9 @@ class DomainObject(fake.Domain):
     def destroy(self):
         if not self.isActive():
             raise names.invalid('domain is not running')
+        self.daemon.hosts.destroyed.append(hosts.Destroyed(
+            self.UUIDString(), self.daemon.hostname,
+            self.job and self.job.phase))
         self.daemon.stop(self, names.VIR_DOMAIN_SHUTOFF_DESTROYED,
                          names.VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
         if self.job is not None:

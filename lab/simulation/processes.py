@@ -45,6 +45,7 @@ class Process:
 
         :param folder: where each host has a folder for what Nova keeps
         """
+        self.host = host
         self.alive = True
         #: what it has configured otherwise than the others
         self.options = {

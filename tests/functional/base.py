@@ -18,13 +18,18 @@ import threading
 import time
 
 import fixtures
+from oslo_log import log as logging
 
 from lab.simulation import cloud
 from lab.simulation import guest
+import nova.conf
 from nova import context
 from nova import objects
 from nova import utils
 from nova_post_copy.compute import record
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 ABSENT = object()
@@ -232,6 +237,7 @@ class BreakingHosts(TwoHosts):
     #: s between two looks for what nobody takes care of
     SETTLE_INTERVAL = 0.2
     WAITS = {
+        'compute.settlement.LOST_AFTER': 8,
         'virt.libvirt.monitor.POLL_INTERVAL': 0.05,
         'virt.libvirt.monitor.SAVE_INTERVAL': 0.2,
         'virt.libvirt.monitor.STRANDED_AFTER': 1.0,
@@ -265,12 +271,14 @@ class BreakingHosts(TwoHosts):
         admin, hosts = context.get_admin_context(), self.hosts
         while process.alive and not hosts.closed:
             for task in (compute.manager._settle_migrations,
+                         compute.manager._settle_lost_requests,
                          compute.manager._report_lost_sources):
                 try:
                     task(admin)
                 except Exception:
-                    # As oslo.service does; what went wrong is in the log.
-                    continue
+                    # As oslo.service does.
+                    LOG.exception('A periodic task of %s failed',
+                                  process.host)
             time.sleep(self.SETTLE_INTERVAL)
 
     def begin(self, what=guest.Happening.RESUMED):
