@@ -30,6 +30,7 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
+from nova import servicegroup
 
 from nova_post_copy.compute import record
 from nova_post_copy import condition
@@ -263,7 +264,7 @@ def report_lost_sources(manager: upstream.ComputeManager,
         if instance.host == manager.host:
             continue
         service = objects.Service.get_by_compute_host(context, instance.host)
-        if manager.servicegroup_api.service_is_up(service):
+        if servicegroup.API().service_is_up(service):
             continue
         fault = exception.PostCopySourceSilent(
             host=instance.host, dest=manager.host)

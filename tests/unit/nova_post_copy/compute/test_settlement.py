@@ -25,10 +25,12 @@ from nova import test
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslo_utils import timeutils
 
+from nova_post_copy.compute import manager
 from nova_post_copy.compute import record
 from nova_post_copy.compute import settlement
 from nova_post_copy.condition import Condition
 from nova_post_copy import exception
+from nova_post_copy.virt.libvirt import driver
 from tests.unit.nova_post_copy.compute import records
 
 ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.MIGRATED,
@@ -38,8 +40,8 @@ ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.MIGRATED,
 class Driver:
     """libvirt of this host."""
 
-    def __init__(self, done):
-        self.done = done
+    def __init__(self, outside):
+        self._outside = outside
         self.condition = Condition.RUNNING
         self.broken = []
         self.watched = None
@@ -59,7 +61,39 @@ class Driver:
             'block_migration': block_migration, 'data': migrate_data}
 
     def destroy(self, context, instance, network_info, destroy_disks):
-        self.done.append(('destroy', instance.uuid, destroy_disks))
+        self._outside.do('destroy', instance.uuid, destroy_disks)
+
+
+class Outside:
+    """Whatever nova-compute reaches, and whether that works."""
+
+    def __init__(self):
+        self.done = []
+        self.error = None
+
+    def do(self, *what):
+        if self.error == what[0]:
+            raise test.TestingException(what[0])
+        self.done.append(what)
+
+
+class Network:
+    def __init__(self, outside):
+        self._outside = outside
+
+    def migrate_instance_start(self, context, instance, migration):
+        self._outside.do('activate ports', migration.dest_compute)
+
+    def setup_networks_on_host(self, context, instance, host, teardown):
+        self._outside.do('remove ports', host, teardown)
+
+
+class Compute:
+    def __init__(self, outside):
+        self._outside = outside
+
+    def terminate_instance(self, context, instance, bdms):
+        self._outside.do('terminate', instance.host, instance.task_state)
 
 
 class Manager:
@@ -67,18 +101,11 @@ class Manager:
 
     host = 'src'
 
-    def __init__(self):
-        self.done = []
-        self.driver = Driver(self.done)
-        self.network_api = self.compute_rpcapi = self
-        self.servicegroup_api = self
-        self.up = True
-        self.error = None
-
-    def _do(self, *what):
-        if self.error == what[0]:
-            raise test.TestingException(what[0])
-        self.done.append(what)
+    def __init__(self, outside):
+        self._outside = outside
+        self.driver = Driver(outside)
+        self.network_api = Network(outside)
+        self.compute_rpcapi = Compute(outside)
 
     def _post_live_migration_update_host(self):
         pass
@@ -87,35 +114,31 @@ class Manager:
         pass
 
     def _delete_allocation_after_move(self, context, instance, migration):
-        self._do('give back source', migration.id)
+        self._outside.do('give back source', migration.id)
 
     def _revert_allocation(self, context, instance, migration):
-        self._do('give back destination', migration.id)
+        self._outside.do('give back destination', migration.id)
 
     def _remove_remote_volume_connections(self, context, dest, bdms,
                                           instance):
-        self._do('disconnect', dest, [bdm.volume_id for bdm in bdms])
+        self._outside.do('disconnect', dest, [bdm.volume_id for bdm in bdms])
 
     def _get_compute_info(self, context, host):
         return objects.ComputeNode(id=42, hypervisor_hostname='node-' + host)
 
-    # network_api
 
-    def migrate_instance_start(self, context, instance, migration):
-        self._do('activate ports', migration.dest_compute)
+class TestManager(test.NoDBTestCase):
 
-    def setup_networks_on_host(self, context, instance, host, teardown):
-        self._do('remove ports', host, teardown)
-
-    # compute_rpcapi
-
-    def terminate_instance(self, context, instance, bdms):
-        self._do('terminate', instance.host, instance.task_state)
-
-    # servicegroup_api
-
-    def service_is_up(self, service):
-        return self.up
+    def test_is_like_the_real_one(self):
+        self.flags(compute_driver='fake.SmallFakeDriver')
+        real = manager.ComputeManager()
+        fake = Manager(Outside())
+        for like, whole in (
+                (dir(fake), real), (vars(Network), real.network_api),
+                (vars(Compute), real.compute_rpcapi),
+                (vars(Driver), driver.LibvirtDriver)):
+            for name in set(like) - {'_outside'}:
+                self.assertTrue(hasattr(whole, name), name)
 
 
 class SettlementTestCase(test.TestCase):
@@ -126,7 +149,8 @@ class SettlementTestCase(test.TestCase):
         self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
         self.flags(host='src')
         self.context = nova_context.get_admin_context()
-        self.manager = Manager()
+        self.outside = Outside()
+        self.manager = Manager(self.outside)
         self.driver = self.manager.driver
         self.instance = objects.Instance(
             self.context, host='src', node='node-src', compute_id=1,
@@ -195,7 +219,7 @@ class SettlementTestCase(test.TestCase):
 
     def assert_untouched(self):
         """Check that nothing was done outside of the records."""
-        self.assertEqual([], self.manager.done)
+        self.assertEqual([], self.outside.done)
         self.assertIsNone(self.driver.watched)
 
 
@@ -284,7 +308,7 @@ class TestGoOn(SettlementTestCase):
             self.keep()
             self.driver.condition = found
             self.assertEqual(self.instance.uuid, self.settle().uuid)
-            self.assertEqual([], self.manager.done)
+            self.assertEqual([], self.outside.done)
             watched = self.driver.watched
             kept = record.load(self.instance.uuid)
             self.assertEqual(
@@ -301,17 +325,17 @@ class TestGoOn(SettlementTestCase):
 
     def test_ports_are_activated_after_the_switch(self):
         for found in (Condition.POST_COPY, Condition.BROKEN):
-            self.manager.done.clear()
+            self.outside.done.clear()
             self.keep()
             self.driver.condition = found
             self.settle()
-            self.assertEqual([('activate ports', 'dest')], self.manager.done)
+            self.assertEqual([('activate ports', 'dest')], self.outside.done)
             self.assertIsNotNone(self.driver.watched)
 
     def test_not_watched_before_the_ports_are(self):
         self.keep()
         self.driver.condition = Condition.POST_COPY
-        self.manager.error = 'activate ports'
+        self.outside.error = 'activate ports'
         self.assertRaises(test.TestingException, self.settle)
         self.assertIsNone(self.driver.watched)
 
@@ -320,7 +344,7 @@ class TestGoOn(SettlementTestCase):
         self.settle()
         self.assertTrue(
             self.driver.watched['recover']['pre_live_migration'])
-        ((what, dest, volumes),) = self.manager.done
+        ((what, dest, volumes),) = self.outside.done
         self.assertEqual(('disconnect', 'dest', 1),
                          (what, dest, len(volumes)))
 
@@ -349,7 +373,7 @@ class TestGoOn(SettlementTestCase):
         self.assertEqual(('error', None), self.now())
         self.assertEqual(
             [('give back destination', self.migration.id),
-             ('remove ports', 'dest', True)], self.manager.done)
+             ('remove ports', 'dest', True)], self.outside.done)
         self.assert_closed()
 
     def test_reset_does_not_stop_libvirt(self):
@@ -383,16 +407,16 @@ class TestGoOn(SettlementTestCase):
         self.change(task_state=task_states.DELETING)
         self.settle()
         self.assertEqual(('terminate', 'src', 'deleting'),
-                         self.manager.done[-1])
+                         self.outside.done[-1])
         self.assert_closed()
 
     def test_again_after_a_failure(self):
         self.keep(started=False)
         self.change(task_state=None)
-        self.manager.error = 'remove ports'
+        self.outside.error = 'remove ports'
         self.assertRaises(test.TestingException, self.settle)
         self.assertTrue(record.exists(self.instance.uuid))
-        self.manager.error = None
+        self.outside.error = None
         self.settle()
         self.assertEqual(('error', None), self.now())
         self.assert_closed()
@@ -436,7 +460,7 @@ class TestFinish(SettlementTestCase):
         self.assertIsNone(self.settle())
         self.assertEqual(('completed', None), self.now())
         self.assertEqual([('give back source', self.migration.id)],
-                         self.manager.done)
+                         self.outside.done)
         self.assert_closed()
 
     def test_lost(self):
@@ -450,7 +474,7 @@ class TestFinish(SettlementTestCase):
     def test_placement_is_away(self):
         self.keep()
         self.change(host='dest', task_state=None)
-        self.manager.error = 'give back source'
+        self.outside.error = 'give back source'
         self.assertRaises(test.TestingException, self.settle)
         self.assertTrue(record.exists(self.instance.uuid))
 
@@ -461,7 +485,7 @@ class TestFinish(SettlementTestCase):
         self.settle()
         self.assertEqual(
             [('give back source', self.migration.id),
-             ('terminate', 'dest', 'deleting')], self.manager.done)
+             ('terminate', 'dest', 'deleting')], self.outside.done)
         self.assertEqual(('completed', 'deleting'), self.now())
         self.assert_closed()
 
@@ -472,9 +496,9 @@ class TestFinish(SettlementTestCase):
         self.settle()
         # What is left here would never go away.
         self.assertIn(('destroy', self.instance.uuid, True),
-                      self.manager.done)
+                      self.outside.done)
         self.assertEqual(('terminate', 'dest', 'deleting'),
-                         self.manager.done[-1])
+                         self.outside.done[-1])
 
     def test_disks_that_are_shared_are_not_deleted_here(self):
         kept = records.make()
@@ -484,7 +508,7 @@ class TestFinish(SettlementTestCase):
         self.driver.condition = Condition.BROKEN
         self.settle()
         self.assertIn(('destroy', self.instance.uuid, False),
-                      self.manager.done)
+                      self.outside.done)
 
 
 class TestMoveLost(SettlementTestCase):
@@ -502,7 +526,7 @@ class TestMoveLost(SettlementTestCase):
         # Nothing is started, stopped or deleted.
         self.assertEqual(
             [('activate ports', 'dest'),
-             ('give back source', self.migration.id)], self.manager.done)
+             ('give back source', self.migration.id)], self.outside.done)
 
 
 class TestLostSource(SettlementTestCase):
@@ -512,7 +536,10 @@ class TestLostSource(SettlementTestCase):
         super().setUp()
         self.status('interrupted (post-copy)')
         self.manager.host = 'dest'
-        self.manager.up = False
+        self.up = False
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.servicegroup.API.service_is_up',
+            lambda api, service: self.up and service.host == 'src'))
         self.driver.broken = [self.instance.uuid]
         objects.Service(self.context, host='src',
                         binary='nova-compute').create()
@@ -538,7 +565,7 @@ class TestLostSource(SettlementTestCase):
             self.context, [self.instance.uuid])
 
     def test_source_works(self):
-        self.manager.up = True
+        self.up = True
         self.assertEqual(vm_states.ACTIVE, self.report())
         self.assertIsNone(self.fault())
 
@@ -552,10 +579,10 @@ class TestLostSource(SettlementTestCase):
         self.assertEqual(('error', None), self.now())
         self.assertEqual('dest', self.instance.host)
         self.assertIn('given up its source', self.fault())
-        self.manager.done.clear()
+        self.outside.done.clear()
         # That was all.
         self.report()
-        self.assertEqual([], self.manager.done)
+        self.assertEqual([], self.outside.done)
 
     def test_guest_that_nova_does_not_know(self):
         self.driver.broken.insert(0, uuids.unknown)
@@ -581,7 +608,7 @@ class TestLostRequest(SettlementTestCase):
         self.assertEqual(('error', None), self.find())
         self.assertEqual(
             [('give back destination', self.migration.id),
-             ('remove ports', 'dest', True)], self.manager.done)
+             ('remove ports', 'dest', True)], self.outside.done)
         self.assertIn('lost on its way', self.fault())
         self.assertEqual(vm_states.ACTIVE, self.instance.vm_state)
 
@@ -590,7 +617,7 @@ class TestLostRequest(SettlementTestCase):
         self.migration.save()
         self.assertEqual(('error', None), self.find())
         self.assertEqual([('give back destination', self.migration.id)],
-                         self.manager.done)
+                         self.outside.done)
         self.assertIn('live migration to another host failed', self.fault())
 
     def test_it_may_still_come(self):
