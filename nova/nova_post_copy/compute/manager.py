@@ -194,9 +194,15 @@ class ComputeManager(manager.ComputeManager):
         if not record.exists(instance.uuid):
             super().terminate_instance(context, instance, bdms)
             return
+        try:
+            record.update(instance.uuid, deleting=True)
+        except FileNotFoundError:
+            # It has ended this moment, here or there.
+            instance.refresh()
+            self.compute_rpcapi.terminate_instance(context, instance, bdms)
+            return
         LOG.info('The server is deleted as soon as its live migration is over',
                  instance=instance)
-        record.update(instance.uuid, deleting=True)
         # The steps that end the migration expect this.
         instance.task_state = task_states.MIGRATING
         instance.save(expected_task_state=task_states.DELETING)

@@ -366,6 +366,18 @@ class TestDelete(ManagerTestCase):
         self.terminate()
         self.assertEqual(['terminate_instance'], self.done)
 
+    def test_the_migration_ends_at_this_moment(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.compute.record.exists', lambda uuid: True))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.objects.Instance.refresh',
+            lambda instance: setattr(instance, 'host', 'dest')))
+        asked = []
+        self.manager.compute_rpcapi.terminate_instance = (
+            lambda context, instance, bdms: asked.append(instance.host))
+        self.terminate()
+        self.assertEqual((['dest'], []), (asked, self.done))
+
     def test_as_soon_as_the_migration_is_over(self):
         self.keep()
         self.terminate()
