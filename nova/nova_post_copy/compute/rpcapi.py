@@ -81,8 +81,10 @@ class PostCopyComputeAPI:
                                instance=instance)
         except messaging.UnsupportedVersion:
             return Condition.UNKNOWN
-        return None if answer in (None, Condition.UNKNOWN) else (
-            Condition(answer))
+        if answer not in list(Condition):
+            # A word of a later release says no more than none.
+            return None
+        return None if answer == Condition.UNKNOWN else Condition(answer)
 
     def break_incoming_stream(
             self, context: nova_context.RequestContext, host: str,
