@@ -33,7 +33,7 @@ from tests.lab import base
 POST_COPY = 'running (post-copy)'
 RECOVERY = 'compute_live_migration_post_copy_recovery'
 # Some seconds for each half of the migration.
-SLOW = 60 * layout.MIB
+SLOW = 100 * layout.MIB
 # What TLS begins with, in each of its versions, and what QEMU asks for before
 # it begins with TLS to copy a disk (NBD_OPT_STARTTLS).
 CLIENT_HELLO = b'\x16\x03\x01'
@@ -55,7 +55,8 @@ def _configure(libvirt_options: dict, post_copy: dict[str, dict]) -> None:
     for host in cloud.hosts.values():
         nova.configure_compute(host, True, libvirt_options,
                                post_copy.get(host.name))
-        host.restart_compute()
+        host.kill_compute()
+        host.start_compute()
     for name in cloud.hosts:
         cloud.wait_for_compute(name)
 
