@@ -25,6 +25,7 @@ from nova import test
 
 from nova_post_copy.api import microversion
 from nova_post_copy.api import schemas
+from nova_post_copy.api import server_migrations
 from tests.unit.nova_post_copy.api import base
 
 SOURCE = pathlib.Path(__file__).parents[4] / 'api-ref' / 'source'
@@ -133,6 +134,13 @@ class TestParameters(test.NoDBTestCase):
         self._assert_listed(action['properties'], 'os-migrate-live.inc')
         self._assert_listed(schemas.index_migrations_query['properties'],
                             'os-migrations.inc')
+
+    def test_statuses(self):
+        page = (SOURCE / 'server-migrations.inc').read_text()
+        told = self.parameters['status_in_progress']['description']
+        for status in server_migrations.IN_PROGRESS:
+            self.assertIn('``%s``' % status, told)
+            self.assertIn('``%s``' % status, page)
 
     def test_microversion(self):
         for key in ('post_copy_request', 'post_copy_response'):
