@@ -64,6 +64,11 @@ class Journal:
         self._reporter = reporter
         self._status = migration.status
 
+    @property
+    def switched(self) -> bool:
+        """Whether the guest may have left, by the status as last saved."""
+        return self._status in (POST_COPY, INTERRUPTED)
+
     def go_on(self) -> None:
         """Write what could not be written yet."""
         self._reporter.go_on()

@@ -353,7 +353,7 @@ class Monitor:
             return None
         if there in condition.HERE:
             return Result(End.COMPLETED, arrived=True)
-        lost = self.switched or there in (
+        lost = self.journal.switched or there in (
             Condition.POST_COPY, Condition.BROKEN)
         return Result(End.LOST if lost else End.FAILED, ended)
 

@@ -34,6 +34,7 @@ class Story:
     """What is told of a migration, in order."""
 
     def __init__(self):
+        self.switched = False
         self.told = []
         self.can_save = collections.deque()
 
@@ -582,6 +583,12 @@ class TestRestart(MonitorTestCase):
             result = self.watch(restarted=True)
             self.assertEqual((end, end is End.COMPLETED),
                              (result.end, result.arrived))
+
+    def test_both_hosts_were_restarted_after_the_switch(self):
+        self.source.become(scripted.CRASHED)
+        self.destination.condition = Condition.ABSENT
+        self.story.switched = True
+        self.assertIs(End.LOST, self.watch(restarted=True).end)
 
     def test_host_was_restarted_and_the_destination_is_silent(self):
         self.source.become(scripted.CRASHED)
