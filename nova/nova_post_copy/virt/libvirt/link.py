@@ -15,6 +15,7 @@ libvirt's, to resume the migration, and Nova's, to ask how things are there.
 """
 
 import socket
+import time
 import typing
 from urllib import parse
 
@@ -44,6 +45,8 @@ LOG = logging.getLogger(__name__)
 
 # Seconds that an address may take to accept a connection.
 PROBE_TIMEOUT = 1.0
+# Seconds that upstream has to move the network at the event of the switch.
+EVENT_GRACE = 1.0
 # Where libvirt listens, by the transport in its URI.
 _PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
 
@@ -104,6 +107,7 @@ class Link:
         return self._spawn(self._cut_over_network)
 
     def _cut_over_network(self) -> None:
+        time.sleep(EVENT_GRACE)
         try:
             neutron.API().migrate_instance_start(
                 self._context, self._instance, objects.Migration(

@@ -187,6 +187,8 @@ class TestNetwork(LinkTestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'nova.network.neutron.API.migrate_instance_start',
             migrate_instance_start))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.link.EVENT_GRACE', 0))
         self.link().cut_over_network().result()
         return cut_over
 
