@@ -26,6 +26,7 @@ import oslo_messaging as messaging
 from nova_post_copy import exception
 from nova_post_copy.virt.libvirt import journal
 from nova_post_copy.virt.libvirt import report
+from tests.unit.nova_post_copy.virt.libvirt import scripted
 
 EVENT = 'compute_live_migration_post_copy'
 RECOVERY = 'compute_live_migration_post_copy_recovery'
@@ -93,6 +94,7 @@ class TestJournal(test.NoDBTestCase):
         self.written.clear()
 
     def test_progress(self):
+        self.useFixture(scripted.Names())
         self.journal().progress(libvirt_guest.JobInfo(
             memory_total=400, memory_processed=300, memory_remaining=100))
         self.assertEqual((400, 300, 100), (
