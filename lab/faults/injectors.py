@@ -75,9 +75,10 @@ def _start_compute(scene, host) -> None:
 
 
 def _qemu(scene, host) -> None:
-    for pid in proof.qemu_processes(
-            scene.observation.server, {host.name: host.init.pid}):
-        os.kill(pid, signal.SIGKILL)
+    for pid, name in proof.qemu_processes(
+            scene.observation.server, {host.name: host.init.pid}).items():
+        if name == host.name:
+            os.kill(pid, signal.SIGKILL)
 
 
 def _stop_placement(scene, host) -> None:

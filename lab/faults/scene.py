@@ -174,8 +174,8 @@ class Scene:
         try:
             found = self.cloud.get(
                 'network', '/v2.0/ports/%s/bindings' % self._port)
-        except keystone_exceptions.NotFound:
-            return {}
+        except (keystone_exceptions.NotFound, keystone_exceptions.BadRequest):
+            return {}       # neutron's answer for a port that is not bound
         # A port that is bound nowhere has a binding to no host.
         return {binding['host']: binding['status']
                 for binding in found['bindings'] if binding['host']}
