@@ -52,7 +52,8 @@ class TestInterrupted(base.BreakingHosts):
 
     def test_once_more(self):
         self.hosts.heal()
-        self.wait_for_happening(guest.Happening.RECOVERED)
+        # Else it is one long interruption to those who look now and then.
+        self.wait_for('recovery', lambda: self.notified('end'))
         self.hosts.cut()
         self.hosts.break_streams()
         self.wait_for('second interruption', lambda: len(
