@@ -20,6 +20,7 @@ when a step needed it.
 """
 
 import functools
+import sys
 import threading
 
 from oslo_log import log as logging
@@ -35,6 +36,8 @@ from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.compute import settlement
+from nova_post_copy import exception
+from nova_post_copy import faults
 from nova_post_copy.objects.migration import requested
 from nova_post_copy import threads
 
@@ -126,10 +129,18 @@ class ComputeManager(manager.ComputeManager):
             migration_status='failed', source_bdms=None,
             pre_live_migration=False) -> None:
         """Do what is due when the guest runs on the source."""
+        ours = record.exists(instance.uuid)
+        # Upstream's word, and its silence, when the destination could not be
+        # prepared; else the virt driver says how it ended, and why.
+        unprepared = ours and migration_status == 'failed'
         super()._rollback_live_migration(
-            context, instance, dest, migrate_data, migration_status,
-            source_bdms, pre_live_migration)
-        if record.exists(instance.uuid):
+            context, instance, dest, migrate_data,
+            'error' if unprepared else migration_status, source_bdms,
+            pre_live_migration)
+        if unprepared:
+            faults.tell(context, instance, exception.PostCopyRolledBack(
+                host=self.host, dest=dest, reason=sys.exc_info()[1]))
+        if ours:
             settlement.close(self, context, instance.uuid)
 
     # Take up what nobody takes care of

@@ -221,9 +221,9 @@ class TestEnd(ManagerTestCase):
             self.context, self.instance, 'dest', True, self.migrate_data,
             source_bdms=None, **kwargs)
 
-    def roll_back(self):
+    def roll_back(self, status='error'):
         self.manager._rollback_live_migration(
-            self.context, self.instance, 'dest', self.migrate_data, 'error')
+            self.context, self.instance, 'dest', self.migrate_data, status)
 
     def test_completed(self):
         self.post()
@@ -260,6 +260,24 @@ class TestEnd(ManagerTestCase):
         self.roll_back()
         self.assertEqual(['_rollback_live_migration'], self.done)
         self.assert_kept(False)
+
+    def test_destination_that_could_not_be_prepared(self):
+        told = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.faults.tell',
+            lambda context, instance, fault: told.append(
+                fault.format_message())))
+        statuses = []
+        self.useFixture(fixtures.MonkeyPatch(
+            UPSTREAM + '_rollback_live_migration',
+            lambda *args: statuses.append(args[5])))
+        try:
+            raise test.TestingException('disk full')
+        except test.TestingException:
+            # As upstream does, and calls it so.
+            self.roll_back('failed')
+        self.assertEqual(['error'], statuses)
+        self.assertIn('disk full', told[0])
 
     def test_rollback_is_repeated_later(self):
         self.errors['_rollback_live_migration'] = test.TestingException()
