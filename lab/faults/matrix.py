@@ -19,6 +19,9 @@ from lab.faults.case import Phase
 from lab.faults.case import Step
 
 _COMPUTE_DOWN = 3       # s until a killed nova-compute is started again
+# The source waits for a destination that died while it was asked, for
+# [DEFAULT] rpc_response_timeout, and asks again.
+_ASKED_AGAIN = 60 + 30  # s
 _SERVICE_DOWN = 5       # s, other services
 _DATABASE_DOWN = 20     # s
 
@@ -64,11 +67,12 @@ def _compute() -> list[Case]:
     killed = 'nova-compute on the %s is killed %s'
     broken = Step(Phase.POST_COPY, Fault('reset', seconds=10))
 
-    def kill(side, phase, when, *before):
+    def kill(side, phase, when, *before, **options):
         return Case(
             'kill-%s-%s' % (side, phase.value), killed % (side, when),
             (*before, Step(phase, Fault('kill nova-compute', side,
-                                        _COMPUTE_DOWN))), End.COMPLETED)
+                                        _COMPUTE_DOWN))), End.COMPLETED,
+            **options)
 
     def restart(side, phase, when):
         return Case(
@@ -101,7 +105,8 @@ def _compute() -> list[Case]:
               Step(Phase.POST_COPY, Fault('reset state')),
               Step(Phase.POST_COPY, Fault('hard reboot'))),
              End.COMPLETED, restarts=True),
-        *(kill('destination', phase, when) for phase, when in whens.items()),
+        *(kill('destination', phase, when, limit=_ASKED_AGAIN)
+          for phase, when in whens.items()),
         Case('kill-destination-before',
              killed % ('destination', 'before it begins'),
              (Step(Phase.BEFORE, Fault(
