@@ -16,6 +16,7 @@ A ``post_copy`` that is not set means that nobody asked: upstream's behaviour.
 """
 
 from nova.objects import fields
+from nova.objects import migrate_data as upstream_data
 from nova.objects import migration
 from oslo_utils import versionutils
 
@@ -54,3 +55,16 @@ def requested(migration_obj: migration.Migration) -> bool | None:
         peer without nova-post-copy
     """
     return migration_obj.post_copy if 'post_copy' in migration_obj else None
+
+
+def requested_by(
+        migrate_data: upstream_data.LiveMigrateData | None
+) -> bool | None:
+    """What the request said, by the data that the computes pass on.
+
+    :returns: None also when there is no migration with it, as in calls of
+        upstream's drivers without a record
+    """
+    if migrate_data is None or 'migration' not in migrate_data:
+        return None
+    return requested(migrate_data.migration)

@@ -36,7 +36,7 @@ from nova_post_copy import condition
 from nova_post_copy.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import faults
-from nova_post_copy.objects.migration import requested
+from nova_post_copy.objects.migration import requested_by
 from nova_post_copy import threads
 from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import capability
@@ -129,7 +129,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         migrate = functools.partial(
             super().live_migration, context, instance, dest, post_method,
             recover_method, block_migration, migrate_data)
-        if not _request(migrate_data):
+        if not requested_by(migrate_data):
             migrate()
             return
         try:
@@ -164,7 +164,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             super(LibvirtDriver, self._for_migration(instance, migrate_data)
                   )._live_migration_operation,
             context, instance, dest, block_migration, migrate_data)
-        if not _request(migrate_data):
+        if not requested_by(migrate_data):
             return operation(guest, device_names)
         try:
             operation(own_connection.guest(self._host, instance),
@@ -176,7 +176,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
     def _live_migration_monitor(self, context, instance, guest, dest,
                                 post_method, recover_method, block_migration,
                                 migrate_data, future, disk_paths) -> None:
-        if not _request(migrate_data):
+        if not requested_by(migrate_data):
             super(LibvirtDriver, self._for_migration(instance, migrate_data)
                   )._live_migration_monitor(
                 context, instance, guest, dest, post_method, recover_method,
@@ -335,7 +335,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         Upstream keeps the flags on the driver, which all migrations share. A
         shallow copy shares everything else.
         """
-        post_copy = _request(migrate_data)
+        post_copy = requested_by(migrate_data)
         if post_copy is None:
             return self
         if post_copy and not _moves_by_pre_copy(instance):
@@ -353,9 +353,3 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
 def _moves_by_pre_copy(instance: objects.Instance) -> bool:
     """A paused guest dirties nothing, and libvirt refuses to switch it."""
     return instance.vm_state == vm_states.PAUSED
-
-
-def _request(migrate_data: objects.LibvirtLiveMigrateData) -> bool | None:
-    """What the request said; None for upstream's callers without a record."""
-    return ('migration' in migrate_data or None) and requested(
-        migrate_data.migration)

@@ -24,6 +24,7 @@ from nova_post_copy.compute import record
 from nova_post_copy import condition
 from nova_post_copy.condition import Condition
 from nova_post_copy import exception
+from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.virt.libvirt import domain
 
 # The guest runs on the other host; what is here is stale, or all it has.
@@ -71,18 +72,21 @@ class Guard:
                 instance_uuid=instance.uuid, found=found.value)
 
     def rollback_live_migration_at_destination(
-            self, context, instance, *args, **kwargs) -> None:
+            self, context, instance, network_info, block_device_info,
+            destroy_disks=True, migrate_data=None) -> None:
         """Clean up after a failed migration, unless it did not fail.
 
         :raises PostCopyLiveCopy: the guest runs here
         :raises HypervisorUnavailable: nobody knows; upstream would delete
             its disks all the same
         """
-        found = domain.ask(self._host, instance)
-        if found is Condition.UNKNOWN:
-            raise nova_exception.HypervisorUnavailable()
-        if found in _LIVE:
-            raise exception.PostCopyLiveCopy(
-                instance_uuid=instance.uuid, found=found.value)
+        if requested_by(migrate_data):
+            found = domain.ask(self._host, instance)
+            if found is Condition.UNKNOWN:
+                raise nova_exception.HypervisorUnavailable()
+            if found in _LIVE:
+                raise exception.PostCopyLiveCopy(
+                    instance_uuid=instance.uuid, found=found.value)
         super().rollback_live_migration_at_destination(
-            context, instance, *args, **kwargs)
+            context, instance, network_info, block_device_info,
+            destroy_disks, migrate_data)

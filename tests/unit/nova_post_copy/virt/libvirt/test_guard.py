@@ -14,6 +14,7 @@ import pathlib
 
 import fixtures
 from nova import exception as nova_exception
+from nova import objects
 from nova import test
 from nova.tests.unit import fake_instance
 from nova.virt.libvirt import driver as upstream
@@ -133,14 +134,18 @@ class TestSource(GuardTestCase):
 
 class TestDestination(GuardTestCase):
 
-    def _clean_up(self, state=None, error=None):
+    def _clean_up(self, state=None, error=None, post_copy=True):
         if state:
             self.source.domain_state = state
         if error:
             self.source.errors['get_guest'].append(error)
         self.driver.cleaned_up = False
+        migration = objects.Migration()
+        if post_copy:
+            migration.post_copy = True
         self.driver.rollback_live_migration_at_destination(
-            'context', self.instance, [], None, destroy_disks=True)
+            'context', self.instance, [], None, destroy_disks=True,
+            migrate_data=objects.LibvirtLiveMigrateData(migration=migration))
 
     def test_never_the_copy_that_runs(self):
         runs = names.VIR_DOMAIN_RUNNING
@@ -153,6 +158,10 @@ class TestDestination(GuardTestCase):
                 exception.PostCopyLiveCopy, self._clean_up, state)
             self.assertIn('live on this host', error.format_message())
             self.assertFalse(self.driver.cleaned_up)
+
+    def test_others_are_upstreams(self):
+        self._clean_up(scripted.RUNNING, post_copy=False)
+        self.assertTrue(self.driver.cleaned_up)
 
     def test_never_while_nobody_knows(self):
         self.assertRaises(
