@@ -19,7 +19,7 @@ from lab.faults.case import Phase
 from lab.faults.case import Step
 
 _COMPUTE_DOWN = 3       # s until a killed nova-compute is started again
-# The source waits for a destination that died while it was asked, for
+# Who asked a service that died before it answered waits for the whole
 # [DEFAULT] rpc_response_timeout, and asks again.
 _ASKED_AGAIN = 60 + 30  # s
 _SERVICE_DOWN = 5       # s, other services
@@ -111,7 +111,7 @@ def _compute() -> list[Case]:
              killed % ('destination', 'before it begins'),
              (Step(Phase.BEFORE, Fault(
                  'kill nova-compute', 'destination', _COMPUTE_DOWN)),),
-             End.EITHER),
+             End.EITHER, limit=_ASKED_AGAIN),
         restart('destination', Phase.POST_COPY, 'in post-copy'),
     ]
 
@@ -119,7 +119,8 @@ def _compute() -> list[Case]:
 def _services() -> list[Case]:
     def case(name, description, phase, kind, seconds, end=End.COMPLETED):
         return Case(name, description,
-                    (Step(phase, Fault(kind, seconds=seconds)),), end)
+                    (Step(phase, Fault(kind, seconds=seconds)),), end,
+                    limit=_ASKED_AGAIN)
 
     return [
         case('conductor-request', 'the conductor is killed in its own part',
