@@ -36,7 +36,8 @@ IMAGE_SIZE = MIB
 
 
 def build_image(path: pathlib.Path, working_set_mib: int = 400,
-                pace_mib: int = 1024) -> None:
+                pace_mib: int = 1024, filled_mib: int = 0,
+                burst_mib: int = 0) -> None:
     """Write a raw disk image that boots into the guest.
 
     :param path: where the image goes; replaced when there is one
@@ -44,8 +45,12 @@ def build_image(path: pathlib.Path, working_set_mib: int = 400,
         over; the server needs RESERVED_MIB more, and a little for firmware
     :param pace_mib: how much of it in a second (MiB/s), as far as the
         processor can; 0: as fast as it can
-    :raises ValueError: for a working set that is not whole beats, or a pace
-        that the guest's timer cannot keep
+    :param filled_mib: memory (MiB) that is not zero, where that is more than
+        the working set; the rest of it is written once
+    :param burst_mib: after so much work (MiB) the guest stays in BEAT_MIB of
+        its working set for as much work, and so on; 0: it never stays
+    :raises ValueError: for a working set that is not whole beats, a pace that
+        the guest's timer cannot keep, or a burst that is no power of two
     :raises oslo_concurrency.processutils.ProcessExecutionError: when the
         GNU assembler or linker failed or is not there
     """
@@ -56,8 +61,14 @@ def build_image(path: pathlib.Path, working_set_mib: int = 400,
     if not 0 <= period < 1 << 16 or pace_mib and period < 2:
         raise ValueError('The guest cannot keep a pace of %d MiB/s.'
                          % pace_mib)
+    burst = burst_mib // BEAT_MIB
+    if burst * BEAT_MIB != burst_mib or burst & (burst - 1):
+        raise ValueError('A burst (%d MiB) is not a power of two times '
+                         '%d MiB.' % (burst_mib, BEAT_MIB))
     symbols = {
         'PAGES': working_set_mib * MIB // PAGE_SIZE,
+        'FILLED': max(working_set_mib, filled_mib) * MIB // PAGE_SIZE,
+        'BURST': burst,
         'BEAT': BEAT_MIB * MIB // PAGE_SIZE,
         'PERIOD': period,
         'SECTORS': IMAGE_SIZE // SECTOR_SIZE,

@@ -26,9 +26,13 @@
 #
 # Parameters, by "as --defsym":
 #   PAGES     pages of the working set, a multiple of BEAT
+#   FILLED    pages that are filled once, at the beginning; PAGES or more
 #   BEAT      pages of one beat
 #   PERIOD    counts of the timer (1.193182 MHz, 16 bits) from one beat to
 #             the next; 0: as fast as it can
+#   BURST     beats, a power of two: for so many the guest walks on, for as
+#             many it writes the same pages again as they are; 0: it always
+#             walks on
 
         .intel_syntax noprefix
 
@@ -87,12 +91,17 @@ fill:
         mov     [edi], edi
         mov     [edi + PAGE_SIZE - 4], edi
         add     edi, PAGE_SIZE
-        cmp     edi, MEMORY + PAGES * PAGE_SIZE
+        cmp     edi, MEMORY + FILLED * PAGE_SIZE
         jb      fill
 
 next_pass:
         mov     edi, MEMORY
 next_beat:
+.if BURST
+        xor     edx, edx                # 1: walk on, 0: stay here
+        test    ebp, BURST
+        setz    dl
+.endif
         mov     ecx, BEAT
 next_page:
         lea     eax, [edi + ebx]
@@ -103,13 +112,23 @@ next_page:
 wrong:
         inc     esi
 right:
+.if BURST
+        add     eax, edx
+.else
         inc     eax
+.endif
         mov     [edi], eax
         mov     [edi + PAGE_SIZE - 4], eax
         add     edi, PAGE_SIZE
         dec     ecx
         jnz     next_page
 
+.if BURST
+        dec     edx
+        jz      done
+        sub     edi, BEAT * PAGE_SIZE
+done:
+.endif
         inc     ebp
         mov     eax, ebp
         call    put_number

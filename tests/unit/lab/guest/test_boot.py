@@ -14,6 +14,7 @@
 """The boot sector, run by a bare QEMU."""
 
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from lab import wait
 
 QEMU = 'qemu-system-x86_64'
 WORKING_SET = 0x1000000     # where it begins, see boot.S
+PACKET = re.compile(rb'\$([^#]*)#..')     # of gdb's protocol
 
 
 class ImageTestCase(testtools.TestCase):
@@ -53,27 +55,31 @@ class ImageTestCase(testtools.TestCase):
     def test_parameters_reach_the_code(self):
         images = []
         for parameters in ({}, {'working_set_mib': 8}, {'pace_mib': 0},
-                           {'pace_mib': 100}):
+                           {'pace_mib': 100}, {'filled_mib': 404},
+                           {'burst_mib': 512}):
             guest.build_image(self.path, **parameters)
             images.append(self.path.read_bytes())
         self.assertEqual(len(images), len(set(images)))
 
     def test_impossible_parameters(self):
         for parameters in ({'working_set_mib': 0}, {'working_set_mib': 401},
-                           {'pace_mib': 1}, {'pace_mib': 10 ** 9}):
+                           {'pace_mib': 1}, {'pace_mib': 10 ** 9},
+                           {'burst_mib': 12}, {'burst_mib': 1}):
             self.assertRaises(ValueError, guest.build_image, self.path,
                               **parameters)
 
 
 @testtools.skipUnless(shutil.which(QEMU), '%s is not installed' % QEMU)
-class RunningGuestTestCase(testtools.TestCase):
+class GuestTestCase(testtools.TestCase):
     """A guest of 16 MiB working set under QEMU's own emulation."""
+
+    parameters = {'working_set_mib': 16, 'pace_mib': 400}
 
     def setUp(self):
         super().setUp()
         folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         image = folder / 'guest.raw'
-        guest.build_image(image, working_set_mib=16, pace_mib=400)
+        guest.build_image(image, **self.parameters)
         console, self.debugger = free_port(), free_port()
         qemu = subprocess.Popen(
             [QEMU, '-accel', 'tcg', '-m', '64', '-display', 'none',
@@ -93,17 +99,39 @@ class RunningGuestTestCase(testtools.TestCase):
         wait.until(lambda: len(self.heartbeat.samples()) >= since + count,
                    'heartbeat of the guest', 30)
 
-    def poke(self, *addresses):
-        """Change words of the guest's memory behind its back."""
-        commands = ['M%x,4:00000000' % address for address in addresses]
+    def debug(self, *commands):
+        """Give gdb's commands to the guest while it stands still.
+
+        :returns: the answers, in their packets
+        """
+        answers = []
         with socket.create_connection(('127.0.0.1', self.debugger), 5) as gdb:
             for command in [*commands, 'D']:
                 gdb.sendall(b'$%s#%02x' % (command.encode(),
                                            sum(command.encode()) % 256))
-                answer = b''    # and, at first, that the guest has stopped
-                while not answer.endswith(b'$OK#9a'):
-                    answer += gdb.recv(1)
+                answer = b''
+                # At first it says in a packet that the guest has stopped.
+                while not PACKET.search(answer) or (
+                        PACKET.search(answer)[1].startswith(b'T')):
+                    answer = PACKET.sub(b'', answer) + gdb.recv(1)
                 gdb.sendall(b'+')
+                answers.append(PACKET.search(answer)[1])
+        return answers
+
+    def poke(self, *addresses):
+        """Change words of the guest's memory behind its back."""
+        self.assertEqual({b'OK'}, set(self.debug(
+            *('M%x,4:00000000' % address for address in addresses))))
+
+    def passes(self, page):
+        """Return how often the guest has walked over a page."""
+        address = WORKING_SET + page * guest.PAGE_SIZE
+        word, _ = self.debug('m%x,4' % address)
+        return int.from_bytes(bytes.fromhex(word.decode()),
+                              'little') - address
+
+
+class RunningGuestTestCase(GuestTestCase):
 
     def test_steady_and_right(self):
         self.wait_for_beats(50)
@@ -128,6 +156,32 @@ class RunningGuestTestCase(testtools.TestCase):
                          guest.PAGE_SIZE))
         self.wait_for_beats(20)
         self.assertEqual(3, self.heartbeat.wrong_pages)
+
+    def test_nothing_else_is_filled(self):
+        self.assertEqual(-(WORKING_SET + 16 * guest.MIB),
+                         self.passes(16 * guest.MIB // guest.PAGE_SIZE))
+
+
+class BurstyGuestTestCase(GuestTestCase):
+    """One that walks for 32 beats and stays for 32."""
+
+    parameters = GuestTestCase.parameters | {
+        'burst_mib': 32 * guest.BEAT_MIB, 'filled_mib': 20}
+
+    def test_half_of_the_work_walks(self):
+        self.wait_for_beats(200)
+        before, beats = self.passes(0), self.beats()
+        self.wait_for_beats(640)
+        walked = (self.passes(0) - before) * 16 / guest.BEAT_MIB
+        share = walked / (self.beats() - beats)
+        self.assertTrue(0.4 < share < 0.6, share)
+        self.assertEqual(0, self.heartbeat.wrong_pages)
+
+    def test_the_rest_is_filled_once(self):
+        self.assertEqual(0, self.passes(16 * guest.MIB // guest.PAGE_SIZE))
+
+    def beats(self):
+        return self.heartbeat.samples()[-1].work // heartbeat.BEAT
 
 
 def free_port() -> int:
