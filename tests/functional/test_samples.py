@@ -34,7 +34,7 @@ PATTERNS = {
     'text': r'.+',
 }
 # What says the same in each.
-FIXED = ('status', 'post_copy', 'migration_type', 'rel')
+FIXED = ('status', 'phase', 'post_copy', 'migration_type', 'rel')
 
 
 def sample(name):

@@ -19,6 +19,7 @@ from nova.api.openstack import wsgi
 from nova.api import validation
 
 from nova_post_copy.api import microversion
+from nova_post_copy.api import phase
 from nova_post_copy.api import schemas
 from nova_post_copy.api import server_migrations
 
@@ -32,11 +33,14 @@ class MigrationsController(upstream.MigrationsController):
         # Upstream shows every field that the object has.
         migrations = super()._output(req, migrations_obj, *args, **kwargs)
         supported = microversion.is_supported(req)
+        phases = ({each.uuid: phase.of(each) for each in migrations_obj}
+                  if supported else {})
         for migration in migrations:
             post_copy = migration.pop('post_copy', None)
             if not supported:
                 continue
             migration['post_copy'] = post_copy
+            migration['phase'] = phases[migration['uuid']]
             # As upstream links each live migration that can be shown.
             if migration['status'] in server_migrations.POST_COPY:
                 migration['links'] = self._view_builder._get_links(
@@ -49,5 +53,5 @@ class MigrationsController(upstream.MigrationsController):
     @validation.query_schema(schemas.index_migrations_query)
     @validation.response_body_schema(schemas.index_migrations_response)
     def index(self, req):
-        """Return all migrations, each with what was asked of it."""
+        """Return all migrations, what was asked of each and where it is."""
         return _index(self, req)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""JSON schemas of our microversion: upstream's newest, plus ``post_copy``."""
+"""JSON schemas of our microversion: upstream's newest, and what we add."""
 
 import copy
 
@@ -19,6 +19,7 @@ from nova.api.openstack.compute import migrations
 from nova.api.openstack.compute import server_migrations
 
 from nova_post_copy.api import microversion
+from nova_post_copy.api import phase
 
 _MigrateServer = migrate_server.MigrateServerController
 _Migrations = migrations.MigrationsController
@@ -29,12 +30,15 @@ def _with_post_copy(migration: dict) -> dict:
     migration = copy.deepcopy(migration)
     # Null: the request did not say.
     migration['properties']['post_copy'] = {'type': ['boolean', 'null']}
-    migration['required'].append('post_copy')
+    # Null: it is over, or no live migration.
+    migration['properties']['phase'] = {
+        'type': ['string', 'null'], 'enum': [*phase.Phase, None]}
+    migration['required'] += ['post_copy', 'phase']
     return migration
 
 
 def _with_progress(migration: dict) -> dict:
-    """Allow what a migration in progress really shows.
+    """Add the per cent, and allow what a migration in progress really shows.
 
     Upstream's schema wants at least one byte of each and a date of update. A
     server without local disk has none to copy, memory that remains reaches
@@ -45,6 +49,9 @@ def _with_progress(migration: dict) -> dict:
         if name.endswith('_bytes'):
             value['minimum'] = 0
     migration['properties']['updated_at']['type'] = ['string', 'null']
+    migration['properties']['progress'] = {
+        'type': 'integer', 'minimum': 0, 'maximum': 100}
+    migration['required'].append('progress')
     return migration
 
 

@@ -29,6 +29,7 @@ from nova import objects
 from nova.policies import servers_migrations as policies
 
 from nova_post_copy.api import microversion
+from nova_post_copy.api import phase
 from nova_post_copy.api import schemas
 from nova_post_copy.objects import migration as migration_obj
 
@@ -65,11 +66,11 @@ class ServerMigrationsController(_Upstream):
     def index(self, req, server_id):
         """Return the live migrations of a server that are in progress."""
         context = req.environ['nova.context']
-        target = self._authorize(context, server_id, 'index')
+        instance, target = self._authorize(context, server_id, 'index')
         include_host = context.can(policies.POLICY_ROOT % 'index:host',
                                    fatal=False, target=target)
         return {'migrations': [
-            _view(migration, include_host)
+            _view(migration, instance, include_host)
             for migration in _in_progress(context, server_id).values()]}
 
     @microversion.extends(_Upstream.show)
@@ -79,13 +80,13 @@ class ServerMigrationsController(_Upstream):
     def show(self, req, server_id, id):
         """Return one live migration of a server that is in progress."""
         context = req.environ['nova.context']
-        self._authorize(context, server_id, 'show')
+        instance, _target = self._authorize(context, server_id, 'show')
         migration = _in_progress(context, server_id).get(id)
         if migration is None:
             raise exc.HTTPNotFound(explanation=_(
                 'In-progress live migration %(id)s is not found for server '
                 '%(uuid)s.') % {'id': id, 'uuid': server_id})
-        return {'migration': _view(migration)}
+        return {'migration': _view(migration, instance)}
 
     @microversion.extends(_Upstream._force_complete)
     @wsgi.response(202)
@@ -121,7 +122,7 @@ class ServerMigrationsController(_Upstream):
         instance = common.get_instance(self.compute_api, context, server_id)
         target = {'project_id': instance.project_id}
         context.can(policies.POLICY_ROOT % action, target=target)
-        return target
+        return instance, target
 
 
 def _in_progress(context, server_id) -> dict[str, objects.Migration]:
@@ -135,11 +136,13 @@ def _in_progress(context, server_id) -> dict[str, objects.Migration]:
     return {str(migration.id): migration for migration in migrations}
 
 
-def _view(migration, include_host=True):
+def _view(migration, instance, include_host=True):
     view = upstream.output(migration, include_uuid=True,
                            include_user_project=True,
                            include_host=include_host)
     view['post_copy'] = migration_obj.requested(migration)
+    view['phase'] = phase.of(migration)
+    view['progress'] = phase.progress(migration, instance)
     return view
 
 

@@ -24,6 +24,7 @@ from nova import objects
 from nova import test
 
 from nova_post_copy.api import microversion
+from nova_post_copy.api import phase
 from nova_post_copy.api import schemas
 from nova_post_copy.api import server_migrations
 from tests.unit.nova_post_copy.api import base
@@ -59,6 +60,10 @@ class TestSamples(base.ApiTestCase):
         sample.pop('links', None)
         if sample['post_copy'] is None:
             del sample['post_copy']
+        # What it is derived from is in the sample, apart from this.
+        del sample['phase']
+        self.instance.progress = sample.pop('progress', 0)
+        self.instance.save()
         # The columns have no time zone.
         for key in ('created_at', 'updated_at'):
             sample[key] = timeutils.parse_isotime(
@@ -142,8 +147,14 @@ class TestParameters(test.NoDBTestCase):
             self.assertIn('``%s``' % status, told)
             self.assertIn('``%s``' % status, page)
 
+    def test_phases(self):
+        told = self.parameters['phase']['description']
+        for each in phase.Phase:
+            self.assertIn('``%s``' % each, told)
+
     def test_microversion(self):
-        for key in ('post_copy_request', 'post_copy_response'):
+        for key in ('post_copy_request', 'post_copy_response', 'phase',
+                    'progress'):
             self.assertEqual(
                 microversion.VERSION,
                 str(self.parameters[key]['min_version']))

@@ -31,13 +31,24 @@ class TestMigrations(base.ApiTestCase):
                               new_instance_type_id=2)
         (listed,) = self._index()
         self.assertIsNone(listed['post_copy'])
+        self.assertIsNone(listed['phase'])
+
+    def test_where_each_is(self):
+        for status in ('completed', 'interrupted (post-copy)', 'running',
+                       'accepted'):
+            self.create_migration(status)
+        self.assertEqual(['scheduling', 'preparing', 'interrupted', None],
+                         [each['phase'] for each in self._index()])
+        self.assertNotIn('progress', self._index()[0])
 
     def test_nothing_of_it_below(self):
         self.create_migration(post_copy=True)
         for version in ('2.1', '2.23', '2.59', '2.66', '2.80', base.BELOW):
             (listed,) = self._index(version=version)
             self.assertNotIn('post_copy', listed)
-        self.assertEqual({**listed, 'post_copy': True}, self._index()[0])
+            self.assertNotIn('phase', listed)
+        self.assertEqual({**listed, 'post_copy': True, 'phase': 'preparing'},
+                         self._index()[0])
 
     def test_links(self):
         # To what can be shown.

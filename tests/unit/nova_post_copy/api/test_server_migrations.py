@@ -50,11 +50,13 @@ class TestServerMigrations(base.ApiTestCase):
         self.flags(response_validation='ignore', group='api')
         for version in ('2.23', '2.59', '2.80', '2.102', base.BELOW):
             (listed,) = self._index(version=version)
-            self.assertNotIn('post_copy', listed)
+            for name in ('post_copy', 'phase', 'progress'):
+                self.assertNotIn(name, listed)
             self.assertEqual(
                 (200, listed), self._show(migration, version=version))
         ours = self._index()[0]
-        self.assertEqual({**listed, 'post_copy': True}, ours)
+        self.assertEqual({**listed, 'post_copy': True, 'phase': 'preparing',
+                          'progress': 0}, ours)
 
     def test_each_status(self):
         for status in server_migrations.IN_PROGRESS:
@@ -65,6 +67,38 @@ class TestServerMigrations(base.ApiTestCase):
             migration.save()
             self.assertEqual([], self._index())
             self.assertEqual(404, self._show(migration)[0])
+
+    def test_where_it_is(self):
+        self.instance.progress = 40
+        self.instance.save()
+        migration = self.create_migration(post_copy=True)
+        for memory, disk, status, expected in (
+            (0, 0, 'queued', ('queued', 0)),
+            (0, 0, 'running', ('preparing', 0)),
+            (0, 9, 'running', ('disk', 40)),
+            (9, 9, 'running', ('pre-copy', 40)),
+            (9, 9, 'running (post-copy)', ('post-copy', 40)),
+            (9, 9, 'interrupted (post-copy)', ('interrupted', 40)),
+        ):
+            migration.status = status
+            migration.memory_total = migration.memory_remaining = memory
+            migration.disk_total = migration.disk_remaining = disk
+            migration.save()
+            (listed,) = self._index()
+            self.assertEqual(
+                expected, (listed['phase'], listed['progress']))
+            self.assertEqual((200, listed), self._show(migration))
+
+    def test_does_not_go_back_when_the_destination_takes_over(self):
+        self.create_migration('running (post-copy)', post_copy=True)
+        self.instance.progress = 99
+        self.instance.save()
+        self.assertEqual(99, self._index()[0]['progress'])
+        # As upstream's post_live_migration_at_destination.
+        self.instance.host = 'host-b'
+        self.instance.progress = 0
+        self.instance.save()
+        self.assertEqual(100, self._index()[0]['progress'])
 
     def test_post_copy_out_of_sight_below(self):
         for status in server_migrations.POST_COPY:

@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Where a live migration is, and how far.
+
+Pure: what the records of the migration and of its server say, in the words
+of our microversion. Nothing is stored for it.
+"""
+
+import enum
+
+from nova import objects
+from nova.objects import fields
+
+
+class Phase(enum.StrEnum):
+    SCHEDULING = 'scheduling'       #: a destination is being chosen
+    QUEUED = 'queued'               #: waits for others on the source
+    PREPARING = 'preparing'         #: nothing has been copied yet
+    DISK = 'disk'                   #: local disks are copied
+    PRE_COPY = 'pre-copy'           #: memory, while it runs on the source
+    POST_COPY = 'post-copy'         #: memory, while it runs on the destination
+    INTERRUPTED = 'interrupted'     #: so, and the stream is broken
+    FINISHING = 'finishing'         #: everything has arrived
+
+
+_BY_STATUS = {
+    'accepted': Phase.SCHEDULING,
+    'queued': Phase.QUEUED,
+    'preparing': Phase.PREPARING,
+    'interrupted (post-copy)': Phase.INTERRUPTED,
+    'post-migrating': Phase.FINISHING,
+}
+_BEFORE_COPYING = (Phase.SCHEDULING, Phase.QUEUED, Phase.PREPARING)
+
+
+def of(migration: objects.Migration) -> Phase | None:
+    """Return where a migration is.
+
+    :returns: None when it is over, and of other than live migrations
+    """
+    if migration.migration_type != fields.MigrationType.LIVE_MIGRATION:
+        return None
+    if migration.status == 'running':
+        # The disks are copied before the memory, and until QEMU copies memory
+        # libvirt does not know how much there is.
+        if migration.memory_total:
+            return Phase.PRE_COPY
+        return Phase.DISK if migration.disk_total else Phase.PREPARING
+    if migration.status == 'running (post-copy)':
+        # The source does not write to memory any more: zero is the end.
+        complete = migration.memory_total and migration.memory_remaining == 0
+        return Phase.FINISHING if complete else Phase.POST_COPY
+    return _BY_STATUS.get(migration.status)
+
+
+def progress(migration: objects.Migration, instance: objects.Instance) -> int:
+    """Return how much of a migration in progress is done, in per cent.
+
+    :param instance: as it was right before the migration was read
+    """
+    phase = of(migration)
+    if phase in _BEFORE_COPYING:
+        return 0
+    # The destination takes the server over, and sets its progress back to 0,
+    # before the source records that the migration is complete.
+    if phase is Phase.FINISHING or instance.host == migration.dest_compute:
+        return 100
+    return instance.progress or 0
