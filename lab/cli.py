@@ -141,6 +141,13 @@ def faults(arguments: argparse.Namespace) -> int:
     return command.main(arguments.rest)
 
 
+def bench(arguments: argparse.Namespace) -> int:
+    """the same guests move in every way there is, side by side"""
+    from lab.bench import command
+
+    return command.main(arguments.rest)
+
+
 def test(arguments: argparse.Namespace) -> int:
     """the tests that need the cloud; brings it up and removes it"""
     if lacks := preflight.missing():
@@ -200,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(shell)
     command.add_argument('host', choices=[host.name for host in layout.HOSTS])
     command.add_argument('command', nargs=argparse.REMAINDER)
-    for function in (demo, faults, test):
+    for function in (demo, faults, bench, test):
         command = commands.add_parser(
             function.__name__, help=function.__doc__, add_help=False)
         command.set_defaults(function=function)
@@ -215,7 +222,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     signal.signal(signal.SIGTERM, _end)
     arguments, rest = _parser().parse_known_args(argv)
-    if rest and arguments.function not in (demo, faults, test):
+    if rest and arguments.function not in (
+            demo, faults, bench, test):
         _parser().parse_args(argv)      # says what is wrong, and exits
     arguments.rest = rest
     try:

@@ -48,12 +48,13 @@ class Watch:
         self._run = run
         self._clock = clock
         self._statistics = collections.defaultdict(dict)
+        self._registered = []
         _listen()
         self._source = self._connect(source, _ON_SOURCE)
         self._destination = self._connect(destination, _ON_DESTINATION)
-        self._source.domainEventRegisterAny(
-            None, libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
-            self._job_completed, None)
+        self._register(self._source,
+                       libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
+                       self._job_completed, None)
 
     @property
     def statistics(self) -> dict[str, int]:
@@ -82,12 +83,22 @@ class Watch:
         except libvirt.libvirtError:
             return False
 
+    def close(self) -> None:
+        """Note nothing more, and close the connections."""
+        for connection, number in self._registered:
+            connection.domainEventDeregisterAny(number)
+        for connection in (self._source, self._destination):
+            connection.close()
+
     def _connect(self, host, names: dict[tuple[int, int], str]):
         connection = host.connect()
-        connection.domainEventRegisterAny(
-            None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-            self._lifecycle, names)
+        self._register(connection, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                       self._lifecycle, names)
         return connection
+
+    def _register(self, connection, event: int, callback, opaque) -> None:
+        self._registered.append((connection, connection.domainEventRegisterAny(
+            None, event, callback, opaque)))
 
     def _lifecycle(self, connection, domain, event: int, detail: int,
                    names: dict[tuple[int, int], str]) -> None:

@@ -1,0 +1,128 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``./run bench``: make the runs, print the tables, write what came of it.
+
+The exit status is 0 only when every goal is met.
+"""
+
+import argparse
+from collections.abc import Sequence
+import pathlib
+import sys
+
+from lab.bench import conditions
+from lab.bench import guests
+from lab.bench import modes
+from lab.bench import plan
+from lab.bench import report
+from lab.bench import result
+from lab.bench import runner
+from lab.bench import summary
+from lab import cli
+from lab import cloud as lab_cloud
+from lab import errors
+from lab import layout
+from lab import preflight
+from lab import progress
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    say = progress.Progress(sys.stdout)
+    cloud = lab_cloud.Cloud(say=say)
+    # A cloud that was there before is not ours to remove.
+    was_up = cloud.is_up()
+    if not was_up and (lacks := preflight.missing()):
+        raise errors.LabError('\n  '.join(
+            ['this machine cannot host the lab:', *lacks]))
+    try:
+        cloud.up()
+        bench = _begin(cloud, arguments, list(argv))
+        _measure(cloud, arguments, bench, say)
+    finally:
+        if not (was_up or arguments.keep):
+            cli.undisturbed(cloud.down)
+    return show(bench, arguments.output)
+
+
+def show(bench: result.Bench, folder: pathlib.Path) -> int:
+    """Print the tables and the goals, draw the picture.
+
+    :returns: the exit status
+    """
+    # Slow to import, and not needed before.
+    from lab.bench import picture
+
+    goals = summary.goals(bench)
+    if bench.runs:
+        print('\n%s\n' % report.text(bench))
+        print('Written: %s' % picture.draw(bench, folder))
+    print('Written: %s\n\nThe goals:\n%s' % (
+        bench.save(folder), report.judged(goals)))
+    return 0 if all(goal.passed for goal in goals) else 1
+
+
+def _begin(cloud, arguments: argparse.Namespace,
+           argv: list[str]) -> result.Bench:
+    if arguments.resume:
+        try:
+            return result.load(arguments.output / result.NAME)
+        except FileNotFoundError:
+            pass        # it was interrupted before the first run
+    return result.Bench(conditions.look(cloud, arguments.seed, argv))
+
+
+def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,
+             say) -> None:
+    visits = plan.visits(arguments.guests, arguments.modes, arguments.runs,
+                         bench.done())
+    runner.Runner(cloud, bench, arguments.output,
+                  bench.conditions['seed'], say).run(visits)
+
+
+def _names(known: Sequence[str]):
+    """Return what makes a list of names of an argument."""
+    def parse(text: str) -> list[str]:
+        found = text.split(',')
+        if wrong := set(found) - set(known):
+            raise argparse.ArgumentTypeError('%s: choose from %s' % (
+                ', '.join(sorted(wrong)), ', '.join(known)))
+        return found
+
+    return parse
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='bench', description='Move the same guests in every way there '
+        'is, side by side in one lab, and compare what it took and what it '
+        'cost them.')
+    for name, known in (('guests', guests.GUESTS), ('modes', modes.MODES)):
+        parser.add_argument(
+            '--' + name, type=_names(list(known)), default=list(known),
+            metavar='NAME,...', help='only these of %s' % ', '.join(known))
+    parser.add_argument(
+        '--runs', type=int, default=5, metavar='N',
+        help='of each guest in each mode (default: %(default)s)')
+    parser.add_argument(
+        '--seed', type=int, default=1, metavar='S',
+        help='of the moments of the requests (default: %(default)s)')
+    parser.add_argument(
+        '--resume', action='store_true',
+        help='go on with the bench.json that is there')
+    parser.add_argument(
+        '--keep', action='store_true', help='leave the cloud as it is')
+    parser.add_argument(
+        '--output', type=pathlib.Path, default=layout.ROOT, metavar='DIR',
+        help='where bench.json and bench.png go (default: %(default)s)')
+    return parser

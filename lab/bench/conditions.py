@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Under which conditions a bench is made: machine, versions, commands."""
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import re
+import shlex
+import sys
+
+from lab.bench import domain
+from lab.bench import guests
+from lab.bench import modes
+from lab import layout
+
+_PACKAGES = ('nova', 'nova-post-copy', 'python-novaclient', 'neutron',
+             'libvirt-python')
+
+
+def look(cloud, seed: int, arguments: list[str]) -> dict:
+    """Describe what the figures hold for.
+
+    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param arguments: of the command
+    """
+    connection = cloud.host(layout.HOSTS[0].name).connect()
+    try:
+        libvirt, qemu = connection.getLibVersion(), connection.getVersion()
+    finally:
+        connection.close()
+    return {
+        'date': datetime.datetime.now(datetime.UTC).isoformat(
+            timespec='minutes'),
+        'command': shlex.join(['./run', 'bench', *arguments]),
+        'virsh': shlex.join(domain.command(layout.HOSTS[1], cloud.bandwidth)),
+        'seed': seed,
+        'memory': guests.MEMORY_MIB * layout.MIB,
+        'filled': guests.FILLED_MIB * layout.MIB,
+        'bandwidth': cloud.bandwidth,
+        'limits': {name: mode.limit for name, mode in modes.MODES.items()
+                   if mode.limit is not None},
+        'guests': {kind.name: {'working_set_mib': kind.working_set_mib,
+                               'pace_mib_per_second': kind.pace_mib,
+                               'burst_mib': kind.burst_mib}
+                   for kind in guests.GUESTS.values()},
+        'machine': _machine(),
+        'versions': {'Python': platform.python_version(),
+                     'libvirt': _version(libvirt), 'QEMU': _version(qemu)}
+        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _machine() -> dict:
+    model = re.search(r'^model name\s*: (.*)$',
+                      pathlib.Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    return {'processors': os.cpu_count(),
+            'processor': model[1] if model else platform.machine(),
+            'memory_mib': memory // layout.MIB,
+            'kernel': platform.release(),
+            'system': _system(),
+            'emulation': 'the guests run on an emulated processor (TCG)'}
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()['PRETTY_NAME']
+    except (OSError, KeyError):
+        return sys.platform
+
+
+def _version(number: int) -> str:
+    """Return libvirt's way to write a version in words."""
+    return '%d.%d.%d' % (number // 1000000, number // 1000 % 1000,
+                         number % 1000)

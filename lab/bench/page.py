@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``python -m lab.bench.page FOLDER``: the documentation's figures.
+
+Writes ``doc/source/performance.inc`` from the ``bench.json`` of a folder, and
+takes the picture along. So no figure of the page is typed by hand.
+"""
+
+from collections.abc import Sequence
+import pathlib
+import shutil
+import sys
+
+from lab.bench import guests
+from lab.bench import picture
+from lab.bench import report
+from lab.bench import result
+from lab.bench import summary
+from lab import layout
+
+_SOURCE = layout.ROOT / 'doc' / 'source'
+
+
+def render(bench: result.Bench) -> str:
+    """Return what the page includes, as reStructuredText."""
+    parts = ['.. Written by "python -m lab.bench.page" from bench.json.',
+             _conditions(bench.conditions)]
+    for guest in guests.GUESTS.values():
+        if rows := report.rows(bench, guest.name):
+            # A column for each way: there are more figures than ways.
+            parts.append(_table(guest.title.capitalize(),
+                                list(zip(report.HEADS, *rows))))
+    parts.append('\n'.join('* %s%s' % (
+        '' if goal.passed else '**Missed:** ', goal.sentence)
+        for goal in summary.goals(bench)))
+    return '\n\n'.join(parts) + '\n'
+
+
+def _conditions(conditions: dict) -> str:
+    rows = [('command', '``%s``' % conditions['command']),
+            ('seed', str(conditions['seed'])),
+            ('date', conditions['date']),
+            ('RAM of a guest', '%d MiB, of which %d MiB are not zero' % (
+                conditions['memory'] >> 20, conditions['filled'] >> 20)),
+            ('between the hosts',
+             '%d MiB/s' % (conditions['bandwidth'] >> 20)),
+            ('virsh', '``%s``' % conditions['virsh'])]
+    for name in ('machine', 'versions'):
+        rows.append((name, '; '.join('%s: %s' % item for item in sorted(
+            conditions[name].items()))))
+    return _table('Conditions', rows, heads=0)
+
+
+def _table(title: str, rows: Sequence[Sequence[str]], heads: int = 1) -> str:
+    lines = ['.. list-table:: %s' % title, '   :header-rows: %d' % heads,
+             '   :stub-columns: 1', '']
+    for row in rows:
+        for number, cell in enumerate(row):
+            lines.append('   %s - %s' % (' ' if number else '*', cell))
+    return '\n'.join(lines)
+
+
+def write(folder: pathlib.Path, source: pathlib.Path) -> None:
+    """Bring the page up to date.
+
+    :param folder: with a ``bench.json``
+    :param source: of the documentation
+    :raises FileNotFoundError: there is none
+    """
+    bench = result.load(folder / result.NAME)
+    (source / 'performance.inc').write_text(render(bench))
+    picture.draw(bench, source / '_static')
+    shutil.copy(folder / result.NAME, source / '_static')
+
+
+if __name__ == '__main__':
+    write(pathlib.Path(sys.argv[1]), _SOURCE)

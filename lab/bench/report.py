@@ -1,0 +1,98 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The tables of a bench, as text: one for each guest, a line for each mode."""
+
+from collections.abc import Callable, Sequence
+import math
+
+from lab.bench import guests
+from lab.bench import modes
+from lab.bench import result
+from lab.bench import summary
+from lab import layout
+
+# Of the table: what the reader sees, the figure, how it is printed.
+_FIGURES: tuple[tuple[str, Callable[[result.Run], float | None],
+                      Callable[[float], str]], ...] = (
+    ('total', summary.total, summary.seconds),
+    ('memory complete', lambda run: run.memory_complete, summary.seconds),
+    ('work lost', summary.lost_work, summary.seconds),
+    ('longest silence', lambda run: run.silence, summary.seconds),
+    ('degraded', lambda run: run.degraded, summary.seconds),
+    ('moved / RAM', lambda run: None if run.moved is None else
+     run.moved / (guests.MEMORY_MIB * layout.MIB), '{:.1f}'.format),
+    ('pages on demand', lambda run: run.pages_on_demand, '{:.0f}'.format),
+    ('CPU of nova-compute', lambda run: run.compute_cpu, summary.seconds),
+)
+HEADS = ('way', 'ended', *(title for title, _, _ in _FIGURES),
+         'total / (RAM / bandwidth)', 'total / ours')
+
+
+def rows(bench: result.Bench, guest: str) -> list[tuple[str, ...]]:
+    """Return the cells of the table of a guest; medians, and quartiles."""
+    found = []
+    ours = summary.spread(bench, guest, modes.OURS, summary.total)
+    for mode in modes.MODES.values():
+        seen = summary.runs(bench, guest, mode.name)
+        if not seen:
+            continue
+        total = summary.spread(bench, guest, mode.name, summary.total)
+        found.append((
+            mode.title,
+            '%d of %d' % (sum(run.total is not None for run in seen),
+                          len(seen)),
+            *(_cell(summary.spread(bench, guest, mode.name, value), form)
+              for _, value, form in _FIGURES),
+            _ratio(summary.ratio(total, bench.ideal)),
+            _ratio(summary.ratio(total, ours))))
+    return found
+
+
+def _cell(seen: summary.Spread | None, form: Callable[[float], str]) -> str:
+    if seen is None:
+        return '-'
+    if seen.low == seen.high or math.inf in (seen.low, seen.median):
+        return form(seen.median)
+    return '%s (%s to %s)' % tuple(
+        form(value) for value in (seen.median, seen.low, seen.high))
+
+
+def _ratio(value: float | None) -> str:
+    return '-' if value is None else '%.2f' % value
+
+
+def text(bench: result.Bench) -> str:
+    """Lay all tables out as text, for a terminal.
+
+    Figures are lines there: a table would be too wide.
+    """
+    parts = []
+    for guest in guests.GUESTS.values():
+        if found := rows(bench, guest.name):
+            parts.append('%s\n%s' % (guest.title, aligned(
+                list(zip(HEADS, *found)))))
+    return '\n\n'.join(parts)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lay cells out in columns."""
+    widths = [max(map(len, cells)) for cells in zip(*lines)]
+    return '\n'.join('  '.join(
+        cell.ljust(width) for cell, width in zip(cells, widths)).rstrip()
+        for cells in lines)
+
+
+def judged(goals: Sequence[summary.Goal]) -> str:
+    """Write the goals, each with whether it holds."""
+    return '\n'.join('  %-6s %s' % ('ok' if goal.passed else 'FAILED',
+                                    goal.sentence) for goal in goals)

@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One busy server of the bench: booted, listened to, made ready for a run."""
+
+from lab.bench import guests
+from lab import errors
+from lab.guest import heartbeat
+from lab import layout
+from lab import wait
+
+NAME = 'bench'
+_BOOT_LIMIT = 60.0
+
+
+class Busy:
+    """A server with one of the guests.
+
+    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    """
+
+    def __init__(self, cloud, kind: guests.Guest, host: str) -> None:
+        self._cloud = cloud
+        self.server = cloud.boot(NAME, host, image=kind.image,
+                                 flavor=guests.FLAVOR)
+        self.pulse = heartbeat.Heartbeat()
+        self.pulse.follow(cloud.serial_address(self.server))
+        wait_for_work(self.pulse, kind)
+
+    @property
+    def uuid(self) -> str:
+        return self.server.id
+
+    def shown(self) -> dict:
+        """Return the server as Nova shows it to an administrator."""
+        return self._cloud.get('compute', '/servers/' + self.uuid)['server']
+
+    def hosts(self) -> tuple[str, str]:
+        """Return names: where it is, and where it could go."""
+        here = self.shown()['OS-EXT-SRV-ATTR:host']
+        there, = (host.name for host in layout.HOSTS if host.name != here)
+        return here, there
+
+    def make_active(self) -> None:
+        """Wait until nothing is going on; undo upstream's ERROR.
+
+        Upstream puts a server into ERROR when its migration was aborted.
+        """
+        wait.until(lambda: self.shown()['OS-EXT-STS:task_state'] is None,
+                   'end of the task in Nova', 30)
+        if self.shown()['status'] == 'ERROR':
+            self._cloud.nova().servers.reset_state(self.server, 'active')
+
+    def stand_still(self, still: bool) -> None:
+        """Pause the server, so that another one has the processors."""
+        client = self._cloud.nova()
+        (client.servers.pause if still else
+         client.servers.unpause)(self.server)
+        wanted = 'PAUSED' if still else 'ACTIVE'
+        wait.until(lambda: self.shown()['status'] == wanted,
+                   'server that is ' + wanted, 30)
+
+    def delete(self) -> None:
+        self.pulse.stop()
+        self._cloud.delete(self.server)
+
+
+def wait_for_work(pulse: heartbeat.Heartbeat, kind: guests.Guest) -> None:
+    """Return when a guest has been once through its working set.
+
+    :raises LabError: when it does not get there, or its memory is wrong
+    """
+    wait.until(lambda: pulse.samples() and pulse.samples()[-1].work
+               > kind.working_set_mib * layout.MIB,
+               'heartbeat of the guest', _BOOT_LIMIT)
+    if pulse.wrong_pages:
+        raise errors.LabError('the guest found %d wrong pages before '
+                              'anything was done' % pulse.wrong_pages)

@@ -1,0 +1,59 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import pathlib
+
+import fixtures
+import testtools
+
+from lab.bench import modes
+from lab.bench import result
+from tests.unit.lab.bench import recorded
+
+
+class BenchTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path, 'new')
+
+    def test_what_is_saved_is_loaded(self):
+        bench = recorded.bench(
+            *recorded.runs('pre-copy', None, 4.5),
+            *recorded.runs(modes.OURS, 5.0, told='switched because ...'))
+        bench.network.append({'mode': 'pre-copy', 'silence': 0.2})
+        bench.costs['api'] = {'ratio': 1.01}
+        path = bench.save(self.folder)
+        self.assertEqual(bench, result.load(path))
+        self.assertEqual([path], list(self.folder.iterdir()))
+
+    def test_something_else(self):
+        self.folder.mkdir()
+        path = self.folder / result.NAME
+        for content in ('{', '{}', '{"runs": [{"guest": 1}]}'):
+            path.write_text(content)
+            self.assertRaises(ValueError, result.load, path)
+        self.assertRaises(FileNotFoundError, result.load,
+                          self.folder / 'other.json')
+
+    def test_a_failed_run_is_made_again(self):
+        bench = recorded.bench(
+            *recorded.runs('pre-copy', 5.0, None),
+            recorded.run(modes.OURS, None, result='failed', observed=None))
+        self.assertEqual({('full', 'pre-copy', 1), ('full', 'pre-copy', 2)},
+                         bench.done())
+        self.assertEqual({('full', 'pre-copy'): [5.0, 20.5]},
+                         bench.durations())
+        bench.add(recorded.run(modes.OURS, 6.0))
+        self.assertEqual(3, len(bench.runs))
+        self.assertEqual(6.0, bench.runs[-1].total)
