@@ -39,12 +39,15 @@ def offered(api) -> bool:
     return _contains_ours(*_cloud_range(api))
 
 
-def require(manager: base.Manager) -> base.Manager:
+def require(manager: base.Manager,
+            purpose: str = 'Choosing post-copy for a live migration',
+            ) -> base.Manager:
     """Return the manager with our microversion, when the cloud offers it.
 
     Reads the version document of the cloud, unless the manager is already one
     that was returned here.
 
+    :param purpose: what the user wants it for
     :raises novaclient.exceptions.UnsupportedVersion: when it does not
     """
     if manager.api_version == API_VERSION:
@@ -57,10 +60,9 @@ def require(manager: base.Manager) -> base.Manager:
             offers = "versions '%s' to '%s'" % (minimum.get_string(),
                                                 maximum.get_string())
         raise exceptions.UnsupportedVersion(
-            "Choosing post-copy for a live migration needs compute API "
-            "version '%s', which clouds with nova-post-copy have; this cloud "
-            "offers %s. No migration was requested."
-            % (API_VERSION.get_string(), offers))
+            "%s needs compute API version '%s', which clouds with "
+            "nova-post-copy have; this cloud offers %s. No migration was "
+            "requested." % (purpose, API_VERSION.get_string(), offers))
     return with_ours(manager)
 
 

@@ -12,10 +12,11 @@
 
 """``nova live-migration``, ``nova host-evacuate-live`` and their Python API.
 
-To both commands come ``--post-copy`` and ``--no-post-copy``.
+To both commands come ``--post-copy`` and ``--no-post-copy``, and ``--poll``.
 """
 
 import argparse
+from collections.abc import Callable
 import functools
 
 from novaclient import base
@@ -26,6 +27,7 @@ from novaclient.v2 import shell
 
 from novaclient_post_copy import command
 from novaclient_post_copy import microversion
+from novaclient_post_copy import poll
 
 _SUPPORTED = (" (Supported by API versions '%s' - '%d.latest')" % (
     microversion.API_VERSION.get_string(), microversion.API_VERSION.ver_major))
@@ -98,26 +100,48 @@ def __pre_parse_args__() -> None:
                  'then on the server runs on the destination and fetches the '
                  'rest of its memory from the source: it is lost when one of '
                  'the two hosts fails in that time.' + _SUPPORTED)
+        utils.add_arg(
+            do_command, '--poll', action='store_true', default=False,
+            help='Show the progress until the live migration has ended, and '
+                 'fail when the server was not moved.' + _SUPPORTED)
 
 
 def __post_parse_args__(args: argparse.Namespace) -> None:
-    if getattr(args, 'post_copy', None) is not None:
-        command.run_around(shell.do_live_migration, _live_migrate, args)
-        command.run_around(shell.do_host_evacuate_live, _live_migrate, args)
+    for do_command, follow in (
+        (shell.do_live_migration, poll.Poll.follow_server),
+        (shell.do_host_evacuate_live, poll.Poll.follow_host),
+    ):
+        command.run_around(
+            do_command, functools.partial(_live_migrate, follow), args)
 
 
-def _live_migrate(upstream, cs, args: argparse.Namespace) -> None:
+def _live_migrate(follow: Callable[[poll.Poll], None], upstream: Callable, cs,
+                  args: argparse.Namespace) -> None:
+    if args.post_copy is None and not args.poll:
+        upstream(cs, args)
+        return
     if not command.newest_version_asked(args):
         raise exceptions.CommandError(
-            "--post-copy and --no-post-copy need compute API version '%s' and "
-            "version '%s' was asked for. Leave out --os-compute-api-version "
-            "and OS_COMPUTE_API_VERSION; the right version is then found. No "
-            "migration was requested."
+            "--post-copy, --no-post-copy and --poll need compute API version "
+            "'%s' and version '%s' was asked for. Leave out "
+            "--os-compute-api-version and OS_COMPUTE_API_VERSION; the right "
+            "version is then found. No migration was requested."
             % (microversion.API_VERSION.get_string(),
                cs.api_version.get_string()))
     # Upstream's command finds the servers with the microversion that it knows
     # and calls this for each.
-    cs.servers.live_migrate = functools.partial(
-        microversion.require(cs.servers).live_migrate,
-        post_copy=args.post_copy)
+    live_migrate = cs.servers.live_migrate
+    if args.post_copy is None:
+        microversion.require(cs.servers, 'Watching a live migration')
+    else:
+        live_migrate = functools.partial(
+            microversion.require(cs.servers).live_migrate,
+            post_copy=args.post_copy)
+    if not args.poll:
+        cs.servers.live_migrate = live_migrate
+        upstream(cs, args)
+        return
+    polled = poll.Poll(cs, live_migrate)
+    cs.servers.live_migrate = polled.live_migrate
     upstream(cs, args)
+    follow(polled)

@@ -236,7 +236,7 @@ class LiveMigrationCommandTestCase(base.ClientTestCase):
             text = ' '.join(self.nova('help', command).split())
             self.assertIn("--post-copy", text)
             self.assertEqual(
-                2, text.count("(Supported by API versions '2.105' -"))
+                3, text.count("(Supported by API versions '2.105' -"))
 
     def test_refusal_of_the_cloud_is_shown(self):
         self.requests_mock.post(

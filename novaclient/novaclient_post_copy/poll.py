@@ -1,0 +1,165 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nova live-migration --poll`` and ``nova host-evacuate-live --poll``.
+
+What is shown and when it is over is in :mod:`novaclient_post_copy.watch`;
+here is how novaclient asks, and what becomes of several servers.
+"""
+
+from collections.abc import Callable
+import sys
+from typing import Any
+
+from keystoneauth1 import exceptions as keystone_exceptions
+from novaclient import base
+from novaclient import exceptions
+
+from novaclient_post_copy import display
+from novaclient_post_copy import microversion
+from novaclient_post_copy import progress
+from novaclient_post_copy import watch
+
+
+class Server(watch.Server):
+    """A server as novaclient sees it.
+
+    :param cs: novaclient.v2.client.Client
+    :param server: novaclient.v2.servers.Server or its ID
+    """
+
+    LIST_COMMAND = 'nova migration-list --instance-uuid %(server)s'
+    EVENT_COMMAND = 'nova instance-action %(server)s %(request)s'
+
+    def __init__(self, cs, server) -> None:
+        self._cs = cs
+        self._migrations = microversion.with_ours(cs.migrations)
+        self._server_migrations = microversion.with_ours(cs.server_migrations)
+        self.id = base.getid(server)
+        if isinstance(server, str):
+            server = _ask(cs.servers.get, server)
+        self.name = server.name
+
+    def newest_migration(self) -> progress.Seen | None:
+        found = _ask(
+            self._migrations.list, instance_uuid=self.id,
+            migration_type='live-migration', limit=1,
+            # Only administrators may ask for those of other projects.
+            project_id=self._cs.client.get_project_id())
+        return progress.Seen.of(found[0]) if found else None
+
+    def migrations_in_progress(self) -> list[progress.Seen]:
+        return [progress.Seen.of(found) for found in
+                _ask(self._server_migrations.list, self.id)]
+
+    def state(self) -> watch.State:
+        server = _ask(self._cs.servers.get, self.id)
+        return watch.State(
+            server.status,
+            getattr(server, 'OS-EXT-STS:task_state', None) is None,
+            getattr(server, 'OS-EXT-SRV-ATTR:host', None),
+            getattr(server, 'fault', {}).get('message'))
+
+    def newest_events(self) -> tuple[str | None, list[watch.Event]]:
+        request = next((
+            found.request_id for found in
+            _ask(self._cs.instance_action.list, self.id)
+            if found.action == 'live-migration'), None)
+        if request is None:
+            return None, []
+        action = _ask(self._cs.instance_action.get, self.id, request)
+        return request, [
+            watch.Event(event['event'], event['result'], event.get('details'))
+            for event in getattr(action, 'events', ())]
+
+
+def _ask(method: Callable, *args, **kwargs) -> Any:
+    """Ask the cloud, with the errors of :mod:`novaclient_post_copy.watch`."""
+    try:
+        return method(*args, **kwargs)
+    except keystone_exceptions.RetriableConnectionFailure as error:
+        raise watch.NotAnswered(error)
+    except exceptions.ClientException as error:
+        raise watch.error_of(error.code)(error)
+    except keystone_exceptions.HttpError as error:
+        raise watch.error_of(error.http_status)(error)
+    except keystone_exceptions.ClientException as error:
+        raise watch.Refused(error)
+
+
+class Poll:
+    """Takes the place of ``servers.live_migrate`` in upstream's commands.
+
+    :param live_migrate: what requests the migration of one server
+    """
+
+    def __init__(self, cs, live_migrate: Callable) -> None:
+        self._cs = cs
+        self._live_migrate = live_migrate
+        self._watches: list[watch.Watch] = []
+        self._refused: list[str] = []   # IDs of servers
+
+    def live_migrate(self, server, *args, **kwargs) -> Any:
+        """Request the migration of a server that will be watched.
+
+        :raises novaclient.exceptions.CommandError: when it could not be;
+            nothing has been requested then
+        """
+        try:
+            watched = self._watch(server)
+            answer = self._live_migrate(server, *args, **kwargs)
+        except Exception:
+            self._refused.append(base.getid(server))
+            raise
+        self._watches.append(watched)
+        return answer
+
+    def _watch(self, server) -> watch.Watch:
+        try:
+            return watch.Watch(Server(self._cs, server))
+        except watch.Forbidden:
+            raise exceptions.CommandError(
+                watch.NOT_ALLOWED % ('--poll', '--poll'))
+        except (watch.NotAnswered, watch.Refused) as error:
+            raise exceptions.CommandError(
+                '%s. No migration was requested.' % error)
+
+    def follow_server(self) -> None:
+        """Show the only migration until it has ended.
+
+        :raises novaclient.exceptions.CommandError: when the server was not
+            moved, or when it is not known whether it was
+        """
+        shown = display.Display(sys.stdout)
+        watched, = watch.follow(self._watches, shown)
+        if not watched.outcome.moved:
+            raise exceptions.CommandError(watched.outcome.text)
+        shown.say(watched.outcome.text)
+
+    def follow_host(self) -> None:
+        """Show all migrations until they have ended.
+
+        :raises novaclient.exceptions.CommandError: unless each server was
+            moved
+        """
+        shown = display.Display(sys.stdout)
+        left = list(self._refused)
+        for watched in watch.follow(self._watches, shown):
+            shown.say(watched.outcome.text)
+            if not watched.outcome.moved:
+                left.append(str(watched.server))
+        total = len(self._watches) + len(self._refused)
+        if left:
+            raise exceptions.CommandError(
+                '%d of %d servers moved. Not, or not known to be: %s'
+                % (total - len(left), total, ', '.join(left)))
+        shown.say('%d of %d servers moved.' % (total, total))

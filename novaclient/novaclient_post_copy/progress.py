@@ -1,0 +1,122 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is told of a live migration on its way.
+
+Pure: what was seen goes in, the line for the user comes out. ``openstack``
+tells the same (:mod:`openstackclient_post_copy.wait`), so neither of the two
+clients is in here.
+"""
+
+import math
+from typing import Any, NamedTuple, Self
+
+MIB = 1024 * 1024
+
+_MEMORY = ('pre-copy', 'post-copy', 'interrupted')
+_AFTER_THE_SWITCH = ('post-copy', 'interrupted')
+_IN_WORDS = {
+    'queued': 'queued behind other migrations',
+    'interrupted': 'interrupted, goes on when the hosts reach each other',
+}
+
+
+class Seen(NamedTuple):
+    """A live migration at one moment, as the API shows it.
+
+    None is what the user may not see, or what nobody has counted yet.
+    """
+
+    id: int
+    status: str
+    phase: str | None = None
+    progress: int | None = None     # per cent
+    # In bytes.
+    memory_processed_bytes: int | None = None
+    memory_remaining_bytes: int | None = None
+    disk_processed_bytes: int | None = None
+    disk_remaining_bytes: int | None = None
+
+    @classmethod
+    def of(cls, migration: Any) -> Self:
+        """Pick it from a client's resource, in whatever list that was."""
+        return cls(*(getattr(migration, name, None) for name in cls._fields))
+
+    @property
+    def copied(self) -> str | None:
+        """What is being copied: memory or disk."""
+        if self.phase in _MEMORY:
+            return 'memory'
+        return 'disk' if self.phase == 'disk' else None
+
+    @property
+    def remaining(self) -> int | None:
+        """Bytes of it that are still to be sent."""
+        return self.copied and getattr(
+            self, self.copied + '_remaining_bytes')
+
+    @property
+    def processed(self) -> int:
+        """Bytes of it that have been sent."""
+        return self.copied and getattr(
+            self, self.copied + '_processed_bytes') or 0
+
+
+class Story:
+    """One migration, told from look to look.
+
+    Less than before is never shown without the reason.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Seen | None = None
+        self._percent = 0
+        self._again = 0     # bytes in this phase
+        self._reason = ''
+
+    def tell(self, seen: Seen) -> str:
+        """Return the line about a migration as it is seen now."""
+        self._note_what_is_sent_again(seen)
+        self._seen = seen
+        percent = seen.progress or 0
+        self._percent = percent if self._again else max(
+            percent, self._percent)
+        parts = [_IN_WORDS.get(seen.phase, seen.phase or seen.status)]
+        if seen.copied and seen.progress is not None:
+            parts.append('%d%%' % self._percent)
+        if seen.remaining is not None:
+            parts.append('%d MiB remaining' % (seen.remaining // MIB))
+        line = ', '.join(parts)
+        if self._again:
+            line += '; ' + self._reason % math.ceil(self._again / MIB)
+        return line
+
+    def _note_what_is_sent_again(self, seen: Seen) -> None:
+        before = self._seen
+        if before is None:
+            return
+        if seen.phase != before.phase:
+            self._again = 0
+        if (before.copied != seen.copied or None in (
+                before.remaining, seen.remaining)):
+            return
+        grown = seen.remaining - before.remaining
+        if grown <= 0:
+            return
+        if before.phase in _AFTER_THE_SWITCH:
+            self._reason = '%d MiB were lost on the way and are sent again'
+        else:
+            # What has been sent meanwhile was rewritten as well.
+            grown += max(0, seen.processed - before.processed)
+            self._reason = ('the server rewrote %d MiB, which are sent '
+                            'again')
+        self._again += grown

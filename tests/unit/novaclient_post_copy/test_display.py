@@ -1,0 +1,64 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import io
+import os
+
+import fixtures
+import testtools
+
+from novaclient_post_copy import display
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+    def screen(self) -> list[str]:
+        """Return the lines that a terminal would show."""
+        return [line.rpartition('\r\033[K')[2]
+                for line in self.getvalue().split('\n')]
+
+
+class DisplayTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MonkeyPatch(
+            'shutil.get_terminal_size', lambda: os.terminal_size((20, 5))))
+
+    def test_terminal(self):
+        stdout = Terminal()
+        shown = display.Display(stdout)
+        shown.show('one')
+        shown.show('two')
+        self.assertEqual(['two'], stdout.screen())
+        shown.say('stays')
+        self.assertEqual(['stays', ''], stdout.screen())
+        shown.show('three')
+        shown.clear()
+        shown.say('stays, too')
+        self.assertEqual(['stays', 'stays, too', ''], stdout.screen())
+
+    def test_no_line_is_longer_than_the_terminal(self):
+        stdout = Terminal()
+        display.Display(stdout).show('123456789 123456789 123')
+        self.assertEqual(['123456789 123456789'], stdout.screen())
+
+    def test_file(self):
+        stdout = io.StringIO()
+        shown = display.Display(stdout)
+        shown.show('one')
+        shown.say('stays')
+        shown.show('two')
+        shown.clear()
+        self.assertEqual('stays\n', stdout.getvalue())
