@@ -24,8 +24,8 @@ from openstack import utils
 
 # What nova-post-copy adds to Nova 34: upstream's maximum + 1. In the responses
 # about migrations nothing else has changed since 2.80, which is what the SDK
-# 4.22 asks for, so upstream's resources read them. Also known to the package
-# for novaclient: each of the two is installed without the other.
+# 4.22 asks for, so upstream's resources read them. The package for novaclient
+# knows it in a form that needs novaclient, which is not installed here.
 API_VERSION = '2.105'
 
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The SDK's resources of a migration, with ``post_copy``."""
+"""The SDK's resources of a migration, with what our microversion adds."""
 
 from keystoneauth1 import adapter
 from openstack.compute.v2 import migration
@@ -26,6 +26,8 @@ class _PostCopy:
     #: Whether the migration was asked to use post-copy: True, False, or None
     #: when the request did not say (since microversion 2.105)
     post_copy = resource.Body('post_copy')
+    #: Where it is, None when it is over (since microversion 2.105)
+    phase = resource.Body('phase')
 
     @classmethod
     def _get_microversion(cls, session: adapter.Adapter) -> str | None:
@@ -56,6 +58,9 @@ class ServerMigration(_PostCopy, server_migration.ServerMigration):
     """A live migration in progress."""
 
     uuid = server_migration.ServerMigration.uuid
+
+    #: How much of it is done, in per cent (since microversion 2.105)
+    progress = resource.Body('progress', type=int)
 
 
 # Each of upstream's resources that we extend, and what takes its place.

@@ -71,9 +71,9 @@ class MigrateServer(hook.Hook):
     def _migrate_and_wait(self, compute: proxy.Proxy, upstream: Callable,
                           parsed_args: argparse.Namespace) -> None:
         server = compute.find_server(parsed_args.server, ignore_missing=False)
-        watch = wait.Watch(compute, server, self.cmd.app.stdout)
+        waiting = wait.Wait(compute, server, self.cmd.app.stdout)
         # Upstream's wait looks at the server only, and takes one whose
         # migration was rolled back for one that was migrated.
         upstream(argparse.Namespace(
             **vars(parsed_args) | {'server': server.id, 'wait': False}))
-        watch.follow()
+        waiting.follow()

@@ -130,9 +130,10 @@ class ClientTestCase(test_utils.TestCase):
         return versions(self.cloud_version)
 
     def _migration(self, request) -> dict:
-        """Answer as the cloud does: the field is there from 2.105 on."""
+        """Answer as the cloud does: ours are there from 2.105 on."""
         if request.headers['OpenStack-API-Version'] == 'compute 2.105':
-            return dict(MIGRATION, post_copy=True)
+            return dict(MIGRATION, post_copy=True, phase='post-copy',
+                        progress=75)
         return dict(MIGRATION)
 
     def _migrations(self, request, context) -> dict:

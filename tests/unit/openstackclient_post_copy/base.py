@@ -129,9 +129,10 @@ class ClientTestCase(testtools.TestCase):
             'links': [{'rel': 'self', 'href': COMPUTE}]}}
 
     def _migration(self, request) -> dict:
-        """Answer as the cloud does: the field is there from 2.105 on."""
+        """Answer as the cloud does: ours are there from 2.105 on."""
         if version_of(request) == '2.105':
-            return dict(MIGRATION, post_copy=True)
+            return dict(MIGRATION, post_copy=True, phase='post-copy',
+                        progress=75)
         return dict(MIGRATION)
 
     def _migrations(self, request, context) -> dict:

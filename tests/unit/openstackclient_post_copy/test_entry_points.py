@@ -43,8 +43,7 @@ class EntryPointsTestCase(unittest.TestCase):
              'import openstackclient_post_copy.server, '
              'openstackclient_post_copy.server_migration, '
              'openstackclient_post_copy.sdk; '
-             'assert not {"nova_post_copy", "novaclient_post_copy"}'
-             '.intersection(sys.modules)'],
+             'assert "nova_post_copy" not in sys.modules'],
             check=True)
 
     def test_sides_agree_on_the_microversion(self):

@@ -132,7 +132,9 @@ class MigrationsTestCase(SDKTestCase):
                           *compute.server_migrations(SERVER),
                           compute.get_server_migration(7, SERVER)):
             self.assertIs(True, migration.post_copy)
+            self.assertEqual('post-copy', migration.phase)
             self.assertEqual('host-b', migration.dest_compute)
+        self.assertEqual(75, migration.progress)
 
 
 class UnextendedCloudTestCase(SDKTestCase):

@@ -10,25 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import types
-
 import fixtures
-import testtools
+from keystoneauth1 import exceptions as keystone_exceptions
 
-from openstackclient_post_copy import wait
 from tests.unit.openstackclient_post_copy import base
 
 COMMAND = ('server', 'migrate', '--live-migration', '--post-copy', '--wait',
            'busy')
 OLD = dict(base.MIGRATION, id=6, status='error')
+MIB = 1024 * 1024
 
 
 class WaitTestCase(base.ClientTestCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.MonkeyPatch(
-            'openstackclient_post_copy.wait.INTERVAL', 0))
+        self.useFixture(fixtures.MonkeyPatch('time.sleep', lambda s: None))
         self.answer('GET', base.ACTIONS, {'instanceActions': [
             self._action('createImage', 'req-2'),
             self._action('live-migration', 'req-1')]})
@@ -67,23 +64,26 @@ class WaitTestCase(base.ClientTestCase):
 class MovedTestCase(WaitTestCase):
 
     def test_phases(self):
-        self.told('preparing', 'running', 'running', 'running (post-copy)',
-                  'completed')
+        self.told('completed')
         self.requests_mock.get(base.COMPUTE + base.SERVER_MIGRATIONS, [
             {'json': {'migrations': [dict(
-                base.MIGRATION, memory_total_bytes=200,
-                memory_remaining_bytes=remaining)]}}
-            for remaining in (200, 150, 100, 10)])
+                base.MIGRATION, phase=phase, progress=percent,
+                memory_remaining_bytes=remaining * MIB)]}}
+            for phase, percent, remaining in (
+                ('preparing', 0, 0), ('pre-copy', 25, 150),
+                ('pre-copy', 50, 100), ('post-copy', 95, 10))]
+            + [{'json': {'migrations': []}}])
 
         result = self.openstack(*COMMAND)
 
         self.assertEqual((0, ''), (result.code, result.stderr))
         self.assertEqual([
-            '\rMigration 7: preparing, 0%',
-            '\rMigration 7: running, 25%\rMigration 7: running, 50%',
-            '\rMigration 7: running (post-copy), 95%',
+            'busy, migration 7: preparing',
+            'busy, migration 7: pre-copy, 25%, 150 MiB remaining',
+            'busy, migration 7: pre-copy, 50%, 100 MiB remaining',
+            'busy, migration 7: post-copy, 95%, 10 MiB remaining',
             'Complete. Server busy (%s) is ACTIVE on host-b'
-            % base.SERVER['id'], ''], result.stdout.split('\n'))
+            % base.SERVER['id']], result.stdout.splitlines())
 
     def test_request(self):
         self.told('completed')
@@ -131,8 +131,20 @@ class MovedTestCase(WaitTestCase):
         result = self.openstack(*COMMAND)
 
         self.assertEqual(0, result.code)
-        self.assertIn('\rMigration 7: running\rMigration 7: running\n',
-                      result.stdout)
+        self.assertEqual('busy, migration 7: running',
+                         result.stdout.splitlines()[0])
+
+    def test_cloud_does_not_answer_meanwhile(self):
+        self.requests_mock.get(base.COMPUTE + '/os-migrations', [
+            {'json': {'migrations': []}}, {'status_code': 503},
+            {'exc': keystone_exceptions.ConnectFailure},
+            {'json': {'migrations': [
+                dict(base.MIGRATION, status='completed')]}}])
+
+        result = self.openstack(*COMMAND)
+
+        self.assertEqual(0, result.code)
+        self.assertIn('the cloud does not answer', result.stdout)
 
     def test_host_is_not_for_everybody(self):
         self.told('completed')
@@ -200,11 +212,13 @@ class NotMovedTestCase(WaitTestCase):
         self.told('running', None)
         self.requests_mock.get(
             base.COMPUTE + '/servers/' + base.SERVER['id'],
-            [{'json': {'server': base.SERVER}}] * 2 + [{'status_code': 404}])
+            [{'json': {'server': base.SERVER}}, {'status_code': 404}])
 
         self.assert_failed('its end was not seen')
 
-    def test_api_fails_meanwhile(self):
+    def test_cloud_stays_away(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'novaclient_post_copy.watch.PATIENCE', 0))
         self.requests_mock.get(base.COMPUTE + '/os-migrations', [
             {'json': {'migrations': []}}, {'status_code': 503}])
 
@@ -220,26 +234,16 @@ class NotMovedTestCase(WaitTestCase):
 
         self.assertEqual([], self.posted)
 
+    def test_cloud_does_not_answer_before(self):
+        self.answer('GET', '/os-migrations', status=503)
+
+        self.assert_failed('No migration was requested.')
+
+        self.assertEqual([], self.posted)
+
     def test_refused(self):
         self.told()
         self.answer('POST', base.ACTION, status=409, body={
             'conflictingRequest': {'code': 409, 'message': 'vGPU'}})
 
         self.assert_failed('vGPU')
-
-
-class InPercentTestCase(testtools.TestCase):
-
-    def in_percent(self, **numbers) -> str:
-        return wait.in_percent(types.SimpleNamespace(**dict(dict.fromkeys(
-            [kind + '_%s_bytes' % what for kind in ('memory', 'disk')
-             for what in ('total', 'remaining')]), **numbers)))
-
-    def test_nothing_measured(self):
-        self.assertEqual('', self.in_percent())
-        self.assertEqual('', self.in_percent(memory_total_bytes=0))
-
-    def test_memory_and_disk(self):
-        self.assertEqual(', 70%', self.in_percent(
-            memory_total_bytes=60, memory_remaining_bytes=0,
-            disk_total_bytes=40, disk_remaining_bytes=30))
