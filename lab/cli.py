@@ -14,7 +14,8 @@
 """The lab's commands: ``python -m lab COMMAND`` or ``./run lab COMMAND``."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import contextlib
 import os
 import signal
 import subprocess
@@ -73,6 +74,27 @@ def undisturbed(function) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def in_cloud(cloud, keep: bool = False) -> Iterator[None]:
+    """Bring the cloud up, and remove it in the end.
+
+    One that was there before is not ours to remove.
+
+    :param keep: leave it in any case
+    :raises LabError: when this machine cannot host it
+    """
+    was_up = cloud.is_up()
+    if not was_up and (lacks := preflight.missing()):
+        raise errors.LabError('\n  '.join(
+            ['this machine cannot host the lab:', *lacks]))
+    try:
+        cloud.up()
+        yield
+    finally:
+        if not (was_up or keep):
+            undisturbed(cloud.down)
 
 
 def down(arguments: argparse.Namespace) -> int:
@@ -150,23 +172,14 @@ def bench(arguments: argparse.Namespace) -> int:
 
 def test(arguments: argparse.Namespace) -> int:
     """the tests that need the cloud; brings it up and removes it"""
-    if lacks := preflight.missing():
-        raise errors.LabError('\n  '.join(
-            ['this machine cannot host the lab:', *lacks]))
     arguments.horizon = True
     arguments.ports = True
     arguments.upstream = False
-    cloud = _cloud(arguments)
-    kept = cloud.is_up()
-    try:
-        cloud.up()
+    with in_cloud(_cloud(arguments)):
         return subprocess.run(
             [layout.BIN / 'stestr', 'run', '--serial', *arguments.rest],
             cwd=layout.ROOT,
             env=os.environ | {'OS_TEST_PATH': './tests/lab'}).returncode
-    finally:
-        if not kept:
-            undisturbed(cloud.down)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -24,7 +24,6 @@ import sys
 from lab import bringup
 from lab import cli
 from lab import cloud as lab_cloud
-from lab import errors
 from lab.faults.case import Case
 from lab.faults import draw
 from lab.faults import evidence
@@ -35,7 +34,6 @@ from lab.faults import runner
 from lab.faults import scene
 from lab.faults import upstream
 from lab import layout
-from lab import preflight
 from lab import progress
 
 _EVIDENCE = layout.STATE / 'faults'
@@ -50,17 +48,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     say = progress.Progress(sys.stdout)
     cloud = lab_cloud.Cloud(ports=True, say=say)
-    # A cloud that was there before is not ours to remove.
-    was_up = cloud.is_up()
-    if not was_up and (lacks := preflight.missing()):
-        raise errors.LabError('\n  '.join(
-            ['this machine cannot host the lab:', *lacks]))
-    try:
-        cloud.up()
+    with cli.in_cloud(cloud, arguments.keep):
         results = run(cloud, _cases(arguments), arguments.upstream, say)
-    finally:
-        if not (was_up or arguments.keep):
-            cli.undisturbed(cloud.down)
     print('\n%s\n' % report.table(results))
     print('Written: %s' % report.save(
         results, arguments.upstream, arguments.output))
