@@ -13,13 +13,12 @@
 
 """A server with a real neutron port answers after the switch."""
 
-import re
 import subprocess
-import threading
 import time
 
 from lab import layout
 from lab import linux_guest
+from lab import ping
 from lab import wait
 from tests.lab import base
 
@@ -65,13 +64,13 @@ class PortTest(base.Case):
         server = self.boot(image='linux', flavor='lab.linux',
                            networks=[{'port-id': self.port['id']}])
         wait.until(self._answers, 'answer of the server', 60)
-        answers = Answers(ADDRESS)
+        answers = ping.Answers(ADDRESS)
         self.addCleanup(answers.stop)
 
         self.nova.servers.live_migrate(server, base.DESTINATION, 'auto',
                                        post_copy=True)
         self.wait_for(server, 'running (post-copy)')
-        switched = time.time()
+        switched = time.monotonic()
         # Nova activates the destination's binding at the switch, not at the
         # end of the migration.
         wait.until(lambda: self._bindings().get(base.DESTINATION) == 'ACTIVE',
@@ -85,7 +84,7 @@ class PortTest(base.Case):
             host.limit_migration_network(self.cloud.bandwidth)
         self.wait_for(server, 'completed')
         self.settle(server)
-        completed = time.time()
+        completed = time.monotonic()
         wait.until(lambda: answers.newest() > completed + 1,
                    'answer after the migration', LIMIT)
         self.assertEqual({base.DESTINATION: 'ACTIVE'}, self._bindings())
@@ -93,29 +92,3 @@ class PortTest(base.Case):
     def _answers(self) -> bool:
         return subprocess.run(['ping', '-c1', '-W1', ADDRESS],
                               capture_output=True).returncode == 0
-
-
-class Answers:
-    """The times at which a server answered ping, ten in a second."""
-
-    def __init__(self, address: str) -> None:
-        self._times: list[float] = []
-        self._ping = subprocess.Popen(
-            ['ping', '-D', '-n', '-i', '0.1', address], text=True, bufsize=1,
-            stdout=subprocess.PIPE)
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        for line in self._ping.stdout:
-            # [1700000000.123456] 64 bytes from 198.18.92.50: ...
-            if answer := re.match(r'\[([0-9.]+)\] \d+ bytes from', line):
-                self._times.append(float(answer[1]))
-
-    def newest(self) -> float:
-        return self._times[-1] if self._times else 0.0
-
-    def stop(self) -> None:
-        self._ping.terminate()
-        self._thread.join()
-        self._ping.wait()
