@@ -43,7 +43,7 @@ class BareWay:
     :param busy: the server whose domain and disk are copied
     """
 
-    def __init__(self, cloud, busy: servers.Busy,
+    def __init__(self, cloud, busy: servers.Server,
                  kind: guests.Guest) -> None:
         self._cloud = cloud
         self._busy = busy

@@ -20,9 +20,12 @@ from collections.abc import Sequence
 import pathlib
 import sys
 
+from lab.bench import api_latency
 from lab.bench import conditions
+from lab.bench import evacuation
 from lab.bench import guests
 from lab.bench import modes
+from lab.bench import network
 from lab.bench import plan
 from lab.bench import report
 from lab.bench import result
@@ -30,28 +33,17 @@ from lab.bench import runner
 from lab.bench import summary
 from lab import cli
 from lab import cloud as lab_cloud
-from lab import errors
 from lab import layout
-from lab import preflight
 from lab import progress
 
 
 def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     say = progress.Progress(sys.stdout)
-    cloud = lab_cloud.Cloud(say=say)
-    # A cloud that was there before is not ours to remove.
-    was_up = cloud.is_up()
-    if not was_up and (lacks := preflight.missing()):
-        raise errors.LabError('\n  '.join(
-            ['this machine cannot host the lab:', *lacks]))
-    try:
-        cloud.up()
+    cloud = lab_cloud.Cloud(ports=arguments.network, say=say)
+    with cli.in_cloud(cloud, arguments.keep):
         bench = _begin(cloud, arguments, list(argv))
         _measure(cloud, arguments, bench, say)
-    finally:
-        if not (was_up or arguments.keep):
-            cli.undisturbed(cloud.down)
     return show(bench, arguments.output)
 
 
@@ -74,20 +66,34 @@ def show(bench: result.Bench, folder: pathlib.Path) -> int:
 
 def _begin(cloud, arguments: argparse.Namespace,
            argv: list[str]) -> result.Bench:
-    if arguments.resume:
+    if arguments.resume or arguments.network or arguments.only_costs:
         try:
             return result.load(arguments.output / result.NAME)
         except FileNotFoundError:
-            pass        # it was interrupted before the first run
+            pass        # nothing was measured yet
     return result.Bench(conditions.look(cloud, arguments.seed, argv))
 
 
 def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,
              say) -> None:
-    visits = plan.visits(arguments.guests, arguments.modes, arguments.runs,
-                         bench.done())
-    runner.Runner(cloud, bench, arguments.output,
-                  bench.conditions['seed'], say).run(visits)
+    """Measure what is asked for; each part is saved when it is complete."""
+    if not (arguments.network or arguments.only_costs):
+        visits = plan.visits(arguments.guests, arguments.modes,
+                             arguments.runs, bench.done())
+        runner.Runner(cloud, bench, arguments.output,
+                      bench.conditions['seed'], say).run(visits)
+    if arguments.network:
+        say('how long a server with a port cannot be reached')
+        network.measure(cloud, bench, arguments.runs, say)
+        bench.save(arguments.output)
+    if arguments.costs or arguments.only_costs:
+        say('what it costs to empty a host')
+        bench.costs['evacuation'] = evacuation.measure(cloud, say)
+        bench.save(arguments.output)
+        say('what a request costs')
+        bench.costs['api'] = api_latency.measure(
+            cloud, bench.conditions['seed'], say)
+        bench.save(arguments.output)
 
 
 def _names(known: Sequence[str]):
@@ -117,6 +123,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--seed', type=int, default=1, metavar='S',
         help='of the moments of the requests (default: %(default)s)')
+    parser.add_argument(
+        '--network', action='store_true',
+        help='measure how long a real port is silent, and add that to the '
+        'bench.json that is there')
+    parser.add_argument(
+        '--costs', action='store_true',
+        help='measure also what requests cost, and to empty a host')
+    parser.add_argument(
+        '--only-costs', action='store_true',
+        help='measure only that, and add it to the bench.json that is there')
     parser.add_argument(
         '--resume', action='store_true',
         help='go on with the bench.json that is there')

@@ -40,7 +40,7 @@ class NovaWay:
     :param cloud: a :class:`lab.cloud.Cloud` that is up
     """
 
-    def __init__(self, cloud, busy: servers.Busy, kind: guests.Guest,
+    def __init__(self, cloud, busy: servers.Server, kind: guests.Guest,
                  mode: modes.Mode) -> None:
         self._cloud = cloud
         self._busy = busy

@@ -85,12 +85,13 @@ class Bench:
     :param conditions: machine, versions, commands, seed, memory (bytes) of
         the guests and bandwidth (bytes/s) of the network between the hosts
     :param network: of real ports, see :mod:`.network`
-    :param costs: by name, see :mod:`.costs`
+    :param costs: how they grow: 'api', 'evacuation', 'monitors'; see
+        :mod:`.api_latency`, :mod:`.evacuation`, :mod:`.monitors`
     """
 
     conditions: dict
     runs: list[Run] = dataclasses.field(default_factory=list)
-    network: list[dict] = dataclasses.field(default_factory=list)
+    network: list[Run] = dataclasses.field(default_factory=list)
     costs: dict[str, dict] = dataclasses.field(default_factory=dict)
 
     @property
@@ -138,7 +139,8 @@ def load(path: pathlib.Path) -> Bench:
     """
     try:
         content = json.loads(path.read_text())
-        content['runs'] = [Run(**run) for run in content['runs']]
+        for name in ('runs', 'network'):
+            content[name] = [Run(**run) for run in content[name]]
         return Bench(**content)
     except (KeyError, TypeError) as exc:
         raise ValueError('%s is no bench.json: %s' % (path, exc)) from exc

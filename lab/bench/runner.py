@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import pathlib
 
 from lab.bench import bare
+from lab.bench import computes
 from lab.bench import guests
 from lab.bench import modes
 from lab.bench import nova_way
@@ -26,7 +27,6 @@ from lab import bringup
 from lab import errors
 from lab.faults import restore
 from lab import layout
-from lab.services import nova
 
 
 class Runner:
@@ -46,14 +46,13 @@ class Runner:
         self._folder = folder
         self._seed = seed
         self._say = say
-        # What the lab sets by itself.
-        self._options: dict[str, dict] = {name: {} for name in cloud.hosts}
+        self._computes = computes.Computes(cloud)
 
     def run(self, visits: Sequence[plan.Visit]) -> None:
         """Make all runs; one that fails does not keep the others from it."""
         for name in {visit.guest for visit in visits}:
             guests.upload_image(self._cloud, guests.GUESTS[name])
-        try:
+        with self._computes:
             for index, visit in enumerate(visits):
                 minutes = plan.seconds_left(
                     visits[index:], self._bench.durations()) / 60
@@ -61,9 +60,6 @@ class Runner:
                     guests.GUESTS[visit.guest].title, visit.number,
                     ', '.join(visit.modes), minutes))
                 self._visit(visit)
-        finally:
-            if any(self._options.values()):
-                self._configure({name: {} for name in self._options})
 
     def _visit(self, visit: plan.Visit) -> None:
         """Boot, make the runs, delete."""
@@ -80,7 +76,7 @@ class Runner:
                     error='%s: %s' % (type(exc).__name__, exc))
             self._bench.add(run)
             self._bench.save(self._folder)
-            self._say('  %-15s %s' % (mode, _told(run)))
+            self._say('  %-15s %s' % (mode, told(run)))
             if run.result == 'failed' and busy is not None:
                 busy.pulse.stop()
                 busy = None
@@ -88,32 +84,22 @@ class Runner:
         if busy is not None:
             busy.delete()
 
-    def _boot(self, visit: plan.Visit) -> servers.Busy:
-        host = plan.first_host(visit, list(self._options), self._options)
-        return servers.Busy(self._cloud, guests.GUESTS[visit.guest], host)
+    def _boot(self, visit: plan.Visit) -> servers.Server:
+        there = self._computes.options
+        return servers.boot(self._cloud, guests.GUESTS[visit.guest],
+                            plan.first_host(visit, list(there), there))
 
-    def _run(self, busy: servers.Busy, visit: plan.Visit,
+    def _run(self, busy: servers.Server, visit: plan.Visit,
              name: str) -> result.Run:
         needed = plan.needed_options(visit, name, *busy.hosts(),
-                                     self._options)
+                                     self._computes.options)
         if needed is not None:
-            self._configure(needed)
+            self._computes.configure(needed)
         kind, mode = guests.GUESTS[visit.guest], modes.MODES[name]
         way = (bare.BareWay(self._cloud, busy, kind) if mode.bare else
                nova_way.NovaWay(self._cloud, busy, kind, mode))
         return way.run(visit.number,
                        plan.phase(kind, visit.number, self._seed))
-
-    def _configure(self, options: dict[str, dict]) -> None:
-        """Write nova.conf of the computes, and start them with it."""
-        for name, libvirt in options.items():
-            host = self._cloud.host(name)
-            nova.configure_compute(host, self._cloud.extended, libvirt)
-            host.kill_compute()
-            host.start_compute()
-        for name in options:
-            nova.wait_for_compute(self._cloud, self._cloud.host(name))
-        self._options = options
 
     def _restore(self) -> None:
         if bringup.missing(self._cloud):
@@ -124,7 +110,7 @@ class Runner:
         restore.restore(self._cloud, self._say)
 
 
-def _told(run: result.Run) -> str:
+def told(run: result.Run) -> str:
     """Say in one line how a run went."""
     if run.result == 'failed':
         return 'FAILED: %s' % run.error

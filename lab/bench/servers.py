@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One busy server of the bench: booted, listened to, made ready for a run."""
+"""A server of the bench: booted, heard, made ready for each run."""
 
 from lab.bench import guests
 from lab import errors
@@ -22,19 +22,31 @@ NAME = 'bench'
 _BOOT_LIMIT = 60.0
 
 
-class Busy:
-    """A server with one of the guests.
+def boot(cloud, kind: guests.Guest, host: str) -> 'Server':
+    """Boot one of the guests; return when it is at work.
 
     :param cloud: a :class:`lab.cloud.Cloud` that is up
     """
+    server = cloud.boot(NAME, host, image=kind.image, flavor=guests.FLAVOR)
+    pulse = heartbeat.Heartbeat()
+    pulse.follow(cloud.serial_address(server))
+    wait_for_work(pulse, kind)
+    return Server(cloud, server, pulse)
 
-    def __init__(self, cloud, kind: guests.Guest, host: str) -> None:
+
+class Server:
+    """A server that is heard.
+
+    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param server: as :meth:`lab.cloud.Cloud.boot` returns it
+    :param pulse: a :class:`lab.guest.heartbeat.Heartbeat` that follows it, or
+        what has the same to say
+    """
+
+    def __init__(self, cloud, server, pulse) -> None:
         self._cloud = cloud
-        self.server = cloud.boot(NAME, host, image=kind.image,
-                                 flavor=guests.FLAVOR)
-        self.pulse = heartbeat.Heartbeat()
-        self.pulse.follow(cloud.serial_address(self.server))
-        wait_for_work(self.pulse, kind)
+        self.server = server
+        self.pulse = pulse
 
     @property
     def uuid(self) -> str:

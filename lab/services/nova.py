@@ -71,13 +71,16 @@ def configure(all_hosts: list[hosts.Host], extended: bool,
 
 def configure_compute(host: hosts.Host, extended: bool,
                       libvirt: dict[str, object],
-                      post_copy: dict[str, object] | None = None) -> None:
+                      post_copy: dict[str, object] | None = None,
+                      default: dict[str, object] | None = None) -> None:
     """Write nova.conf of a compute.
 
     :param libvirt: options on top of those of the lab
     :param post_copy: options of nova-post-copy; the lab sets none
+    :param default: options of ``[DEFAULT]`` on top of those of the lab
     """
     sections = _compute(host, extended)
+    sections['DEFAULT'] |= default or {}
     sections['libvirt'] |= libvirt
     sections['post_copy'] = post_copy or {}
     common.write_ini(_DIRECTORY / ('compute-%s.conf' % host.name),

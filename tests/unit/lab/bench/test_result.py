@@ -31,7 +31,7 @@ class BenchTestCase(testtools.TestCase):
         bench = recorded.bench(
             *recorded.runs('pre-copy', None, 4.5),
             *recorded.runs(modes.OURS, 5.0, told='switched because ...'))
-        bench.network.append({'mode': 'pre-copy', 'silence': 0.2})
+        bench.network += recorded.runs('force-complete', 9.0, guest='linux')
         bench.costs['api'] = {'ratio': 1.01}
         path = bench.save(self.folder)
         self.assertEqual(bench, result.load(path))

@@ -1,0 +1,164 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a request costs at our microversion, beside the same one below it.
+
+The kinds of requests take turns, so that whatever else the machine does hits
+them alike. A request to migrate a server that is stopped is refused with 409
+at either version, after everything that the API itself does for it.
+"""
+
+from collections.abc import Callable
+import random
+import statistics
+import time
+
+import requests
+
+from lab.bench import evacuation
+from lab.bench import modes
+from lab import layout
+from lab import wait
+
+BELOW = '2.104'
+SERVERS = 8
+REQUESTS = 150
+_MIGRATE = modes.MODES['pre-copy'].body('host-b')
+_POST_COPY = modes.MODES[modes.OURS].body('host-b')
+# So slow that one migration lasts for as long as it is asked about.
+_SLOW = 4 * layout.MIB
+_LIMIT = 60.0
+
+
+class Timed:
+    """The kinds of requests, and how long each of them has taken (s)."""
+
+    def __init__(self, kinds: dict[str, Callable[[], None]]) -> None:
+        self._kinds = kinds
+        self.seconds: dict[str, list[float]] = {name: [] for name in kinds}
+
+    def run(self, rounds: int, seed: int) -> None:
+        """Make so many requests of each kind, in random order."""
+        order = random.Random(seed)
+        names = list(self._kinds)
+        for _ in range(rounds):
+            order.shuffle(names)
+            for name in names:
+                begun = time.perf_counter()
+                self._kinds[name]()
+                self.seconds[name].append(time.perf_counter() - begun)
+
+
+def compared(seconds: dict[str, list[float]],
+             pairs: dict[str, tuple[str, str]]) -> list[dict]:
+    """Compare medians.
+
+    :param seconds: of each kind
+    :param pairs: what is compared: the kind at our version, and below it
+    """
+    found = []
+    for what, (ours, below) in pairs.items():
+        medians = [statistics.median(seconds[name]) for name in (below, ours)]
+        found.append({
+            'request': what, 'requests': len(seconds[ours]),
+            'below': medians[0], 'ours': medians[1],
+            'ratio': medians[1] / medians[0],
+            'deciles_below': statistics.quantiles(seconds[below], n=10),
+            'deciles_ours': statistics.quantiles(seconds[ours], n=10)})
+    return found
+
+
+def measure(cloud, seed: int, say) -> dict:
+    """Time requests to the API of a lab.
+
+    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :returns: as it is written in ``bench.json``
+    """
+    evacuation.prepare(cloud)
+    host = layout.HOSTS[0]
+    small = [evacuation.boot(cloud, 'api-%d' % number, host.name)
+             for number in range(SERVERS)]
+    moving, *stopped = [each.server for each in small]
+    for each in small:
+        each.pulse.stop()
+    try:
+        for server in stopped:
+            server.stop()
+        wait.until(lambda: all(
+            cloud.nova().servers.get(server).status == 'SHUTOFF'
+            for server in stopped), 'end of the servers', _LIMIT)
+        cloud.host(host.name).limit_migration_network(_SLOW)
+        cloud.nova().servers.live_migrate(moving, None, 'auto')
+        wait.until(lambda: cloud.nova().server_migrations.list(moving),
+                   'migration that is running', _LIMIT)
+        timed, pairs = _kinds(cloud, moving, stopped)
+        timed.run(REQUESTS, seed)
+    finally:
+        cloud.host(host.name).limit_migration_network(cloud.bandwidth)
+        for each in small:
+            cloud.delete(each.server)
+    found = compared(timed.seconds, pairs)
+    for each in found:
+        say('  %(request)s: %(ratio).3f' % each)
+    return {'below': BELOW, 'ours': modes.MODES[modes.OURS].microversion,
+            'servers': SERVERS, 'requests': found}
+
+
+def _kinds(cloud, moving, stopped):
+    """Return the kinds of requests, and which of them are compared."""
+    ours = modes.MODES[modes.OURS].microversion
+    url = cloud.session.get_endpoint(service_type='compute',
+                                     region_name=layout.REGION)
+    session = requests.Session()
+    session.headers.update(cloud.session.get_auth_headers())
+    turns = iter(range(10 ** 9))
+
+    def migrate(version: str, body: dict):
+        def send() -> None:
+            server = stopped[next(turns) % len(stopped)]
+            answer = session.post(
+                '%s/servers/%s/action' % (url, server.id), json=body,
+                headers={'OpenStack-API-Version': 'compute ' + version})
+            _check(answer, 409)
+        return send
+
+    def get(version: str, path: str):
+        def send() -> None:
+            _check(session.get(
+                url + path,
+                headers={'OpenStack-API-Version': 'compute ' + version}), 200)
+        return send
+
+    kinds, pairs = {}, {}
+    for what, ours_, below in (
+            ('os-migrateLive', migrate(ours, _MIGRATE),
+             migrate(BELOW, _MIGRATE)),
+            ('os-migrateLive, post_copy: true', migrate(ours, _POST_COPY),
+             None),
+            ('GET /servers/{id}/migrations',
+             get(ours, '/servers/%s/migrations' % moving.id),
+             get(BELOW, '/servers/%s/migrations' % moving.id)),
+            ('GET /os-migrations', get(ours, '/os-migrations'),
+             get(BELOW, '/os-migrations'))):
+        names = ('%s at %s' % (what, ours),
+                 '%s at %s' % (what.split(',')[0], BELOW))
+        pairs[what] = names
+        kinds[names[0]] = ours_
+        if below is not None:
+            kinds[names[1]] = below
+    return Timed(kinds), pairs
+
+
+def _check(answer: requests.Response, status: int) -> None:
+    if answer.status_code != status:
+        raise RuntimeError('%s: %d %s' % (
+            answer.url, answer.status_code, answer.text))

@@ -1,0 +1,55 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""nova.conf of the two computes, as the runs need it."""
+
+from collections.abc import Mapping
+
+from lab.services import nova
+
+
+class Computes:
+    """What the computes have in nova.conf on top of what the lab sets.
+
+    As a context manager: puts the lab's own back in the end.
+    """
+
+    def __init__(self, cloud) -> None:
+        self._cloud = cloud
+        #: of ``[libvirt]``, by host
+        self.options: dict[str, dict] = {name: {} for name in cloud.hosts}
+        self._default: dict[str, object] = {}
+
+    def __enter__(self) -> 'Computes':
+        return self
+
+    def __exit__(self, *exc) -> None:
+        if self._default or any(self.options.values()):
+            self.configure({name: {} for name in self.options})
+
+    def configure(self, options: Mapping[str, dict],
+                  default: Mapping[str, object] | None = None) -> None:
+        """Start the computes with other options; return when they are up.
+
+        :param options: of ``[libvirt]``, by host
+        :param default: of ``[DEFAULT]``
+        """
+        self.options, self._default = dict(options), dict(default or {})
+        hosts = [self._cloud.host(name) for name in options]
+        for host in hosts:
+            nova.configure_compute(
+                host, self._cloud.extended, options[host.name],
+                default=self._default)
+            host.kill_compute()
+            host.start_compute()
+        for host in hosts:
+            nova.wait_for_compute(self._cloud, host)

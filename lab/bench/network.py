@@ -1,0 +1,111 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How long a server with a real port cannot be reached when it moves.
+
+The answers to a train of ping are its heartbeat, so all that holds for the
+runs of the bench holds here too: what is missing between two of them is the
+silence, what was not answered is the work that was lost.
+"""
+
+from lab.bench import computes
+from lab.bench import guests
+from lab.bench import modes
+from lab.bench import nova_way
+from lab.bench import result
+from lab.bench import runner
+from lab.bench import servers
+from lab import layout
+from lab import linux_guest
+from lab import ping
+from lab import record
+from lab import wait
+
+ADDRESS = '198.18.92.60'
+INTERVAL = 0.02     # s between two questions
+IMAGE = 'bench-linux'
+FLAVOR = 'lab.linux'
+LINUX = guests.Guest('linux', 'Linux with a port', 64)
+# Pre-copy of this guest does not end, and virsh moves no port.
+MODES = ('force-complete', modes.OURS)
+_SERVICE = {'service_type': 'network', 'region_name': layout.REGION}
+
+
+class Pulse:
+    """The answers of a server, as a heartbeat."""
+
+    wrong_pages = 0
+
+    def __init__(self, address: str) -> None:
+        self._answers = ping.Answers(address, INTERVAL)
+
+    def samples(self) -> list[record.Sample]:
+        """Return all answers; the work of each is one."""
+        return [record.Sample(moment, number) for number, moment
+                in enumerate(self._answers.times(), 1)]
+
+    def follow(self, address: tuple[str, int]) -> None:
+        """Do nothing: the address of the server moves along with it."""
+
+    def stop(self) -> None:
+        self._answers.stop()
+
+
+def measure(cloud, bench: result.Bench, rounds: int, say) -> None:
+    """Move a server with a port there and back, in each of the modes.
+
+    :param cloud: a :class:`lab.cloud.Cloud` that is up with ports
+    :param bench: its ``network`` is replaced
+    """
+    linux_guest.upload(cloud, IMAGE, ADDRESS)
+    port = _create_port(cloud)
+    options = {name: dict(modes.MODES['force-complete'].options)
+               for name in cloud.hosts}
+    bench.network = []
+    try:
+        with computes.Computes(cloud) as nova:
+            # What it says for all migrations, ours says for itself.
+            nova.configure(options)
+            server = _boot(cloud, port)
+            try:
+                for number in range(1, rounds + 1):
+                    for name in MODES[::1 if number % 2 else -1]:
+                        run = nova_way.NovaWay(
+                            cloud, server, LINUX, modes.MODES[name]
+                        ).run(number, 0)
+                        say('  %-15s %s' % (name, runner.told(run)))
+                        bench.network.append(run)
+            finally:
+                server.delete()
+    finally:
+        cloud.session.delete('/v2.0/ports/' + port, endpoint_filter=_SERVICE)
+
+
+def _boot(cloud, port: str) -> servers.Server:
+    server = cloud.boot(servers.NAME, layout.HOSTS[0].name, image=IMAGE,
+                        flavor=FLAVOR, networks=[{'port-id': port}])
+    pulse = Pulse(ADDRESS)
+    try:
+        wait.until(pulse.samples, 'answer of the server to ping', 60)
+    except BaseException:
+        pulse.stop()
+        raise
+    return servers.Server(cloud, server, pulse)
+
+
+def _create_port(cloud) -> str:
+    network, = cloud.get(
+        'network', '/v2.0/networks?name=tenant')['networks']
+    return cloud.session.post(
+        '/v2.0/ports', endpoint_filter=_SERVICE, json={'port': {
+            'network_id': network['id'],
+            'fixed_ips': [{'ip_address': ADDRESS}]}}).json()['port']['id']
