@@ -17,15 +17,11 @@ them alike. A request to migrate a server that is stopped is refused with 409
 at either version, after everything that the API itself does for it.
 """
 
-from collections.abc import Callable
-import random
-import statistics
-import time
-
 import requests
 
 from lab.bench import evacuation
 from lab.bench import modes
+from lab.bench import timing
 from lab import layout
 from lab import wait
 
@@ -37,44 +33,6 @@ _POST_COPY = modes.MODES[modes.OURS].body('host-b')
 # So slow that one migration lasts for as long as it is asked about.
 _SLOW = 4 * layout.MIB
 _LIMIT = 60.0
-
-
-class Timed:
-    """The kinds of requests, and how long each of them has taken (s)."""
-
-    def __init__(self, kinds: dict[str, Callable[[], None]]) -> None:
-        self._kinds = kinds
-        self.seconds: dict[str, list[float]] = {name: [] for name in kinds}
-
-    def run(self, rounds: int, seed: int) -> None:
-        """Make so many requests of each kind, in random order."""
-        order = random.Random(seed)
-        names = list(self._kinds)
-        for _ in range(rounds):
-            order.shuffle(names)
-            for name in names:
-                begun = time.perf_counter()
-                self._kinds[name]()
-                self.seconds[name].append(time.perf_counter() - begun)
-
-
-def compared(seconds: dict[str, list[float]],
-             pairs: dict[str, tuple[str, str]]) -> list[dict]:
-    """Compare medians.
-
-    :param seconds: of each kind
-    :param pairs: what is compared: the kind at our version, and below it
-    """
-    found = []
-    for what, (ours, below) in pairs.items():
-        medians = [statistics.median(seconds[name]) for name in (below, ours)]
-        found.append({
-            'request': what, 'requests': len(seconds[ours]),
-            'below': medians[0], 'ours': medians[1],
-            'ratio': medians[1] / medians[0],
-            'deciles_below': statistics.quantiles(seconds[below], n=10),
-            'deciles_ours': statistics.quantiles(seconds[ours], n=10)})
-    return found
 
 
 def measure(cloud, seed: int, say) -> dict:
@@ -106,7 +64,7 @@ def measure(cloud, seed: int, say) -> dict:
         cloud.host(host.name).limit_migration_network(cloud.bandwidth)
         for each in small:
             cloud.delete(each.server)
-    found = compared(timed.seconds, pairs)
+    found = timing.compared(timed.seconds, pairs)
     for each in found:
         say('  %(request)s: %(ratio).3f' % each)
     return {'below': BELOW, 'ours': modes.MODES[modes.OURS].microversion,
@@ -155,7 +113,7 @@ def _kinds(cloud, moving, stopped):
         kinds[names[0]] = ours_
         if below is not None:
             kinds[names[1]] = below
-    return Timed(kinds), pairs
+    return timing.Timed(kinds), pairs
 
 
 def _check(answer: requests.Response, status: int) -> None:

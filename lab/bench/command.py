@@ -22,6 +22,7 @@ import sys
 
 from lab.bench import api_latency
 from lab.bench import conditions
+from lab.bench import costs
 from lab.bench import evacuation
 from lab.bench import guests
 from lab.bench import modes
@@ -55,9 +56,9 @@ def show(bench: result.Bench, folder: pathlib.Path) -> int:
     # Slow to import, and not needed before.
     from lab.bench import picture
 
-    goals = summary.goals(bench)
+    goals = summary.goals(bench) + costs.goals(bench)
+    print('\n%s\n' % report.text(bench))
     if bench.runs:
-        print('\n%s\n' % report.text(bench))
         print('Written: %s' % picture.draw(bench, folder))
     print('Written: %s\n\nThe goals:\n%s' % (
         bench.save(folder), report.judged(goals)))

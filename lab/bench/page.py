@@ -21,6 +21,7 @@ import pathlib
 import shutil
 import sys
 
+from lab.bench import costs
 from lab.bench import guests
 from lab.bench import picture
 from lab.bench import report
@@ -40,9 +41,10 @@ def render(bench: result.Bench) -> str:
             # A column for each way: there are more figures than ways.
             parts.append(_table(guest.title.capitalize(),
                                 list(zip(report.HEADS, *rows))))
+    parts += [_table(title, rows) for title, rows in costs.tables(bench)]
     parts.append('\n'.join('* %s%s' % (
         '' if goal.passed else '**Missed:** ', goal.sentence)
-        for goal in summary.goals(bench)))
+        for goal in summary.goals(bench) + costs.goals(bench)))
     return '\n\n'.join(parts) + '\n'
 
 

@@ -13,8 +13,8 @@
 """The tables of a bench, as text: one for each guest, a line for each mode."""
 
 from collections.abc import Callable, Sequence
-import math
 
+from lab.bench import costs
 from lab.bench import guests
 from lab.bench import modes
 from lab.bench import result
@@ -51,20 +51,12 @@ def rows(bench: result.Bench, guest: str) -> list[tuple[str, ...]]:
             mode.title,
             '%d of %d' % (sum(run.total is not None for run in seen),
                           len(seen)),
-            *(_cell(summary.spread(bench, guest, mode.name, value), form)
+            *(summary.cell(
+                summary.spread(bench, guest, mode.name, value), form)
               for _, value, form in _FIGURES),
             _ratio(summary.ratio(total, bench.ideal)),
             _ratio(summary.ratio(total, ours))))
     return found
-
-
-def _cell(seen: summary.Spread | None, form: Callable[[float], str]) -> str:
-    if seen is None:
-        return '-'
-    if seen.low == seen.high or math.inf in (seen.low, seen.median):
-        return form(seen.median)
-    return '%s (%s to %s)' % tuple(
-        form(value) for value in (seen.median, seen.low, seen.high))
 
 
 def _ratio(value: float | None) -> str:
@@ -81,6 +73,8 @@ def text(bench: result.Bench) -> str:
         if found := rows(bench, guest.name):
             parts.append('%s\n%s' % (guest.title, aligned(
                 list(zip(HEADS, *found)))))
+    parts += ['%s\n%s' % (title, aligned(found))
+              for title, found in costs.tables(bench)]
     return '\n\n'.join(parts)
 
 

@@ -177,3 +177,13 @@ def seconds(value: float | None) -> str:
     if value == math.inf:
         return 'never'
     return '%.2f s' % value if abs(value) < 1 else '%.1f s' % value
+
+
+def cell(seen: Spread | None, form: Callable[[float], str]) -> str:
+    """Write a median, and the quartiles where they are something else."""
+    if seen is None:
+        return '-'
+    if seen.low == seen.high or math.inf in (seen.low, seen.median):
+        return form(seen.median)
+    return '%s (%s to %s)' % tuple(
+        form(value) for value in (seen.median, seen.low, seen.high))

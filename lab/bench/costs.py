@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How costs grow: tables and goals of what :class:`.result.Bench` has on it.
+
+Pure, as :mod:`.summary` and :mod:`.report` are for the runs.
+"""
+
+from collections.abc import Sequence
+
+from lab.bench import modes
+from lab.bench import result
+from lab.bench import summary
+
+# At most so much more may a request cost at our microversion.
+API_RATIO = 1.05
+
+Table = tuple[str, list[Sequence[str]]]     # title; heads, and rows
+
+
+def tables(bench: result.Bench) -> list[Table]:
+    """Return a table for each thing that was measured."""
+    found = []
+    if bench.network:
+        found.append(('How long a server with a port is silent',
+                      _network(bench.network)))
+    for name, title, rows in (
+            ('evacuation', 'Emptying a host', _evacuation),
+            ('api', 'Requests', _api)):
+        if name in bench.costs:
+            found.append((title, rows(bench.costs[name])))
+    return found
+
+
+def goals(bench: result.Bench) -> list[summary.Goal]:
+    """Judge what a request may cost."""
+    api = bench.costs.get('api', {'requests': ()})
+    return [summary.Goal(each['ratio'] <= API_RATIO, (
+        '%s takes %.2f times as long at %s as at %s, at most %.2f is '
+        'wanted.' % (each['request'], each['ratio'], api['ours'],
+                     api['below'], API_RATIO)))
+            for each in api['requests']]
+
+
+def _network(runs: Sequence[result.Run]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [
+        ('way', 'runs', 'longest silence', 'answers lost', 'degraded')]
+    for mode in modes.MODES.values():
+        seen = [run for run in runs if run.mode == mode.name]
+        if seen:
+            rows.append((mode.title, str(len(seen)), *(
+                summary.cell(summary.Spread.of(
+                    value for run in seen
+                    if (value := getattr(run, name)) is not None),
+                    summary.seconds)
+                for name in ('silence', 'lost_work', 'degraded'))))
+    return rows
+
+
+def _evacuation(seen: dict) -> list[Sequence[str]]:
+    return [('servers', 'at a time', 'total', 'RAM / bandwidth',
+             'total / (RAM / bandwidth)', 'slowest migration',
+             'longest silence'), *(
+        (str(run['servers']), str(run['concurrent']),
+         summary.seconds(run['total']), summary.seconds(run['ideal']),
+         '%.2f' % (run['total'] / run['ideal']),
+         summary.seconds(run['slowest']), summary.seconds(run['silence']))
+        for run in sorted(seen['runs'], key=lambda run: (
+            run['concurrent'], run['servers'])))]
+
+
+def _api(seen: dict) -> list[Sequence[str]]:
+    return [('request', 'at %s' % seen['below'], 'at %s' % seen['ours'],
+             'ratio'), *(
+        (each['request'], '%.1f ms' % (1000 * each['below']),
+         '%.1f ms' % (1000 * each['ours']), '%.3f' % each['ratio'])
+        for each in seen['requests'])]
