@@ -125,6 +125,9 @@ class Cloud(base.ServersTestBase):
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.incoming.break_dead',
             self.hosts.break_incoming))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.outgoing.end_dead',
+            lambda host, port: 0))
         self.addCleanup(self.hosts.close)
 
     @classmethod

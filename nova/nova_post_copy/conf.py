@@ -13,6 +13,7 @@
 """The options that an operator sets in ``nova.conf``."""
 
 from oslo_config import cfg
+from oslo_config import types
 
 import nova.conf
 
@@ -79,6 +80,24 @@ server's memory. By default only the migration address is tried.
 With TLS the certificates of this host must be valid for this address, too.
 
 Read by nova-compute only, for servers that enter this host.
+"""),
+    cfg.Opt(
+        'migration_ports',
+        type=types.Range(min=1, max=65535),
+        default='49152-49215',
+        metavar='FIRST-LAST',
+        help="""
+The ports on which QEMU waits for servers that enter a host:
+``migration_port_min`` and ``migration_port_max`` in libvirt's ``qemu.conf``,
+whose defaults these are. Set it to the same where ``qemu.conf`` says something
+else.
+
+By its port the dead stream of a broken migration is told from the other
+connections of a server, such as its console. With a wrong range a migration
+whose network drops packets silently is resumed only when TCP has given the
+stream up, which can take many minutes after the network is back.
+
+Read by nova-compute only.
 """),
     cfg.IntOpt(
         'conductor_timeout',

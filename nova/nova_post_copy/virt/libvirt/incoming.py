@@ -20,43 +20,23 @@ address. libvirt cannot help, because a migration that comes in lets no other
 job near its domain. So the kernel is asked to end the connection.
 """
 
-from collections.abc import Iterator
-import pathlib
-import re
-import typing
-
-from oslo_concurrency import processutils
-from oslo_log import log as logging
-
+import nova.conf
 from nova import privsep
 
-LOG = logging.getLogger(__name__)
+from nova_post_copy.virt.libvirt import connections
 
-# Where libvirt puts migrations (migration_port_min and _max in qemu.conf).
-# With other ports nothing is found here, and TCP decides.
-PORTS = range(49152, 49216)
+CONF = nova.conf.CONF
+
 # Seconds without a byte. A stream that lives is never that quiet, not even
 # at the slowest: what is resumed meanwhile must not be broken again.
 DEAD_AFTER = 3.0
-
-_ESTABLISHED = ('ss', '--no-header', '--tcp', '--numeric', 'state',
-                'established')
-
-
-class Stream(typing.NamedTuple):
-    """A TCP connection of this host, as ss(8) shows it."""
-
-    local: str          #: address:port
-    peer: str           #: address:port
-    idle: float         #: seconds since something came in
-    pids: tuple[int, ...]   #: whose it is
-
-    @property
-    def port(self) -> int:
-        return int(self.local.rpartition(':')[2])
+# Bytes that have come in on a stream which carries memory, and not on one by
+# which QEMU is just about to resume (some hundred, and TLS some thousand).
+# Before version 8.2 QEMU ends when it loses a stream then, and the guest with
+# it; left alone, it resumes as soon as TCP gets through.
+RESUMED = 64 * 1024
 
 
-@privsep.sys_admin_pctxt.entrypoint
 def break_dead(uuid: str) -> int:
     """Break the dead streams of a guest that comes in.
 
@@ -64,36 +44,16 @@ def break_dead(uuid: str) -> int:
     :returns: how many there were; 0 also where ss(8) is not installed or
         where the processes of QEMU cannot be seen
     """
-    try:
-        output, _errors = processutils.execute(
-            *_ESTABLISHED, '--oneline', '--info', '--processes')
-    except (OSError, processutils.ProcessExecutionError) as exc:
-        LOG.warning('The connections of this host cannot be listed: %s', exc)
-        return 0
-    dead = [stream for stream in parse(output)
-            if stream.port in PORTS and stream.idle >= DEAD_AFTER
-            and any(_is_qemu_of(pid, uuid) for pid in stream.pids)]
-    for stream in dead:
-        processutils.execute(*_ESTABLISHED, '--kill', 'src', stream.local,
-                             'dst', stream.peer)
+    ports = CONF.post_copy.migration_ports
+    return _break_dead(uuid, ports[0], ports[-1])
+
+
+@privsep.sys_admin_pctxt.entrypoint
+def _break_dead(uuid: str, first_port: int, last_port: int) -> int:
+    dead = [connection for connection in connections.find()
+            if first_port <= connection.local_port <= last_port
+            and connection.silent >= DEAD_AFTER
+            and connection.received >= RESUMED
+            and connection.is_of_qemu(uuid)]
+    connections.end(dead)
     return len(dead)
-
-
-def parse(output: str) -> Iterator[Stream]:
-    """Read what ss(8) prints with --oneline --info --processes."""
-    for line in output.splitlines():
-        fields = line.split()
-        idle = re.search(r'\blastrcv:(\d+)', line)
-        yield Stream(
-            local=fields[2], peer=fields[3],
-            # It is left out when it is zero.
-            idle=int(idle[1]) / 1000 if idle else 0.0,
-            pids=tuple(map(int, re.findall(r'\bpid=(\d+)', line))))
-
-
-def _is_qemu_of(pid: int, uuid: str) -> bool:
-    try:
-        command = pathlib.Path('/proc/%d/cmdline' % pid).read_bytes()
-    except OSError:
-        return False
-    return b'\0-uuid\0%s\0' % uuid.encode() in command

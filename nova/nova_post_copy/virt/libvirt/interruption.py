@@ -50,7 +50,7 @@ class Interruption:
         self._error = ''
         self._question: futurist.Future | None = None
         self._answer = self._answer_before = link_.Answer(None, False)
-        self._unreachable = False
+        self._refused = self._unreachable = False
         #: libvirt's call that resumes; its result is None or its error
         self.attempt: futurist.Future | None = None
 
@@ -73,10 +73,14 @@ class Interruption:
                 destination=self._destination(),
                 reachable=address is not None,
                 since_attempt=now - self._failed,
-                decided=self._answer.decided),
+                decided=self._answer.decided,
+                refused=self._refused),
             timeout=CONF.post_copy.recovery_timeout)
         if decision.action is recovery.Action.RESUME:
             self.attempt = self._link.resume(address)
+        elif decision.action is recovery.Action.LET_GO:
+            self._refused = False
+            self._link.let_go()
         elif decision.action is recovery.Action.GIVE_UP:
             return decision.reason
         return None
@@ -90,6 +94,8 @@ class Interruption:
         elif self._question.done():
             self._answer_before = self._answer
             self._answer = self._question.result()
+            if self._answer.destination != self._answer_before.destination:
+                self._refused = False
             self._question = None
             if self._answer.destination is not None:
                 self._heard = now
@@ -109,6 +115,7 @@ class Interruption:
             return
         error = self.attempt.result()
         self.attempt = None
+        self._refused = error is not None
         self._failed = time.monotonic()
         self._failures += 1
         if error is not None and str(error) != self._error:

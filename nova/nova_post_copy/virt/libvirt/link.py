@@ -38,6 +38,8 @@ from nova.virt.libvirt import host as libvirt_host
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.condition import Condition
+from nova_post_copy.virt.libvirt import journal
+from nova_post_copy.virt.libvirt import outgoing
 from nova_post_copy.virt.libvirt import own_connection
 from nova_post_copy.virt.libvirt import recovery
 
@@ -49,6 +51,8 @@ PROBE_TIMEOUT = 1.0
 EVENT_GRACE = 1.0
 # Where libvirt listens, by the transport in its URI.
 _PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
+# Of the migrations that libvirt carries out, and that are not interrupted.
+_GOES_ON = [journal.RUNNING, journal.POST_COPY]
 
 # What upstream sets for the first attempt, and what a resume has no use for:
 # disks are complete, and the guest is not slowed down.
@@ -151,26 +155,67 @@ class Link:
             return exc
         return None
 
+    def let_go(self) -> None:
+        """End the source's half of a guest that has arrived as a whole."""
+        LOG.warning('All of the server has arrived on %s, but libvirt has not '
+                    'heard of it; what stands still here is ended',
+                    self._dest, instance=self._instance)
+        try:
+            self._host.get_guest(self._instance).poweroff()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.warning('It is not ended yet: %s', exc,
+                        instance=self._instance)
+
     def ask(self) -> futurist.Future:
         """Ask Nova; the result is an :class:`Answer`.
 
-        The destination notices by this that the stream is broken.
+        Both hosts notice by this that what they wait for is dead.
         """
         return self._spawn(self._ask)
 
     def _ask(self) -> Answer:
         destination = self.destination()
         if destination in (Condition.POST_COPY, Condition.BROKEN):
-            # Its QEMU may still wait for the dead stream, and would refuse
-            # to be resumed.
+            # Its QEMU may still wait for the dead stream, and libvirt here
+            # for a word of the destination: both would refuse to resume.
             self._compute.break_incoming_stream(
                 self._context, self._dest, self._instance)
+            self._end_dead_calls()
         return Answer(destination, self._decided())
 
     def destination(self) -> Condition | None:
         """Ask the destination's nova-compute; None: it does not answer."""
         return self._compute.guest_condition(
             self._context, self._dest, self._instance)
+
+    def _end_dead_calls(self) -> None:
+        """Let libvirt here notice that the destination does not answer.
+
+        Not before the guest runs there: until then this connection decides on
+        which host it runs.
+        """
+        try:
+            if self._others_go_on():
+                # Their calls may survive what breaks ours.
+                return
+            for address in self._addresses:
+                host, port = _where(self._target(address).uri)
+                if host is not None and port is not None:
+                    outgoing.end_dead(host, port)
+        except Exception as exc:
+            # The database is away, for example.
+            LOG.info('It is left to libvirt to notice that the destination '
+                     'does not answer: %s', exc, instance=self._instance)
+
+    def _others_go_on(self) -> bool:
+        """Whether libvirt carries out other migrations on this way."""
+        return any(
+            migration.dest_compute == self._dest
+            and migration.instance_uuid != self._instance.uuid
+            for migration in objects.MigrationList.get_by_filters(
+                self._context, {'source_compute': self._instance.host,
+                                'migration_type': 'live-migration',
+                                'status': _GOES_ON}))
 
     def _decided(self) -> bool:
         try:
@@ -188,15 +233,20 @@ class Link:
                 kept is not None and kept.deleting)
 
 
-def _accepts(uri: str) -> bool:
+def _where(uri: str) -> tuple[str | None, int | None]:
+    """Return the host and the port of a libvirt, as far as they are known."""
     parts = parse.urlsplit(uri)
-    port = parts.port or _PORTS.get(parts.scheme.rpartition('+')[2])
-    if parts.hostname is None or port is None:
+    return (parts.hostname,
+            parts.port or _PORTS.get(parts.scheme.rpartition('+')[2]))
+
+
+def _accepts(uri: str) -> bool:
+    host, port = _where(uri)
+    if host is None or port is None:
         # A transport that we do not know: libvirt will find out.
         return True
     try:
-        socket.create_connection(
-            (parts.hostname, port), timeout=PROBE_TIMEOUT).close()
+        socket.create_connection((host, port), timeout=PROBE_TIMEOUT).close()
     except OSError:
         return False
     return True

@@ -22,6 +22,7 @@ import enum
 import typing
 
 from nova_post_copy import condition
+from nova_post_copy.condition import Condition
 
 # Seconds without a byte after which a stream is taken for dead. TCP may need
 # many minutes to notice, and for as long again when the path is back.
@@ -38,6 +39,7 @@ SILENT_AFTER = 60.0
 class Action(enum.Enum):
     WAIT = 'wait'
     RESUME = 'resume'
+    LET_GO = 'let go'           #: of the source's half, which nobody needs
     GIVE_UP = 'give up'
 
 
@@ -55,6 +57,8 @@ class Interruption(typing.NamedTuple):
     reachable: bool             #: an address of the destination accepts
     since_attempt: float        #: seconds since the last resume failed
     decided: bool               #: the server is deleted or its state reset
+    #: a resume has failed since the destination said how it is
+    refused: bool = False
 
 
 def decide(interruption: Interruption, timeout: float) -> Decision:
@@ -68,6 +72,10 @@ def decide(interruption: Interruption, timeout: float) -> Decision:
     if interruption.destination in condition.GONE:
         return Decision(
             Action.GIVE_UP, 'its QEMU on the destination has ended')
+    if (interruption.destination is Condition.RUNNING and
+            interruption.refused):
+        # All of it had arrived, and the word of that was lost.
+        return Decision(Action.LET_GO)
     if timeout and interruption.elapsed > timeout:
         return Decision(
             Action.GIVE_UP,

@@ -32,6 +32,7 @@ class Link:
         self.questions = []     # when
         self.answer = link.Answer(Condition.BROKEN, False)
         self.answers = True     # in no time
+        self.let_go_at = []
 
     def open_address(self, failures):
         self.failures.append(failures)
@@ -40,6 +41,9 @@ class Link:
     def resume(self, address):
         self.attempts.append((self.clock.now, futurist.Future()))
         return self.attempts[-1][1]
+
+    def let_go(self):
+        self.let_go_at.append(self.clock.now)
 
     def ask(self):
         self.questions.append(self.clock.now)
@@ -136,6 +140,23 @@ class TestInterruption(test.NoDBTestCase):
         self.link.answer = link.Answer(Condition.SHUTOFF, False)
         self.assertIn('destination has ended', self.step(times=60))
         self.assertEqual(asked + 2, len(self.link.questions))
+
+    def test_all_of_it_has_arrived(self):
+        self.link.answer = link.Answer(Condition.RUNNING, False)
+        # It has to say so twice, and libvirt there to refuse what is resumed.
+        self.step(times=40)
+        self.assertEqual([], self.link.let_go_at)
+        self.fail('no post-copy migration in progress')
+        self.assertIsNone(self.step(times=2))
+        self.assertEqual([10.25], self.link.let_go_at)
+
+    def test_was_refused_before_it_arrived(self):
+        self.step(times=2)
+        self.fail()
+        self.link.answer = link.Answer(Condition.RUNNING, False)
+        self.link.open = False
+        self.step(times=80)
+        self.assertEqual([], self.link.let_go_at)
 
     def test_timeout(self):
         self.flags(recovery_timeout=30, group='post_copy')

@@ -17,6 +17,7 @@ import futurist
 from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception
+from nova import objects
 from nova import test
 from nova.tests.unit import fake_instance
 from oslo_db import exception as db_exception
@@ -173,6 +174,21 @@ class TestResume(LinkTestCase):
             self.assertIs(error, self._resume())
 
 
+class TestLetGo(LinkTestCase):
+
+    def test_ends_what_stands_still(self):
+        self.link().let_go()
+        self.assertEqual([('destroy',)], self.source.asked)
+
+    def test_later(self):
+        for method, error in (
+                ('destroy', scripted.libvirt_error('busy')),
+                ('get_guest', exception.HypervisorUnavailable())):
+            self.source.errors[method].append(error)
+            self.link().let_go()
+        self.assertEqual([], self.source.asked)
+
+
 class TestNetwork(LinkTestCase):
 
     def _cut_over(self, error=None):
@@ -204,6 +220,27 @@ class TestNetwork(LinkTestCase):
 
 class TestAsk(LinkTestCase):
 
+    def setUp(self):
+        super().setUp()
+        self.others = []
+        self.ended = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.objects.MigrationList.get_by_filters',
+            lambda cls, context, filters: self._migrations(filters)))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.outgoing.end_dead',
+            lambda *where: self.ended.append(where)))
+
+    def _migrations(self, filters):
+        if isinstance(self.others, Exception):
+            raise self.others
+        self.assertEqual((self.instance.host, 'live-migration'), (
+            filters['source_compute'], filters['migration_type']))
+        return [objects.Migration(status=status, dest_compute=dest,
+                                  instance_uuid=uuid)
+                for status, dest, uuid in self.others
+                if status in filters['status']]
+
     def _ask(self, found=None, error=None):
         def get_by_uuid(cls, context, uuid):
             if error:
@@ -229,11 +266,39 @@ class TestAsk(LinkTestCase):
         self.assertEqual(['dest', 'dest'], self.compute.broken)
 
     def test_nothing_to_let_go_of(self):
-        for there in (Condition.RUNNING, Condition.MIGRATING,
+        for there in (None, Condition.RUNNING, Condition.MIGRATING,
                       Condition.SHUTOFF, Condition.UNKNOWN):
             self.compute.condition = there
             self._ask()
         self.assertEqual([], self.compute.broken)
+        self.assertEqual([], self.ended)
+
+    def test_libvirt_here_lets_go_of_the_dead_call(self):
+        self.targets = {
+            'a': link.Target('qemu+tls://192.0.2.2/system', 'tcp://192.0.2.2'),
+            'b': link.Target('qemu+tcp://dest:1234/system', None),
+            # Where libvirt says nothing of the host.
+            'c': link.Target('qemu:///system', None)}
+        self.link('a', 'b', 'c').ask().result()
+        self.assertEqual([('192.0.2.2', 16514), ('dest', 1234)], self.ended)
+
+    def test_calls_of_others(self):
+        for other, ended in (
+                (('running', 'dest', 'other'), 0),
+                (('running (post-copy)', 'dest', 'other'), 0),
+                # It is broken, too; it waits for its turn.
+                (('interrupted (post-copy)', 'dest', 'other'), 1),
+                (('queued', 'dest', 'other'), 1),
+                (('running', 'elsewhere', 'other'), 1),
+                (('running (post-copy)', 'dest', self.instance.uuid), 1)):
+            self.others, self.ended = [other], []
+            self._ask()
+            self.assertEqual(ended, len(self.ended), other)
+
+    def test_calls_of_others_are_not_known(self):
+        self.others = db_exception.DBConnectionError()
+        self.assertEqual(Condition.BROKEN, self._ask().destination)
+        self.assertEqual([], self.ended)
 
     def test_state_was_reset(self):
         self.instance.task_state = None

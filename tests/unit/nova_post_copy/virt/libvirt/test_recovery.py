@@ -24,7 +24,8 @@ seconds = st.floats(0, 1e6, allow_nan=False)
 interruptions = st.builds(
     recovery.Interruption, elapsed=seconds,
     destination=st.none() | st.sampled_from(Condition),
-    reachable=st.booleans(), since_attempt=seconds, decided=st.booleans())
+    reachable=st.booleans(), since_attempt=seconds, decided=st.booleans(),
+    refused=st.booleans())
 timeouts = st.just(0) | st.integers(1, 10 ** 6)
 
 
@@ -56,6 +57,20 @@ class TestDecide(testtools.TestCase):
             self.assertEqual(
                 (Action.GIVE_UP, 'its QEMU on the destination has ended'),
                 _decide(destination=gone))
+
+    def test_all_of_it_has_arrived(self):
+        self.assertIs(Action.LET_GO, _decide(
+            destination=Condition.RUNNING, refused=True).action)
+        # libvirt there would take a resume only if it were not so.
+        self.assertIs(Action.RESUME, _decide(
+            destination=Condition.RUNNING).action)
+
+    @settings(derandomize=True)
+    @given(interruption=interruptions, timeout=timeouts)
+    def test_lets_go_of_nothing_that_is_needed(self, interruption, timeout):
+        if recovery.decide(interruption, timeout).action is Action.LET_GO:
+            self.assertIs(Condition.RUNNING, interruption.destination)
+            self.assertTrue(interruption.refused)
 
     def test_timeout(self):
         self.assertIs(Action.RESUME, _decide(timeout=10).action)

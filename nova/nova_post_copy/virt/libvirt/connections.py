@@ -1,0 +1,113 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The TCP connections of this host, as ss(8) shows and ends them.
+
+For those on whose end something waits that the kernel would let wait much
+longer. Needs CAP_NET_ADMIN, so it is called in privsep's context.
+"""
+
+import pathlib
+import re
+import typing
+
+from oslo_concurrency import processutils
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
+
+# States in which a peer that has gone away is waited for.
+_CONNECTIONS = ('ss', '--no-header', '--tcp', '--numeric', 'state',
+                'established', 'state', 'syn-sent')
+
+
+class Connection(typing.NamedTuple):
+    local: str          #: address:port
+    peer: str           #: address:port
+    #: seconds since something came in
+    silent: float
+    #: bytes that came in
+    received: int
+    #: how often the same data was sent again, and not acknowledged
+    retries: int
+    #: whose it is: name and pid; empty where processes cannot be seen
+    owners: tuple[tuple[str, int], ...]
+
+    @property
+    def local_port(self) -> int:
+        return int(self.local.rpartition(':')[2])
+
+    @property
+    def peer_port(self) -> int:
+        return int(self.peer.rpartition(':')[2])
+
+    @property
+    def peer_address(self) -> str:
+        """Without what marks an IPv4 address on an IPv6 socket."""
+        address = self.peer.rpartition(':')[0].strip('[]').partition('%')[0]
+        return address.removeprefix('::ffff:')
+
+    def is_of_qemu(self, uuid: str) -> bool:
+        """Whether it belongs to the QEMU of an instance."""
+        return any(b'\0-uuid\0%s\0' % uuid.encode() in _command(pid)
+                   for _name, pid in self.owners)
+
+
+def find() -> list[Connection]:
+    """Return those that are established, or are about to be.
+
+    :returns: none where ss(8) is not installed
+    """
+    try:
+        output, _errors = processutils.execute(
+            *_CONNECTIONS, '--oneline', '--info', '--options', '--processes')
+    except (OSError, processutils.ProcessExecutionError) as exc:
+        LOG.warning('The connections of this host cannot be listed: %s', exc)
+        return []
+    return [_parse(line) for line in output.splitlines()]
+
+
+def end(connections: list[Connection]) -> None:
+    """Let both the process here and its peer see that they are over."""
+    for connection in connections:
+        try:
+            processutils.execute(*_CONNECTIONS, '--kill', 'src',
+                                 connection.local, 'dst', connection.peer)
+        except processutils.ProcessExecutionError as exc:
+            LOG.warning('The connection from %(local)s to %(peer)s cannot be '
+                        'ended: %(error)s', {
+                            'local': connection.local,
+                            'peer': connection.peer, 'error': exc})
+
+
+def _parse(line: str) -> Connection:
+    _state, _received, _sent, local, peer = line.split()[:5]
+    return Connection(
+        local, peer,
+        silent=_number(r'\blastrcv:(\d+)', line) / 1000,
+        received=_number(r'\bbytes_received:(\d+)', line),
+        retries=_number(r'\btimer:\(on,[^,]*,(\d+)\)', line),
+        owners=tuple((name, int(pid)) for name, pid in re.findall(
+            r'\("([^"]*)",pid=(\d+)', line)))
+
+
+def _number(pattern: str, line: str) -> int:
+    found = re.search(pattern, line)
+    # What is zero is left out.
+    return int(found[1]) if found else 0
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return pathlib.Path('/proc/%d/cmdline' % pid).read_bytes()
+    except OSError:
+        return b''
