@@ -67,28 +67,28 @@ def show_post_copy(resource: str, upstream: Callable, cs,
             cs.api_version == novaclient.API_MAX_VERSION and
             microversion.offered(cs)):
         setattr(cs, resource, microversion.with_ours(getattr(cs, resource)))
-        with _post_copy_column():
+        with _our_columns():
             upstream(cs, args)
     else:
         upstream(cs, args)
 
 
 @contextlib.contextmanager
-def _post_copy_column():
-    """Add the column ``Post Copy`` to a table of migrations.
+def _our_columns():
+    """Add ``Post Copy`` and ``Phase`` to a table of migrations.
 
     The commands make up the list of their columns inside, from which nothing
     must be lost; what they print it with is all that can be reached.
     """
     print_list = utils.print_list
 
-    def print_list_with_post_copy(objs, fields, *args, **kwargs):
+    def print_list_with_ours(objs, fields, *args, **kwargs):
         # Another service than ours may give the microversion another meaning.
         if all(hasattr(obj, 'post_copy') for obj in objs):
-            fields = fields + ['Post Copy']
+            fields = fields + ['Post Copy', 'Phase']
         print_list(objs, fields, *args, **kwargs)
 
-    utils.print_list = print_list_with_post_copy
+    utils.print_list = print_list_with_ours
     try:
         yield
     finally:

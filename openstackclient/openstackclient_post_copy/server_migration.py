@@ -12,8 +12,9 @@
 
 """``openstack server migration list`` and ``openstack server migration show``.
 
-Both get the column ``Post Copy`` from our microversion on. Asked with it, the
-cloud also goes on to show a migration that has entered post-copy.
+Both get the columns ``Post Copy`` and ``Phase`` from our microversion on, and
+the latter ``Progress``. Asked with it, the cloud also goes on to show a
+migration that has entered post-copy.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from openstackclient_post_copy import microversion
 from openstackclient_post_copy import migration
 from openstackclient_post_copy import proxy
 
-COLUMN = 'Post Copy'
+COLUMNS = ['Post Copy', 'Phase']
 
 
 class ListMigration(hook.Hook):
@@ -39,8 +40,8 @@ class ListMigration(hook.Hook):
             headers, rows = print_migrations(parsed_args, compute, migrations)
             if not all(each.tells_post_copy for each in migrations):
                 return headers, rows
-            return headers + [COLUMN], (
-                (*row, each.post_copy)
+            return headers + COLUMNS, (
+                (*row, each.post_copy, each.phase)
                 for row, each in zip(rows, migrations))
 
         self.cmd.print_migrations = print_with_post_copy
@@ -60,7 +61,8 @@ class ShowMigration(hook.Hook):
         shown = seen[data[headers.index('ID')]]
         if not shown.tells_post_copy:
             return headers, data
-        return (*headers, COLUMN), (*data, shown.post_copy)
+        return ((*headers, *COLUMNS, 'Progress'),
+                (*data, shown.post_copy, shown.phase, shown.progress))
 
 
 def _remember(compute: proxy.Proxy, migration_id: str,

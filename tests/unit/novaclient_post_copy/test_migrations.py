@@ -28,16 +28,18 @@ class MigrationListTestCase(base.ClientTestCase):
         self.extensions = []
         upstream = base.column_names(self.nova('migration-list'))
 
-        self.assertEqual(upstream + ['Post Copy'], ours)
+        self.assertEqual(upstream + ['Post Copy', 'Phase'], ours)
 
     def test_null(self):
         self.requests_mock.get(
             base.COMPUTE + '/os-migrations',
-            json={'migrations': [dict(base.MIGRATION, post_copy=None)]})
+            json={'migrations': [dict(base.MIGRATION, post_copy=None,
+                                      phase=None)]})
 
         row = self.nova('migration-list').splitlines()[3]
 
-        self.assertEqual('-', row.strip('|').split('|')[-1].strip())
+        self.assertEqual(['-', '-'], [
+            cell.strip() for cell in row.strip('|').split('|')[-2:]])
 
     def test_no_migration(self):
         self.requests_mock.get(base.COMPUTE + '/os-migrations',

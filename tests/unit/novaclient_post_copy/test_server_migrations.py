@@ -26,7 +26,7 @@ class ServerMigrationsTestCase(base.ClientTestCase):
         self.extensions = []
         upstream = base.column_names(
             self.nova('server-migration-list', SERVER))
-        self.assertEqual(upstream + ['Post Copy'], ours)
+        self.assertEqual(upstream + ['Post Copy', 'Phase'], ours)
 
     def test_show(self):
         table = self.nova('server-migration-show', SERVER, '7')
@@ -34,6 +34,8 @@ class ServerMigrationsTestCase(base.ClientTestCase):
         self.assertSent(self.sent[0], 'GET', '/servers/' + SERVER, '2.96')
         self.assertSent(self.sent[1], 'GET', MIGRATIONS + '/7', '2.105')
         self.assertRegex(table, r'\| post_copy +\| True ')
+        self.assertRegex(table, r'\| phase +\| post-copy ')
+        self.assertRegex(table, r'\| progress +\| 75 ')
 
     def test_abort_is_sent_as_before(self):
         self.requests_mock.delete(base.COMPUTE + MIGRATIONS + '/7',

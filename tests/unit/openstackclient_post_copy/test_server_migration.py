@@ -45,7 +45,8 @@ class ListMigrationTestCase(ClientTestCase):
         row, = self.shown(*LIST)
         upstream, = self.shown('server', 'migration', 'lis', '-f', 'json')
 
-        self.assertEqual([*upstream, 'Post Copy'], list(row))
+        self.assertEqual([*upstream, 'Post Copy', 'Phase'], list(row))
+        self.assertEqual('post-copy', row['Phase'])
         self.assertEqual(upstream, {
             name: value for name, value in row.items() if name in upstream})
 
@@ -104,7 +105,10 @@ class ShowMigrationTestCase(ClientTestCase):
         upstream = self.shown('server', 'migration', 'sho', '-f', 'json',
                               'busy', UUID)
 
-        self.assertEqual([*upstream, 'Post Copy'], list(shown))
+        self.assertEqual([*upstream, 'Post Copy', 'Phase', 'Progress'],
+                         list(shown))
+        self.assertEqual(('post-copy', 75),
+                         (shown['Phase'], shown['Progress']))
 
     def test_not_in_progress(self):
         self.answer('GET', base.SERVER_MIGRATIONS + '/7', status=404)
