@@ -19,10 +19,11 @@ until everything is settled::
 
     $state_path/post_copy/<uuid of the instance>.json
 
-A file that cannot be read is not an error: then the database and libvirt have
-to do.
+A file that cannot be read, or is not what was written, is not an error: then
+the database and libvirt have to do.
 """
 
+import hashlib
 import os
 import tempfile
 import threading
@@ -82,6 +83,7 @@ _SCHEMA = {
     'type': 'object',
     'properties': {
         'version': {'const': VERSION},
+        'sha256': {'type': 'string'},
         'record': {
             'type': 'object',
             'properties': {
@@ -103,7 +105,7 @@ _SCHEMA = {
             'additionalProperties': False,
         },
     },
-    'required': ['version', 'record'],
+    'required': ['version', 'sha256', 'record'],
 }
 
 
@@ -113,17 +115,20 @@ def write(record: Record) -> None:
     :raises OSError: the disk is full, for example
     """
     fileutils.ensure_tree(_directory(), mode=0o700)
-    data = record._asdict() | {
+    # To and fro, so that it is what load() will find.
+    data = jsonutils.loads(jsonutils.dumps(record._asdict() | {
         'migrate_data': _without_secret(
             record.migrate_data).obj_to_primitive(),
-        'source_bdms': record.source_bdms.obj_to_primitive()}
+        'source_bdms': record.source_bdms.obj_to_primitive()}))
     file, path = tempfile.mkstemp(dir=_directory())
-    with os.fdopen(file, 'wb') as stream:
-        stream.write(jsonutils.dump_as_bytes(
-            {'version': VERSION, 'record': data}))
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.rename(path, _path(record.instance_uuid))
+    with fileutils.remove_path_on_error(path):
+        with os.fdopen(file, 'wb') as stream:
+            stream.write(jsonutils.dump_as_bytes(
+                {'version': VERSION, 'sha256': _sha256(data),
+                 'record': data}))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(path, _path(record.instance_uuid))
 
 
 def update(instance_uuid: str, **changes: typing.Any) -> None:
@@ -144,6 +149,8 @@ def load(instance_uuid: str) -> Record | None:
         with open(_path(instance_uuid), 'rb') as stream:
             content = jsonutils.load(stream)
         jsonschema.validate(content, _SCHEMA)
+        if content['sha256'] != _sha256(content['record']):
+            raise ValueError('it is not as it was written')
         record = _from_primitive(content['record'])
         if record.instance_uuid != instance_uuid:
             raise ValueError('it is of %s' % record.instance_uuid)
@@ -159,7 +166,7 @@ def load(instance_uuid: str) -> Record | None:
 
 def exists(instance_uuid: str) -> bool:
     """Tell whether there is a record, readable or not."""
-    return os.path.exists(_path(instance_uuid))
+    return os.path.isfile(_path(instance_uuid))
 
 
 def all_instances() -> list[str]:
@@ -168,9 +175,14 @@ def all_instances() -> list[str]:
         names = os.listdir(_directory())
     except FileNotFoundError:
         return []
+    except OSError as exc:
+        LOG.error('Live migrations that are not settled cannot be taken up, '
+                  'because their records cannot be listed: %s', exc)
+        return []
     uuids = (name.removesuffix(_SUFFIX) for name in names
              if name.endswith(_SUFFIX))
-    return sorted(filter(uuidutils.is_uuid_like, uuids))
+    return sorted(uuid for uuid in uuids
+                  if uuidutils.is_uuid_like(uuid) and exists(uuid))
 
 
 def remove(instance_uuid: str) -> None:
@@ -189,6 +201,11 @@ def _directory() -> str:
 
 def _path(instance_uuid: str) -> str:
     return os.path.join(_directory(), instance_uuid + _SUFFIX)
+
+
+def _sha256(data: dict) -> str:
+    return hashlib.sha256(
+        jsonutils.dump_as_bytes(data, sort_keys=True)).hexdigest()
 
 
 def _without_secret(
