@@ -214,9 +214,10 @@ def wait_for_compute(cloud, host: hosts.Host, limit: float = 90) -> None:
         services = cloud.nova().services.list(host.name, 'nova-compute')
         if not services or services[0].state != 'up':
             return False
-        # A service that has just been made has not been updated yet.
+        # A service that has just been made has not been updated yet. In the
+        # second of the start, the update may be one of the process before.
         updated = services[0].updated_at
-        if updated and updated < host.compute.began:
+        if updated and updated <= host.compute.began:
             return False
         mapped = cloud.nova('2.53').hypervisors.list()
         # Asked in this way, no provider and one without inventory are alike.
