@@ -35,7 +35,8 @@ def tables(bench: result.Bench) -> list[Table]:
                       _network(bench.network)))
     for name, title, rows in (
             ('evacuation', 'Emptying a host', _evacuation),
-            ('api', 'Requests', _api)):
+            ('api', 'Requests', _api),
+            ('monitors', 'Watching many migrations', monitors)):
         if name in bench.costs:
             found.append((title, rows(bench.costs[name])))
     return found
@@ -84,3 +85,15 @@ def _api(seen: dict) -> list[Sequence[str]]:
         (each['request'], '%.1f ms' % (1000 * each['below']),
          '%.1f ms' % (1000 * each['ours']), '%.3f' % each['ratio'])
         for each in seen['requests'])]
+
+
+def monitors(seen: dict) -> list[Sequence[str]]:
+    """Return the rows of the table: what each migration costs per second."""
+    return [('migrations', 'processor', 'processor for each',
+             'wake-ups for each', 'records of progress for each'), *(
+        (str(run['migrations']),
+         '%.1f %%' % (100 * run['cpu'] / run['seconds']), *(
+             form % (run[name] / run['seconds'] / run['migrations'])
+             for name, form in (('cpu', '%.2e s/s'), ('wakes', '%.2f /s'),
+                                ('saved', '%.2f /s'))))
+        for run in seen['runs'])]

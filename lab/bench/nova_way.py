@@ -28,6 +28,8 @@ from lab import wait
 
 # Seconds between two questions to Nova.
 _ASK_INTERVAL = 0.2
+# Until upstream, too, has ended what it has to do with an aborted migration.
+_AFTER_ABORT = 2.0
 _ENDED = ('completed', 'cancelled', 'error', 'failed')
 # Spans the degraded period of the guest, and tells of it.
 _EVENT = 'compute_live_migration_post_copy_degraded'
@@ -69,6 +71,7 @@ class NovaWay:
             run = seen.end(self._mode.name, number)
             if run.result != 'completed':
                 seen.wait_for_idle()
+                time.sleep(_AFTER_ABORT)
         finally:
             seen.close()
         self._busy.make_active()

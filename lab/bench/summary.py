@@ -32,6 +32,8 @@ from lab.bench import result
 FULL = 'full'
 FULL_RATIO = 1.25
 FULL_SECONDS = 2.0
+# Of fewer runs nobody knows how far they lie apart.
+FEWEST = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +65,8 @@ def _quartile(ordered: list[float], share: float) -> float:
 
 
 class Verdict(enum.Enum):
-    AHEAD = 'ahead'
-    EQUAL = 'as good'       #: the difference is within the spread
+    AHEAD = 'ahead of'
+    EQUAL = 'as good as'    #: the difference is within the spread
     BEHIND = 'behind'
 
 
@@ -145,14 +147,12 @@ def _against(bench: result.Bench, guest: guests.Guest,
     for name, value in (('total', total), ('lost work', lost_work)):
         ours = spread(bench, guest.name, modes.OURS, value)
         other = spread(bench, guest.name, mode.name, value)
-        if ours is None or other is None:
+        if None in (ours, other) or min(ours.count, other.count) < FEWEST:
             continue
         verdict = compare(ours, other)
         found.append(Goal(verdict is not Verdict.BEHIND, (
             '%s, %s: %s %s (%s against %s).' % (
-                guest.title, name, verdict.value,
-                'as %s' % mode.title if verdict is Verdict.EQUAL else
-                'of %s' % mode.title,
+                guest.title, name, verdict.value, mode.title,
                 seconds(ours.median), seconds(other.median)))))
     return found
 
