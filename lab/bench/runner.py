@@ -77,9 +77,10 @@ class Runner:
             self._bench.add(run)
             self._bench.save(self._folder)
             self._say('  %-15s %s' % (mode, told(run)))
-            if run.result == 'failed' and busy is not None:
-                busy.pulse.stop()
-                busy = None
+            if run.result == 'failed':
+                if busy is not None:
+                    busy.pulse.stop()
+                    busy = None
                 self._restore()
         if busy is not None:
             busy.delete()
