@@ -34,6 +34,7 @@ from nova import objects
 
 from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import record
+from nova_post_copy.compute import remnant
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.compute import settlement
 from nova_post_copy import exception
@@ -44,7 +45,7 @@ from nova_post_copy import threads
 LOG = logging.getLogger(__name__)
 
 # Seconds between two looks for migrations that nobody takes care of, and for
-# requests that were lost on their way here.
+# requests and servers that were lost.
 SETTLE_INTERVAL = 10
 LOST_INTERVAL = 60
 
@@ -172,6 +173,10 @@ class ComputeManager(manager.ComputeManager):
     @periodic_task.periodic_task(spacing=SETTLE_INTERVAL)
     def _report_lost_sources(self, context) -> None:
         settlement.report_lost_sources(self, context)
+
+    @periodic_task.periodic_task(spacing=LOST_INTERVAL)
+    def _remove_remnants(self, context) -> None:
+        remnant.remove_unneeded(self)
 
     def settle_migrations(self) -> None:
         """Take up each migration that no thread takes care of."""

@@ -19,6 +19,9 @@ until everything is settled::
 
     $state_path/post_copy/<uuid of the instance>.json
 
+Of a server that was lost it is set aside in ``$state_path/post_copy_lost``,
+for as long as this host keeps a part of it.
+
 A file that cannot be read, or is not what was written, is not an error: then
 the database and libvirt have to do.
 """
@@ -45,6 +48,9 @@ LOG = logging.getLogger(__name__)
 
 # Of the file's format. A file with another version counts as unreadable.
 VERSION = 1
+# Where the files are, under $state_path.
+CURRENT = 'post_copy'
+LOST = 'post_copy_lost'
 _SUFFIX = '.json'
 # A delete may come at the moment when the migration is started.
 _updating = threading.Lock()
@@ -114,13 +120,13 @@ def write(record: Record) -> None:
 
     :raises OSError: the disk is full, for example
     """
-    fileutils.ensure_tree(_directory(), mode=0o700)
+    fileutils.ensure_tree(_directory(CURRENT), mode=0o700)
     # To and fro, so that it is what load() will find.
     data = jsonutils.loads(jsonutils.dumps(record._asdict() | {
         'migrate_data': _without_secret(
             record.migrate_data).obj_to_primitive(),
         'source_bdms': record.source_bdms.obj_to_primitive()}))
-    file, path = tempfile.mkstemp(dir=_directory())
+    file, path = tempfile.mkstemp(dir=_directory(CURRENT))
     with fileutils.remove_path_on_error(path):
         with os.fdopen(file, 'wb') as stream:
             stream.write(jsonutils.dump_as_bytes(
@@ -143,10 +149,11 @@ def update(instance_uuid: str, **changes: typing.Any) -> None:
         write(record._replace(**changes))
 
 
-def load(instance_uuid: str) -> Record | None:
+def load(instance_uuid: str, folder: str = CURRENT) -> Record | None:
     """Read the record; None if there is none that can be read."""
+    path = _path(instance_uuid, folder)
     try:
-        with open(_path(instance_uuid), 'rb') as stream:
+        with open(path, 'rb') as stream:
             content = jsonutils.load(stream)
         jsonschema.validate(content, _SCHEMA)
         if content['sha256'] != _sha256(content['record']):
@@ -159,8 +166,7 @@ def load(instance_uuid: str) -> Record | None:
         return None
     except Exception as exc:
         LOG.warning('The record of the live migration in %(path)s cannot be '
-                    'read: %(error)s', {'path': _path(instance_uuid),
-                                        'error': exc})
+                    'read: %(error)s', {'path': path, 'error': exc})
         return None
 
 
@@ -169,38 +175,50 @@ def exists(instance_uuid: str) -> bool:
     return os.path.isfile(_path(instance_uuid))
 
 
-def all_instances() -> list[str]:
+def all_instances(folder: str = CURRENT) -> list[str]:
     """Return the uuids of the instances that have a record."""
     try:
-        names = os.listdir(_directory())
+        names = os.listdir(_directory(folder))
     except FileNotFoundError:
         return []
     except OSError as exc:
-        LOG.error('Live migrations that are not settled cannot be taken up, '
+        LOG.error('Live migrations that are not settled are not taken up, '
                   'because their records cannot be listed: %s', exc)
         return []
     uuids = (name.removesuffix(_SUFFIX) for name in names
              if name.endswith(_SUFFIX))
     return sorted(uuid for uuid in uuids
-                  if uuidutils.is_uuid_like(uuid) and exists(uuid))
+                  if uuidutils.is_uuid_like(uuid)
+                  and os.path.isfile(_path(uuid, folder)))
 
 
-def remove(instance_uuid: str) -> None:
+def set_aside(instance_uuid: str) -> None:
+    """Keep the record of a server that was lost, if there is one."""
+    try:
+        fileutils.ensure_tree(_directory(LOST), mode=0o700)
+        os.rename(_path(instance_uuid), _path(instance_uuid, LOST))
+    except OSError as exc:
+        LOG.warning('What the server has left on this host will have to be '
+                    'removed by hand: %s', exc, instance_uuid=instance_uuid)
+        remove(instance_uuid)
+
+
+def remove(instance_uuid: str, folder: str = CURRENT) -> None:
     """Remove the record, if there is one."""
     try:
-        fileutils.delete_if_exists(_path(instance_uuid))
+        fileutils.delete_if_exists(_path(instance_uuid, folder))
     except OSError as exc:
         # What is left is looked at, and removed, once more.
         LOG.warning('The record of a live migration that is over cannot be '
                     'removed: %s', exc)
 
 
-def _directory() -> str:
-    return os.path.join(CONF.state_path, 'post_copy')
+def _directory(folder: str) -> str:
+    return os.path.join(CONF.state_path, folder)
 
 
-def _path(instance_uuid: str) -> str:
-    return os.path.join(_directory(), instance_uuid + _SUFFIX)
+def _path(instance_uuid: str, folder: str = CURRENT) -> str:
+    return os.path.join(_directory(folder), instance_uuid + _SUFFIX)
 
 
 def _sha256(data: dict) -> str:

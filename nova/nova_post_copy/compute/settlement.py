@@ -33,6 +33,7 @@ from nova import objects
 from nova import servicegroup
 
 from nova_post_copy.compute import record
+from nova_post_copy.compute import remnant
 from nova_post_copy import condition
 from nova_post_copy.condition import Condition
 from nova_post_copy import exception
@@ -65,7 +66,12 @@ def is_ours(context: nova_context.RequestContext, host: str,
     if migration is None or migration.status == ON_ITS_WAY:
         record.remove(instance.uuid)
     else:
-        record.write(_rebuilt(context, instance, migration))
+        try:
+            record.write(_rebuilt(context, instance, migration))
+        except OSError as exc:
+            # Upstream would reset the instance, whose guest may be gone.
+            LOG.error('The live migration is not taken up before its record '
+                      'can be written: %s', exc, instance=instance)
     return migration is not None
 
 
@@ -207,21 +213,28 @@ def close(manager: upstream.ComputeManager,
           context: nova_context.RequestContext, uuid: str) -> None:
     """All is settled; what has waited for that is done now."""
     kept = record.load(uuid)
-    record.remove(uuid)
-    if kept is None or not kept.deleting:
+    if kept is None:
+        record.remove(uuid)
         return
     instance = objects.Instance.get_by_uuid(
         context, uuid, expected_attrs=_ATTRIBUTES)
-    if (instance.host != manager.host and
-            manager.driver.post_copy_condition(instance) is Condition.BROKEN):
+    left = (instance.host != manager.host and
+            manager.driver.post_copy_condition(instance) in remnant.LEFT)
+    if left and not kept.deleting:
+        record.set_aside(uuid)
+        return
+    if left:
         manager.driver.destroy(
             context, instance, instance.get_network_info(),
             destroy_disks=not kept.migrate_data.is_shared_instance_path)
-    instance.task_state = task_states.DELETING
-    instance.save()
-    manager.compute_rpcapi.terminate_instance(
-        context, instance,
-        objects.BlockDeviceMappingList.get_by_instance_uuid(context, uuid))
+    record.remove(uuid)
+    if kept.deleting:
+        instance.task_state = task_states.DELETING
+        instance.save()
+        manager.compute_rpcapi.terminate_instance(
+            context, instance,
+            objects.BlockDeviceMappingList.get_by_instance_uuid(
+                context, uuid))
 
 
 # What was lost

@@ -24,6 +24,7 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.compute import manager
 from nova_post_copy.compute import record
+from nova_post_copy.condition import Condition
 from nova_post_copy import exception
 from tests.unit.nova_post_copy.compute import records
 
@@ -214,6 +215,10 @@ class TestEnd(ManagerTestCase):
                      '_post_live_migration_update_host'):
             self.does(UPSTREAM + name)
         self.does(SETTLEMENT + 'move_lost')
+        self.replace('nova.objects.Instance.get_by_uuid',
+                     lambda cls, *args, **kwargs: self.instance)
+        self.left = Condition.ABSENT
+        self.manager.driver.post_copy_condition = lambda instance: self.left
         self.keep()
 
     def post(self, **kwargs):
@@ -229,6 +234,15 @@ class TestEnd(ManagerTestCase):
         self.post()
         self.assertEqual(['_post_live_migration'], self.done)
         self.assert_kept(False)
+
+    def test_what_is_left_behind_is_kept_in_mind(self):
+        self.instance.host = 'dest'
+        self.left = Condition.BROKEN
+        self.post(lost=exception.PostCopyLost(
+            host='src', dest='dest', reason='why'))
+        self.assert_kept(False)
+        self.assertEqual([self.instance.uuid],
+                         record.all_instances(record.LOST))
 
     def test_failed_step_is_repeated_later(self):
         # Upstream would record the host, and leave the rest undone.

@@ -162,6 +162,32 @@ class TestRecord(RecordTestCase):
         self.assertIs(current, common_context.get_current())
 
 
+class TestSetAside(RecordTestCase):
+
+    def test_set_aside(self):
+        record.write(records.make(started=True))
+        record.set_aside(uuids.instance)
+
+        self.assertFalse(record.exists(uuids.instance))
+        self.assertEqual([], record.all_instances())
+        self.assertEqual([uuids.instance], record.all_instances(record.LOST))
+        self.assertTrue(record.load(uuids.instance, record.LOST).started)
+        record.remove(uuids.instance, record.LOST)
+        self.assertEqual([], record.all_instances(record.LOST))
+
+    def test_none(self):
+        record.set_aside(uuids.instance)
+        self.assertEqual([], record.all_instances(record.LOST))
+
+    def test_impossible(self):
+        (self.state / 'post_copy_lost').touch()
+        self.write()
+        record.set_aside(uuids.instance)
+        # A record that stays would be taken for a migration that goes on.
+        self.assertFalse(record.exists(uuids.instance))
+        self.assertEqual([], record.all_instances(record.LOST))
+
+
 class TestCrash(RecordTestCase):
     """Old or new, but not in between."""
 

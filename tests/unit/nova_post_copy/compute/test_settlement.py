@@ -60,7 +60,8 @@ class Driver:
             'recover': recover_method.keywords,
             'block_migration': block_migration, 'data': migrate_data}
 
-    def destroy(self, context, instance, network_info, destroy_disks):
+    def destroy(self, context, instance, network_info,
+                block_device_info=None, destroy_disks=True):
         self._outside.do('destroy', instance.uuid, destroy_disks)
 
 
@@ -282,6 +283,15 @@ class TestIsOurs(SettlementTestCase):
         self.assertTrue(self.ours())
         self.assertIsNotNone(record.load(self.instance.uuid))
 
+    def test_disk_is_full(self):
+        self.damage()
+        with mock.patch('os.fsync', side_effect=OSError):
+            self.assertTrue(self.ours())
+            self.assertIsNone(self.settle())
+        # Once there is room again.
+        self.settle()
+        self.assertIsNotNone(self.driver.watched)
+
     def test_on_its_way(self):
         self.damage()
         self.status('accepted')
@@ -499,6 +509,34 @@ class TestFinish(SettlementTestCase):
                       self.outside.done)
         self.assertEqual(('terminate', 'dest', 'deleting'),
                          self.outside.done[-1])
+
+    def test_deferred_delete_goes_on_where_it_failed(self):
+        self.keep(deleting=True)
+        self.change(host='dest', task_state=None)
+        self.driver.condition = Condition.SHUTOFF
+        self.outside.error = 'destroy'
+        self.assertRaises(test.TestingException, self.settle)
+        self.outside.error = None
+        self.settle()
+        self.assertEqual(
+            [('destroy', self.instance.uuid, True),
+             ('terminate', 'dest', 'deleting')], self.outside.done[-2:])
+        self.assert_closed()
+
+    def test_what_is_left_here_is_kept_in_mind(self):
+        for found, left in ((Condition.BROKEN, True),
+                            (Condition.SHUTOFF, True),
+                            (Condition.ABSENT, False)):
+            self.keep()
+            self.change(host='dest', task_state=None)
+            self.status('error')
+            self.driver.condition = found
+            self.settle()
+            self.assert_closed()
+            self.assertEqual([self.instance.uuid] * left,
+                             record.all_instances(record.LOST))
+            record.remove(self.instance.uuid, record.LOST)
+        self.assertNotIn('destroy', [what[0] for what in self.outside.done])
 
     def test_disks_that_are_shared_are_not_deleted_here(self):
         kept = records.make()
