@@ -18,6 +18,7 @@ Pure: no lab, no clock.
 from collections.abc import Collection, Mapping, Sequence
 import dataclasses
 import itertools
+import math
 import random
 import statistics
 
@@ -26,6 +27,8 @@ from lab.bench import modes
 
 Key = tuple[str, str, int]      # guest, mode, number of the round
 
+# Multiples of it, without their integers, fill an interval evenly.
+_GOLDEN = (math.sqrt(5) - 1) / 2
 # Seconds of a visit, and of a run beside the migration itself; and those of
 # a migration that does end, as long as none of the kind was seen.
 _VISIT = 12.0
@@ -79,10 +82,11 @@ def visits(guest_names: Sequence[str], mode_names: Collection[str],
 def phase(guest: guests.Guest, number: int, seed: int) -> int:
     """Return at which work (bytes) of its cycle a guest is asked to move.
 
-    The same in all modes of a round: the same work, side by side.
+    The same in all modes of a round: the same work, side by side. Rounds lie
+    far apart in the cycle, so that few of them are enough to see all of it.
     """
-    return int(guest.cycle * random.Random(
-        '%s %d %d' % (guest.name, number, seed)).random())
+    first = random.Random('%s %d' % (guest.name, seed)).random()
+    return int(guest.cycle * ((first + number * _GOLDEN) % 1))
 
 
 def needed_options(visit: Visit, mode: str, source: str, destination: str,

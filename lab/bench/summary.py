@@ -32,6 +32,10 @@ from lab.bench import result
 FULL = 'full'
 FULL_RATIO = 1.25
 FULL_SECONDS = 2.0
+# Seconds that cannot be told apart. Nova is asked for its state five times a
+# second; the pace of a guest is known to some per cent.
+TOTAL_RESOLUTION = 0.2
+WORK_RESOLUTION = 0.1
 # Of fewer runs nobody knows how far they lie apart.
 FEWEST = 3
 
@@ -103,11 +107,14 @@ def spread(bench: result.Bench, guest: str, mode: str,
                      if (found := value(run)) is not None)
 
 
-def compare(ours: Spread, other: Spread) -> Verdict:
-    """Say whether ours is less, by more than the spread of both."""
-    if ours.high < other.low:
+def compare(ours: Spread, other: Spread, resolution: float = 0.0) -> Verdict:
+    """Say whether ours is less, by more than the spread of both.
+
+    :param resolution: differences up to this are none
+    """
+    if ours.high < other.low and other.median - ours.median > resolution:
         return Verdict.AHEAD
-    if ours.low > other.high:
+    if ours.low > other.high and ours.median - other.median > resolution:
         return Verdict.BEHIND
     return Verdict.EQUAL
 
@@ -144,12 +151,14 @@ def _full(bench: result.Bench) -> list[Goal]:
 def _against(bench: result.Bench, guest: guests.Guest,
              mode: modes.Mode) -> list[Goal]:
     found = []
-    for name, value in (('total', total), ('lost work', lost_work)):
+    for name, value, resolution in (
+            ('total', total, TOTAL_RESOLUTION),
+            ('lost work', lost_work, WORK_RESOLUTION)):
         ours = spread(bench, guest.name, modes.OURS, value)
         other = spread(bench, guest.name, mode.name, value)
         if None in (ours, other) or min(ours.count, other.count) < FEWEST:
             continue
-        verdict = compare(ours, other)
+        verdict = compare(ours, other, resolution)
         found.append(Goal(verdict is not Verdict.BEHIND, (
             '%s, %s: %s %s (%s against %s).' % (
                 guest.title, name, verdict.value, mode.title,

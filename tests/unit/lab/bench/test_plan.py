@@ -115,13 +115,22 @@ class PhaseTestCase(testtools.TestCase):
     def test_steady_guests_have_none(self):
         self.assertEqual(0, plan.phase(guests.GUESTS['full'], 1, 7))
 
-    def test_rounds_differ_and_can_be_repeated(self):
+    def phases(self, seed):
         bursty = guests.GUESTS['bursty']
-        phases = [plan.phase(bursty, number, 7) for number in range(20)]
-        self.assertEqual(20, len(set(phases)))
-        self.assertTrue(all(0 <= found < bursty.cycle for found in phases))
-        self.assertEqual(phases, [plan.phase(bursty, number, 7)
-                                  for number in range(20)])
+        return [plan.phase(bursty, number, seed) / bursty.cycle
+                for number in range(1, 6)]
+
+    def test_five_rounds_see_all_of_the_cycle(self):
+        for seed in range(50):
+            phases = sorted(self.phases(seed))
+            self.assertTrue(0 <= phases[0] and phases[-1] < 1)
+            gaps = [later - sooner for sooner, later in itertools.pairwise(
+                [*phases, phases[0] + 1])]
+            self.assertLess(max(gaps), 0.4)
+
+    def test_can_be_repeated(self):
+        self.assertEqual(self.phases(7), self.phases(7))
+        self.assertNotEqual(self.phases(7), self.phases(8))
 
 
 class SecondsLeftTestCase(testtools.TestCase):

@@ -52,6 +52,13 @@ class CompareTestCase(testtools.TestCase):
             self.assertEqual(verdict, summary.compare(
                 ours, summary.Spread.of(other)))
 
+    def test_finer_than_can_be_measured(self):
+        ours, other = (summary.Spread.of([value]) for value in (5.0, 5.15))
+        self.assertEqual(summary.Verdict.AHEAD, summary.compare(ours, other))
+        for pair in ((ours, other), (other, ours)):
+            self.assertEqual(summary.Verdict.EQUAL,
+                             summary.compare(*pair, resolution=0.2))
+
 
 class GoalsTestCase(testtools.TestCase):
 
