@@ -12,6 +12,8 @@
 
 """A migration that breaks: it is kept, goes on, or is told to be lost."""
 
+from nova import context
+
 from lab.simulation import guest
 from tests.functional import base
 
@@ -137,22 +139,50 @@ class TestLost(base.BreakingHosts):
         super().setUp()
         self.begin()
 
-    def test_qemu_on_the_destination(self):
-        self.hosts.kill_qemu('dest', self.server['id'])
+    def lose(self, host):
+        self.hosts.kill_qemu(host, self.server['id'])
         self.go_on()
         self.assert_lost(self.wait_for_migration('error'))
-        self.assertEqual(set(), self.hosts.running_on(self.server['id']))
 
+    def start_anew(self):
         self.api.post_server_action(
             self.server['id'], {'reboot': {'type': 'HARD'}})
         self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
         self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
 
-    def test_qemu_on_the_source(self):
-        self.hosts.kill_qemu('src', self.server['id'])
-        self.go_on()
+    def on_source(self, task):
+        """Let a periodic task of the source's nova-compute run."""
+        self.inside('src', task, context.get_admin_context())
+        return 'src' in self.hosts.domains(self.server['id'])
 
-        self.assert_lost(self.wait_for_migration('error'))
+    def remove_remnants(self):
+        return self.on_source(self.computes['src'].manager._remove_remnants)
+
+    def test_qemu_on_the_destination(self):
+        self.lose('dest')
+        self.assertEqual(set(), self.hosts.running_on(self.server['id']))
+        self.assertTrue(self.remove_remnants())
+        self.start_anew()
+        # Only now nobody can need what the source has kept.
+        self.assertFalse(self.remove_remnants())
+        self.assert_on('dest')
+
+    def test_qemu_on_the_source(self):
+        self.lose('src')
+        self.assertTrue(self.remove_remnants())
+        self.start_anew()
+        self.assertFalse(self.remove_remnants())
+
+    def test_deleted(self):
+        self.lose('dest')
+        self.api.delete_server(self.server['id'])
+        self.wait_for('deleted', lambda: self.request(
+            'GET', '/servers/' + self.server['id'])[0] == 404)
+        # Upstream's, for whatever was deleted and is still there.
+        self.flags(running_deleted_instance_timeout=0)
+        self.on_source(self.computes['src'].manager.
+                       _cleanup_running_deleted_instances)
+        self.assertEqual({}, self.hosts.domains(self.server['id']))
 
 
 class TestLibvirtd(base.BreakingHosts):
