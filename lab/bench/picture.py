@@ -12,6 +12,7 @@
 
 """``bench.png``: total and lost work of each way, guest by guest."""
 
+from collections.abc import Mapping
 import math
 import pathlib
 
@@ -28,13 +29,18 @@ OURS = picture.DESTINATION
 OTHERS = picture.SOURCE
 NEVER = '#c9d3de'
 _COLUMNS = (
-    ('seconds until the server is there', summary.total),
-    ('seconds of work that the guest lost', summary.lost_work),
+    ('Until the server is there', summary.total),
+    ('Work that the guest lost', summary.lost_work),
 )
+# The axes end at so many times ours: what takes longer is cut, or ours could
+# not be seen.
+_REACH = 3.0
 
 
 def draw(bench: result.Bench, folder: pathlib.Path) -> pathlib.Path:
     """Write ``bench.png``; bars are medians, lines reach the quartiles.
+
+    A bar that is cut has its figure inside.
 
     :returns: its path
     :raises ValueError: for a bench without runs
@@ -46,7 +52,7 @@ def draw(bench: result.Bench, folder: pathlib.Path) -> pathlib.Path:
     if not (kinds and ways):
         raise ValueError('There is nothing to draw.')
     canvas = figure.Figure(
-        figsize=(12, 1.2 + (0.5 + 0.27 * len(ways)) * len(kinds)),
+        figsize=(12, 1.6 + (0.45 + 0.23 * len(ways)) * len(kinds)),
         layout='constrained')
     canvas.suptitle('Moving a server, by what it does with its memory',
                     x=0.012, ha='left', fontsize=15, color=picture.INK,
@@ -57,16 +63,18 @@ def draw(bench: result.Bench, folder: pathlib.Path) -> pathlib.Path:
             (kind.name, mode.name): summary.spread(
                 bench, kind.name, mode.name, value)
             for kind in kinds for mode in ways}
-        highest = max((seen.high if seen.high < math.inf else seen.median
-                       for seen in spreads.values() if seen
-                       and seen.median < math.inf), default=1.0)
+        reach = _reach(spreads)
         for row, kind in enumerate(kinds):
             axes = panels[row][column]
             for place, mode in enumerate(ways):
                 _bar(axes, place, mode, spreads[kind.name, mode.name],
-                     highest)
-            _frame(axes, kind, ways, column, highest)
-        panels[-1][column].set_xlabel(title, color=picture.FAINT)
+                     reach)
+            _frame(axes, kind, ways, column, reach)
+        panels[-1][column].set_xlabel('seconds', color=picture.FAINT)
+        panels[0][column].annotate(
+            title, (0, 1), xycoords='axes fraction',
+            xytext=(0, 26), textcoords='offset points', fontsize=12,
+            color=picture.INK, weight='bold')
         if column == 0:
             _mark_ideal(panels, bench.ideal)
     canvas.supxlabel(_legend(bench), fontsize=9, color=picture.FAINT,
@@ -76,16 +84,29 @@ def draw(bench: result.Bench, folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def _reach(spreads: Mapping[tuple[str, str], summary.Spread | None]) -> float:
+    """Return where the axis of some bars ends."""
+    finite = {key: seen.median for key, seen in spreads.items()
+              if seen is not None and seen.median < math.inf}
+    ours = [median for (_, mode), median in finite.items()
+            if mode == modes.OURS]
+    longest = max(finite.values(), default=1.0)
+    return min(longest * 1.2, _REACH * max(ours, default=longest))
+
+
 def _bar(axes, place: int, mode: modes.Mode, seen: summary.Spread | None,
-         highest: float) -> None:
+         reach: float) -> None:
     """Draw one way; one that never ends has no length, and says so."""
     if seen is None:
         return
-    if seen.median == math.inf:
-        axes.barh(place, highest * 1.15, color=NEVER, hatch='//',
-                  edgecolor='white', height=0.7)
-        axes.annotate('never', (highest * 1.1, place), ha='right',
-                      va='center', fontsize=8.5, color=picture.INK)
+    if seen.median > reach:
+        never = seen.median == math.inf
+        axes.barh(place, reach, height=0.7, color=NEVER if never else OTHERS,
+                  hatch='//' if never else None, edgecolor='white')
+        axes.annotate(summary.seconds(seen.median), (reach, place),
+                      xytext=(-6, 0), textcoords='offset points', ha='right',
+                      va='center', fontsize=8.5,
+                      color=picture.INK if never else 'white')
         return
     axes.barh(place, seen.median, height=0.7,
               color=OURS if mode.name == modes.OURS else OTHERS)
@@ -95,17 +116,17 @@ def _bar(axes, place: int, mode: modes.Mode, seen: summary.Spread | None,
               linewidth=1.2)
     axes.annotate(summary.seconds(seen.median) + (
                   ' or never' if seen.high == math.inf else ''),
-                  (high, place), xytext=(4, 0),
+                  (min(high, reach), place), xytext=(4, 0),
                   textcoords='offset points', va='center', fontsize=8.5,
                   color=picture.INK)
 
 
 def _frame(axes, kind: guests.Guest, ways: list[modes.Mode], column: int,
-           highest: float) -> None:
+           reach: float) -> None:
     axes.set_yticks(range(len(ways)), [mode.title for mode in ways]
                     if column == 0 else [''] * len(ways), fontsize=8.5)
     axes.set_ylim(len(ways) - 0.4, -0.6)
-    axes.set_xlim(0, highest * 1.15)
+    axes.set_xlim(0, reach)
     axes.spines[['top', 'right']].set_visible(False)
     axes.tick_params(colors=picture.INK, length=0)
     if column == 0:
@@ -124,13 +145,13 @@ def _mark_ideal(panels, ideal: float) -> None:
 
 
 def _legend(bench: result.Bench) -> str:
-    counts = [len(summary.runs(bench, run.guest, run.mode))
-              for run in bench.runs]
-    return ('medians of %s runs, lines reach the quartiles; %d MiB of RAM, '
+    counts = sorted({len(summary.runs(bench, run.guest, run.mode))
+                     for run in bench.runs if run.result != 'failed'})
+    return ('medians of %s runs, lines reach the quartiles, a bar with its '
+            'figure inside is longer; %d MiB of RAM, '
             '%d MiB/s between the hosts; "never": not within %s' % (
-                '%d' % min(counts, default=0)
-                if min(counts, default=0) == max(counts, default=0)
-                else '%d to %d' % (min(counts), max(counts)),
+                ' to '.join('%d' % count for count in {
+                    counts[0]: 0, counts[-1]: 0}),
                 bench.conditions['memory'] >> 20,
                 bench.conditions['bandwidth'] >> 20,
                 ', '.join('%.0f s (%s)' % (limit, name) for name, limit in
