@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     say = progress.Progress(sys.stdout)
     cloud = lab_cloud.Cloud(ports=arguments.network, say=say)
     with cli.in_cloud(cloud, arguments.keep):
-        bench = _begin(cloud, arguments, list(argv))
+        bench = _begin(cloud, arguments)
         _measure(cloud, arguments, bench, say)
     return show(bench, arguments.output)
 
@@ -65,14 +65,14 @@ def show(bench: result.Bench, folder: pathlib.Path) -> int:
     return 0 if all(goal.passed for goal in goals) else 1
 
 
-def _begin(cloud, arguments: argparse.Namespace,
-           argv: list[str]) -> result.Bench:
+def _begin(cloud, arguments: argparse.Namespace) -> result.Bench:
     if arguments.resume or arguments.network or arguments.only_costs:
         try:
             return result.load(arguments.output / result.NAME)
         except FileNotFoundError:
             pass        # nothing was measured yet
-    return result.Bench(conditions.look(cloud, arguments.seed, argv))
+    return result.Bench(conditions.look(
+        cloud, arguments.seed, arguments.runs))
 
 
 def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,

@@ -30,11 +30,10 @@ _PACKAGES = ('nova', 'nova-post-copy', 'python-novaclient', 'neutron',
              'libvirt-python')
 
 
-def look(cloud, seed: int, arguments: list[str]) -> dict:
-    """Describe what the figures hold for.
+def look(cloud, seed: int, rounds: int) -> dict:
+    """Describe what the figures hold for, and how to make them again.
 
     :param cloud: a :class:`lab.cloud.Cloud` that is up
-    :param arguments: of the command
     """
     connection = cloud.host(layout.HOSTS[0].name).connect()
     try:
@@ -44,7 +43,7 @@ def look(cloud, seed: int, arguments: list[str]) -> dict:
     return {
         'date': datetime.datetime.now(datetime.UTC).isoformat(
             timespec='minutes'),
-        'command': shlex.join(['./run', 'bench', *arguments]),
+        'command': './run bench --runs %d --seed %d' % (rounds, seed),
         'virsh': shlex.join(domain.command(layout.HOSTS[1], cloud.bandwidth)),
         'seed': seed,
         'memory': guests.MEMORY_MIB * layout.MIB,
@@ -69,7 +68,7 @@ def _machine() -> dict:
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     return {'processors': os.cpu_count(),
             'processor': model[1] if model else platform.machine(),
-            'memory_mib': memory // layout.MIB,
+            'memory': '%d MiB' % (memory // layout.MIB),
             'kernel': platform.release(),
             'system': _system(),
             'emulation': 'the guests run on an emulated processor (TCG)'}
