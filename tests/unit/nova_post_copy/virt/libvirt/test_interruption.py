@@ -118,6 +118,15 @@ class TestInterruption(test.NoDBTestCase):
         self.step(times=80)
         self.assertEqual([0.25, 5.25, 10.25, 15.25], self.link.questions)
 
+    def test_asks_while_a_resume_hangs(self):
+        # By the question libvirt is freed of a call that nobody answers.
+        self.step(times=80)
+        self.assertEqual(1, len(self.link.attempts))
+        self.assertEqual([0.25, 5.25, 10.25, 15.25], self.link.questions)
+        self.fail('client socket is closed')
+        self.step(times=4)
+        self.assertEqual(2, len(self.link.attempts))
+
     def test_one_question_at_a_time(self):
         self.link.open = self.link.answers = False
         self.step(times=200)
