@@ -65,13 +65,17 @@ def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
     if instance.host == manager.host:
         # It came back; what is here is the server itself.
         return False
+    # On the destination it lacks memory, until it is started anew.
+    there = rpcapi.PostCopyComputeAPI().guest_condition(
+        context, instance.host, instance)
+    # That may have taken a while. Last of all look whether it may be on its
+    # way back.
+    instance.refresh()
     found = manager.driver.post_copy_condition(instance)
     if found is Condition.ABSENT:
         return False
-    if (found not in LEFT or instance.task_state is not None or
-            # On the destination it lacks memory, until it is started anew.
-            rpcapi.PostCopyComputeAPI().guest_condition(
-                context, instance.host, instance) is not Condition.RUNNING):
+    if (there is not Condition.RUNNING or found not in LEFT or
+            instance.task_state is not None):
         return True
     LOG.info('The server runs on %s: what its lost migration has left here is '
              'removed, but for its disks', instance.host, instance=instance)

@@ -26,6 +26,7 @@ class TestRemnant(test_settlement.SettlementTestCase):
         super().setUp()
         self.there = Condition.RUNNING
         self.asked = []
+        self.meanwhile = lambda: None
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.compute.rpcapi.PostCopyComputeAPI', lambda: self))
         self.manager._get_instance_block_device_info = (
@@ -37,6 +38,7 @@ class TestRemnant(test_settlement.SettlementTestCase):
 
     def guest_condition(self, context, host, instance):
         self.asked.append((host, instance.uuid))
+        self.meanwhile()
         return self.there
 
     def look(self):
@@ -73,6 +75,11 @@ class TestRemnant(test_settlement.SettlementTestCase):
     def test_somebody_works_on_it(self):
         # It may be on its way back.
         self.change(task_state=task_states.MIGRATING)
+        self.assert_kept()
+
+    def test_somebody_begins_to_work_on_it(self):
+        self.meanwhile = lambda: self.change(
+            task_state=task_states.MIGRATING)
         self.assert_kept()
 
     def test_not_what_was_left(self):
