@@ -53,6 +53,45 @@ a server that has such a device is refused before anything is moved.
 
 Read by nova-compute only, for servers that leave this host.
 """),
+    cfg.StrOpt(
+        'switch_policy',
+        default='auto',
+        choices=[
+            ('auto', 'As soon as another pass of pre-copy costs more than it '
+                     'saves, which may be at once. A server that pre-copy '
+                     'can move in time never switches.'),
+            ('first-pass', 'After one complete pass of pre-copy, unless what '
+                           'is left fits the allowed downtime.'),
+            ('manual', 'When a user forces the migration to complete, or when '
+                       'pre-copy has taken longer than it may.'),
+        ],
+        help="""
+When a migration with ``"post_copy": true`` switches from pre-copy to
+post-copy.
+
+With each policy the allowed downtime is ``[libvirt] live_migration_downtime``,
+and a migration switches when pre-copy has taken longer than
+``[libvirt] live_migration_completion_timeout`` allows; with ``manual`` it is
+aborted then, if ``[libvirt] live_migration_timeout_action`` is ``abort``.
+
+Read by nova-compute only, for servers that leave this host.
+"""),
+    cfg.FloatOpt(
+        'degraded_weight',
+        default=2.0,
+        min=0.0,
+        max=100.0,
+        help="""
+How many seconds a migration may take longer to spare its server one second of
+post-copy, during which it is slow because memory that it needs has not arrived
+yet. Only for ``switch_policy = auto``.
+
+With 0 the migration ends as soon as possible. The higher it is, the more
+passes of pre-copy there are before the switch, as long as each of them leaves
+less memory than the one before.
+
+Read by nova-compute only, for servers that leave this host.
+"""),
     cfg.IntOpt(
         'recovery_timeout',
         default=0,
