@@ -50,6 +50,10 @@ class Guest:
         if self.dirty_rate and not self.working_set:
             raise ValueError('a guest that writes has a working set')
 
+    def dirtied(self, seconds: float) -> float:
+        """Bytes of distinct pages that it writes in this time."""
+        return min(self.working_set, self.dirty_rate * seconds)
+
 
 @dataclasses.dataclass(frozen=True)
 class Link:

@@ -338,6 +338,9 @@ class Job:
         self._resumed(event)
 
     def _completed(self, event: guest.Event) -> None:
+        self.source.daemon.emit(
+            names.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self.source, {
+                **self.stats(), 'type': fake.VIR_DOMAIN_JOB_COMPLETED})
         # An unattended migration leaves the definition on the source.
         self.source.daemon.stop(
             self.source, names.VIR_DOMAIN_SHUTOFF_MIGRATED,

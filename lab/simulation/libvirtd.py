@@ -47,6 +47,8 @@ class DomainObject(fake.Domain):
 
     def __init__(self, daemon, xml, transient=False):
         self.job: job.Job | None = None
+        # When a measurement of the dirty rate was begun, and for how long.
+        self._measured: tuple[float, int] | None = None
         self._reason = names.VIR_DOMAIN_SHUTOFF_UNKNOWN
         self._current = fake.VIR_DOMAIN_SHUTOFF
         super().__init__(daemon, xml, transient=transient)
@@ -209,6 +211,33 @@ class DomainObject(fake.Domain):
             return super().jobStats(flags)
         return self.job.stats()
 
+    def startDirtyRateCalc(self, seconds: int, flags: int = 0) -> int:
+        if self.job is not None:
+            raise names.busy()
+        self._measured = (self.daemon.hosts.clock.now(), seconds)
+        return 0
+
+    def dirty_rate(self) -> dict:
+        """Return what virConnectDomainListGetStats tells of it."""
+        if self._measured is None:
+            return {'dirtyrate.calc_status':
+                    names.VIR_DOMAIN_DIRTYRATE_UNSTARTED}
+        began, seconds = self._measured
+        if self.daemon.hosts.clock.now() < began + seconds:
+            return {'dirtyrate.calc_status':
+                    names.VIR_DOMAIN_DIRTYRATE_MEASURING}
+        dirtied = self.daemon.hosts.workload(
+            self.UUIDString()).guest.dirtied(seconds)
+        return {
+            'dirtyrate.calc_status': names.VIR_DOMAIN_DIRTYRATE_MEASURED,
+            'dirtyrate.calc_period': seconds,
+            'dirtyrate.megabytes_per_second':
+                round(dirtied / seconds / (1 << 20))}
+
+    def memoryStats(self, flags: int = 0) -> dict:
+        memory = self.daemon.hosts.workload(self.UUIDString()).guest.memory
+        return {'actual': memory >> 10, 'rss': memory >> 10}
+
     def jobInfo(self) -> list:
         stats = self.jobStats()
         return [stats.get(name, 0) for name in (
@@ -346,6 +375,10 @@ class Libvirtd(fake.Connection):
             fake.VIR_ERR_SYSTEM_ERROR,
             "unable to connect to server at '%s:16509': %s" % (host, reason),
             fake.VIR_FROM_RPC)
+
+    def domainListGetStats(self, domains, stats: int, flags: int = 0) -> list:
+        return [(domain, self.lookupByUUIDString(
+            domain.UUIDString()).dirty_rate()) for domain in domains]
 
     def listen(self, listener: Listener) -> int:
         number = next(self._listener_ids)

@@ -15,12 +15,12 @@
 from oslo_log import log as logging
 
 from nova.compute import utils as compute_utils
-import nova.conf
 from nova import context as nova_context
 from nova import exception
 from nova import objects
 
-CONF = nova.conf.CONF
+from nova_post_copy import events
+
 LOG = logging.getLogger(__name__)
 
 # The event of the instance action that says what went wrong.
@@ -32,9 +32,5 @@ def tell(context: nova_context.RequestContext, instance: objects.Instance,
     """Record a reason, of which Nova keeps 255 characters."""
     LOG.error(fault.format_message(), instance=instance)
     compute_utils.add_instance_fault_from_exc(context, instance, fault)
-    objects.InstanceActionEvent.event_start(
-        context, instance.uuid, EVENT, want_result=False, host=CONF.host)
-    # Without a traceback it would be recorded as a success, without details.
-    objects.InstanceActionEvent.event_finish_with_failure(
-        context, instance.uuid, EVENT, exc_val=fault.format_message(),
-        exc_tb='', want_result=False)
+    events.start(context, instance, EVENT)
+    events.fail(context, instance, EVENT, fault.format_message())

@@ -13,8 +13,10 @@
 """Server side of the conductor's RPC namespace ``post_copy``."""
 
 import oslo_messaging as messaging
+from oslo_utils import timeutils
 
 from nova import context as nova_context
+from nova.db.main import api as main_db_api
 from nova import objects
 
 from nova_post_copy.conductor import rpcapi
@@ -24,7 +26,7 @@ from nova_post_copy.conductor import task_manager
 class PostCopyEndpoint:
     """Answers :class:`nova_post_copy.conductor.rpcapi`."""
 
-    target = messaging.Target(namespace=rpcapi.NAMESPACE, version='1.0')
+    target = messaging.Target(namespace=rpcapi.NAMESPACE, version='1.1')
 
     def __init__(self) -> None:
         self._task_managers = {
@@ -42,3 +44,11 @@ class PostCopyEndpoint:
         self._task_managers[post_copy].live_migrate_instance(
             context, instance, scheduler_hint, block_migration,
             disk_over_commit, request_spec)
+
+    def finish_event(
+            self, context: nova_context.RequestContext, instance_uuid: str,
+            event: str, details: str) -> None:
+        main_db_api.action_event_finish(context, {
+            'instance_uuid': instance_uuid, 'request_id': context.request_id,
+            'event': event, 'finish_time': timeutils.utcnow(),
+            'result': 'Success', 'details': details})

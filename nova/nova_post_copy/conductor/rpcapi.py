@@ -34,6 +34,7 @@ class PostCopyConductorAPI:
     """API version history:
 
     * 1.0 - ping() and live_migrate_instance()
+    * 1.1 - finish_event()
     """
 
     def __init__(self) -> None:
@@ -75,3 +76,19 @@ class PostCopyConductorAPI:
             scheduler_hint=scheduler_hint, block_migration=block_migration,
             disk_over_commit=disk_over_commit, request_spec=request_spec,
             post_copy=post_copy)
+
+    def finish_event(
+            self, context: nova_context.RequestContext, instance_uuid: str,
+            event: str, details: str) -> None:
+        """Finish an event of an instance action, with success and details.
+
+        Upstream's objects give details to failures only.
+
+        :raises oslo_messaging.MessagingException: no conductor that can did
+        :raises nova.exception.NovaException: there is no such event
+        """
+        cctxt = self.client.prepare(
+            version='1.1', timeout=CONF.post_copy.conductor_timeout,
+            transport_options=messaging.TransportOptions(at_least_once=True))
+        cctxt.call(context, 'finish_event', instance_uuid=instance_uuid,
+                   event=event, details=details)

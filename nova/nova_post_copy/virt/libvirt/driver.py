@@ -24,6 +24,7 @@ import time
 
 import futurist
 from oslo_log import log as logging
+from oslo_utils import units
 
 from nova.compute import vm_states
 import nova.conf
@@ -40,6 +41,7 @@ from nova_post_copy.objects.migration import requested_by
 from nova_post_copy import threads
 from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import capability
+from nova_post_copy.virt.libvirt import dirty_rate
 from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import flags
 from nova_post_copy.virt.libvirt import guard
@@ -49,6 +51,7 @@ from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import monitor
 from nova_post_copy.virt.libvirt import own_connection
 from nova_post_copy.virt.libvirt import report
+from nova_post_copy.virt.libvirt import signals
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -69,6 +72,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         # What we watch on this host, by instance uuid.
         self._monitors: dict[str, monitor.Monitor] = {}
         self._stopping = threading.Event()
+        self._signals = signals.Dispatcher(self._host)
 
     # Who can take part
 
@@ -79,6 +83,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
     def cleanup_host(self, host) -> None:
         """Leave what is not over to the next start of nova-compute."""
         self._stopping.set()
+        self._signals.wake_all()
         super().cleanup_host(host)
 
     def update_provider_tree(
@@ -93,11 +98,18 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             self, instance: objects.Instance) -> list[str]:
         """Say why an instance cannot leave this host by post-copy.
 
+        One that can is measured from now on.
+
         :raises nova.exception.InstanceNotFound: it is not on this host
         """
         guest = self._host.get_guest(instance)
-        return (capability.source_refusals(self._host) +
-                capability.guest_refusals(guest.get_xml_desc()))
+        refusals = (capability.source_refusals(self._host) +
+                    capability.guest_refusals(guest.get_xml_desc()))
+        if not refusals:
+            dirty_rate.begin(guest, dirty_rate.seconds(
+                memory=instance.flavor.memory_mb * units.Mi,
+                bandwidth=CONF.libvirt.live_migration_bandwidth * units.Mi))
+        return refusals
 
     def post_copy_destination_refusals(self) -> list[str]:
         """Say why no instance can enter this host by post-copy.
@@ -217,15 +229,19 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             self._host, instance, operation,
             self.active_migrations[instance.uuid],
             can_switch=not _moves_by_pre_copy(instance),
-            link=way, journal=story, stopping=self._stopping)
+            link=way, journal=story,
+            signals=self._signals.subscribe(instance.uuid),
+            stopping=self._stopping)
+        watching = self._monitors[instance.uuid]
         try:
-            result = self._monitors[instance.uuid].watch()
+            result = watching.watch()
         finally:
             del self._monitors[instance.uuid]
+            self._signals.unsubscribe(instance.uuid)
         if result.end is monitor.End.COMPLETED and not result.arrived:
             result = self._arrival(way, instance)
         if result.end is monitor.End.COMPLETED:
-            story.arrived()
+            story.arrived(watching.figures())
             self._forget(instance)
         if result.end is monitor.End.LOST:
             story.lost(exception.PostCopyLost(
@@ -326,6 +342,11 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             if watching is not None:
                 watching.abort_requested = False
             raise
+
+    def live_migration_force_complete(
+            self, instance: objects.Instance) -> None:
+        super().live_migration_force_complete(instance)
+        self._signals.wake(instance.uuid)
 
     def _for_migration(
             self, instance: objects.Instance,

@@ -16,34 +16,31 @@ The monitor says what happened, here it is written to where users already
 look. Only :meth:`Journal.switching` waits for the database.
 """
 
+import functools
+
 from oslo_db import exception as db_exception
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova.compute import vm_states
-import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 from nova.objects import fields
-from nova.virt.libvirt import guest as libvirt_guest
 from nova.virt.libvirt import migration as libvirt_migrate
 
+from nova_post_copy import events
 from nova_post_copy import exception
 from nova_post_copy import faults
 from nova_post_copy import notifications
+from nova_post_copy.virt.libvirt import job
 from nova_post_copy.virt.libvirt import report
 
-CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 RUNNING = 'running'
 POST_COPY = 'running (post-copy)'
 INTERRUPTED = 'interrupted (post-copy)'
-
-# The event of the instance action from the break of the stream until it goes
-# on.
-RECOVERY_EVENT = 'compute_live_migration_post_copy_recovery'
 
 
 class Journal:
@@ -63,6 +60,10 @@ class Journal:
         self._dest = dest
         self._reporter = reporter
         self._status = migration.status
+        # Nothing was saved of a migration that has just begun; what is there
+        # of progress belongs to the last one.
+        begun = 'memory_total' in migration and migration.memory_total
+        self._per_cent = instance.progress or 0 if begun else 0
 
     @property
     def switched(self) -> bool:
@@ -79,11 +80,16 @@ class Journal:
 
     # In the course of things
 
-    def progress(self, info: libvirt_guest.JobInfo) -> None:
-        """Save how many bytes are left, and the per cent of the server."""
+    def progress(self, info: job.Statistics, per_cent: float) -> None:
+        """Save how many bytes are left, and the per cent of the server.
+
+        The bytes grow when the guest has written to memory that was sent. The
+        per cent never fall: they stand still until it has been sent again.
+        """
+        self._per_cent = max(self._per_cent, min(round(per_cent), 100))
+        left = 100 - self._per_cent
         self._reporter.show(lambda: libvirt_migrate.save_stats(
-            self._instance, self._migration, info,
-            round(info.memory_remaining * 100 / info.memory_total)))
+            self._instance, self._migration, info, left))
 
     def moving(self, switched: bool) -> None:
         """Correct the status, should it say something else."""
@@ -110,6 +116,11 @@ class Journal:
         self._status = POST_COPY
         return True
 
+    def switched_over(self) -> None:
+        """The guest runs on the destination, degraded."""
+        self._reporter.tell(lambda: events.start(
+            self._context, self._instance, events.DEGRADED))
+
     # When the stream breaks
 
     def interrupted(self, error: Exception | str) -> None:
@@ -121,10 +132,8 @@ class Journal:
             # It was told before nova-compute was restarted.
             return
         self._set_status(INTERRUPTED)
-        self._reporter.tell(
-            lambda: objects.InstanceActionEvent.event_start(
-                self._context, self._instance.uuid, RECOVERY_EVENT,
-                want_result=False, host=CONF.host))
+        self._reporter.tell(lambda: events.start(
+            self._context, self._instance, events.RECOVERY))
         self._notify(fields.NotificationPhase.START, fault)
 
     def resumed(self) -> None:
@@ -132,10 +141,8 @@ class Journal:
         LOG.info('The post-copy migration goes on', instance=self._instance)
         self._set_status(POST_COPY)
         self._reporter.tell(self._clear_error)
-        self._reporter.tell(
-            lambda: objects.InstanceActionEvent.event_finish(
-                self._context, self._instance.uuid, RECOVERY_EVENT,
-                want_result=False))
+        self._reporter.tell(lambda: events.finish(
+            self._context, self._instance, events.RECOVERY))
         self._notify(fields.NotificationPhase.END)
 
     def unreachable(self) -> None:
@@ -146,18 +153,27 @@ class Journal:
         self._reporter.tell(
             lambda: faults.tell(self._context, self._instance, fault))
 
-    def arrived(self) -> None:
-        """All of the memory is there."""
+    def arrived(self, figures: str | None = None) -> None:
+        """All of the memory is there.
+
+        :param figures: what it was like, if it was switched
+        """
         self._reporter.tell(self._clear_error)
+        if self.switched:
+            self._reporter.tell(lambda: events.finish(
+                self._context, self._instance, events.DEGRADED, figures))
 
     def lost(self, fault: nova_exception.NovaException) -> None:
         """The memory on the source will never arrive."""
+        open_events = []
         if self._status == INTERRUPTED:
-            self._reporter.tell(
-                lambda: objects.InstanceActionEvent.event_finish_with_failure(
-                    self._context, self._instance.uuid, RECOVERY_EVENT,
-                    exc_val=fault.format_message(), exc_tb='',
-                    want_result=False))
+            open_events.append(events.RECOVERY)
+        if self.switched:
+            open_events.append(events.DEGRADED)
+        for event in open_events:
+            self._reporter.tell(functools.partial(
+                events.fail, self._context, self._instance, event,
+                fault.format_message()))
         self._notify(fields.NotificationPhase.ERROR, fault)
 
     def _notify(self, phase: str, exc: Exception | None = None) -> None:

@@ -12,8 +12,9 @@
 
 """Watch one live migration that may finish by post-copy.
 
-The loop asks the source's domain how things are, feeds statistics to
-:mod:`.switch` and carries out its decision. What it must never do is to call
+The loop wakes when libvirt, a user or the operation itself has something to
+tell, asks the source's domain how things are, feeds statistics to
+:mod:`.pre_copy` and carries out its decision. What it must never do is to call
 a migration failed while the guest may be running on the destination: the
 rollback would destroy the only live copy. So the source's domain, and neither
 the statistics nor the error of libvirt's operation, says that a migration is
@@ -34,7 +35,6 @@ except ImportError:
     libvirt = None
 
 import futurist
-from futurist import waiters
 from oslo_log import log as logging
 
 import nova.conf
@@ -47,19 +47,26 @@ from nova.virt.libvirt import host as libvirt_host
 from nova_post_copy import condition
 from nova_post_copy.condition import Condition
 from nova_post_copy.virt.libvirt import domain
+from nova_post_copy.virt.libvirt import figures
 from nova_post_copy.virt.libvirt import interruption
+from nova_post_copy.virt.libvirt import job
 from nova_post_copy.virt.libvirt import journal as journal_
 from nova_post_copy.virt.libvirt import link as link_
+from nova_post_copy.virt.libvirt import pre_copy
 from nova_post_copy.virt.libvirt import recovery
+from nova_post_copy.virt.libvirt import signals as signals_
 from nova_post_copy.virt.libvirt import switch
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-# Seconds between two looks at the source, and between two records of the
-# progress in the database (two RPC calls each).
-POLL_INTERVAL = 0.25
-SAVE_INTERVAL = 1.0
+# Seconds between two looks at the source when nothing happens: events may get
+# lost, and a stream that stands still makes none. The progress is saved as
+# often (two RPC calls each).
+BEAT = 1.0
+# While something is awaited that makes no event: the result of a measurement,
+# the end of an interruption.
+QUICK_BEAT = 0.25
 # Seconds after which a guest that stands still between the hosts, with no job
 # that moves it, is taken for left behind by a libvirt that was restarted.
 STRANDED_AFTER = 10.0
@@ -95,6 +102,7 @@ class Monitor:
     :param requests: what users ask of the running migration; Nova appends
         'force-complete'
     :param can_switch: False for a paused guest, which moves by pre-copy
+    :param signals: what happens to the guest
     :param stopping: set when nova-compute stops
     """
 
@@ -105,6 +113,7 @@ class Monitor:
                  can_switch: bool,
                  link: link_.Link,
                  journal: journal_.Journal,
+                 signals: signals_.Signals,
                  stopping: threading.Event) -> None:
         self.host = host
         self.instance = instance
@@ -113,6 +122,7 @@ class Monitor:
         self.can_switch = can_switch
         self.link = link
         self.journal = journal
+        self.signals = signals
         self.stopping = stopping
         self.switched = False
         self.abort_requested = False
@@ -120,10 +130,14 @@ class Monitor:
         self._stream: recovery.Stream | None = None
         self._arrived = False
         self._downtime_set = False
-        self._memory_since: float | None = None
+        self._pre_copy = pre_copy.PreCopy(host, instance)
         self._stranded_since: float | None = None
         self._saved = 0.0
         self._reason = ''
+        self._switched_at: float | None = None
+        self._info: job.Statistics | None = None
+        if operation is not None:
+            operation.add_done_callback(signals.wake)
 
     def watch(self) -> Result:
         """Return when the migration is over."""
@@ -134,10 +148,21 @@ class Monitor:
         self.journal.finish()
         return result
 
+    def figures(self) -> str:
+        """Say what it was like, after a switch."""
+        completed = self.signals.completed
+        degraded = None
+        if self._switched_at is not None:
+            degraded = time.monotonic() - self._switched_at
+        return figures.describe(
+            self._reason if self._switched_at is not None else '', degraded,
+            self._info if completed is None else completed)
+
     def _step(self) -> Result | None:
+        self.signals.wait(self._beat())
         if self.stopping.is_set():
             return Result(End.UNWATCHED)
-        over = self._operation_is_over(POLL_INTERVAL)
+        over = self._operation_is_over()
         if over and self.operation and self.operation.result() is None:
             return Result(End.COMPLETED, arrived=True)
         found = domain.ask(self.host, self.instance)
@@ -158,12 +183,13 @@ class Monitor:
             return self._between()
         return None
 
-    def _operation_is_over(self, timeout: float) -> bool:
-        if self.operation is None or self.operation.done():
-            time.sleep(timeout)
-            return True
-        waiters.wait_for_any([self.operation], timeout=timeout)
-        return self.operation.done()
+    def _beat(self) -> float:
+        awaits = (self._interruption is not None or self._pre_copy.measuring
+                  or self.operation is not None and self.operation.done())
+        return QUICK_BEAT if awaits else BEAT
+
+    def _operation_is_over(self) -> bool:
+        return self.operation is None or self.operation.done()
 
     def _error(self) -> Exception | str:
         if self.operation is None:
@@ -172,14 +198,20 @@ class Monitor:
 
     # While it goes on
 
-    def _follow(self) -> libvirt_guest.JobInfo | None:
+    def _follow(self) -> job.Statistics | None:
         """Look at the job, and do what is due.
 
         :returns: its statistics; None: no job is running
         """
-        info = self._job_info()
+        try:
+            info = job.running(self._guest())
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            # libvirt may be busy with the domain. The next look will tell.
+            LOG.debug('No job statistics: %s', exc, instance=self.instance)
+            return None
         if info is None:
             return None
+        self._info = info
         if info.memory_total:
             self._show_progress(info)
         if self.switched:
@@ -187,31 +219,22 @@ class Monitor:
             return info
         self._allow_downtime()
         if self.can_switch and not self.abort_requested:
-            self._switch_if_due(info)
-        return info
-
-    def _job_info(self) -> libvirt_guest.JobInfo | None:
-        """Return the statistics of the job if it is running."""
-        try:
-            info = self._guest().get_job_info()
-        except (libvirt.libvirtError, exception.NovaException) as exc:
-            # libvirt may be busy with the domain. The next look will tell.
-            LOG.debug('No job statistics: %s', exc, instance=self.instance)
-            return None
-        if info.type != libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
-            return None
+            self._carry_out(self._pre_copy.decide(
+                info, self.signals.since_boundary(),
+                # It stays in the queue until the switch succeeds.
+                forced='force-complete' in self.requests))
         return info
 
     def _guest(self) -> libvirt_guest.Guest:
         # Looked up anew: libvirt may have been restarted since.
         return self.host.get_guest(self.instance)
 
-    def _show_progress(self, info: libvirt_guest.JobInfo) -> None:
+    def _show_progress(self, info: job.Statistics) -> None:
         now = time.monotonic()
-        if now - self._saved >= SAVE_INTERVAL:
+        if now - self._saved >= BEAT:
             self._saved = now
             self.journal.moving(self.switched)
-            self.journal.progress(info)
+            self.journal.progress(info, self._pre_copy.per_cent(info))
 
     def _allow_downtime(self) -> None:
         """Let pre-copy end as soon as the rest fits the allowed downtime.
@@ -230,8 +253,7 @@ class Monitor:
             LOG.debug('The downtime limit cannot be set yet: %s', exc,
                       instance=self.instance)
 
-    def _switch_if_due(self, info: libvirt_guest.JobInfo) -> None:
-        decision = self._decide(info)
+    def _carry_out(self, decision: switch.Decision) -> None:
         if decision.reason != self._reason:
             self._reason = decision.reason
             LOG.info('Live migration: %(action)s: %(reason)s',
@@ -239,27 +261,8 @@ class Monitor:
                       'reason': decision.reason}, instance=self.instance)
         if decision.action is switch.Action.SWITCH:
             self._switch()
-
-    def _decide(self, info: libvirt_guest.JobInfo) -> switch.Decision:
-        if self._memory_since is None and info.memory_iteration:
-            self._memory_since = time.monotonic()
-        return switch.decide(
-            switch.Progress(
-                iteration=info.memory_iteration,
-                remaining=info.memory_remaining,
-                bandwidth=info.memory_bps,
-                elapsed=(0.0 if self._memory_since is None else
-                         time.monotonic() - self._memory_since)),
-            downtime=CONF.libvirt.live_migration_downtime / 1000,
-            timeout=self._timeout(),
-            # It stays in the queue until the switch succeeds.
-            forced='force-complete' in self.requests)
-
-    def _timeout(self) -> float:
-        # Upstream counts at least 2 GiB. It adds the disks, whose time is
-        # not counted here.
-        gigabytes = max(2, self.instance.flavor.memory_mb / 1024)
-        return CONF.libvirt.live_migration_completion_timeout * gigabytes
+        elif decision.action is switch.Action.STOP:
+            self._stop()
 
     def _switch(self) -> None:
         """Switch, or leave everything as it is so that we try again."""
@@ -275,12 +278,24 @@ class Monitor:
             self.journal.moving(switched=False)
         else:
             self.switched = True
+            self._switched_at = time.monotonic()
             self.requests.clear()
+            self.journal.switched_over()
             self.link.cut_over_network()
+
+    def _stop(self) -> None:
+        """Abort; libvirt's operation will tell that it is over."""
+        try:
+            self._guest().abort_job()
+            self.abort_requested = True
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.info('The live migration cannot be aborted at this moment, '
+                     'which will be tried again: %s', exc,
+                     instance=self.instance)
 
     # When the stream breaks
 
-    def _break_dead_stream(self, info: libvirt_guest.JobInfo) -> None:
+    def _break_dead_stream(self, info: job.Statistics) -> None:
         """Break a stream that stands still, so that it can be resumed."""
         now = time.monotonic()
         if self._stream is None:
@@ -319,7 +334,7 @@ class Monitor:
             self._interruption = interruption.Interruption(
                 self.instance, self.link, self.journal)
             self.journal.interrupted(
-                self._error() if self._operation_is_over(0) else
+                self._error() if self._operation_is_over() else
                 _('the stream does not move'))
         reason = self._interruption.step()
         return None if reason is None else Result(End.LOST, reason)
@@ -327,6 +342,8 @@ class Monitor:
     def _resumed(self) -> None:
         """The attempt that succeeded is the operation from now on."""
         self.operation = self._interruption.attempt
+        if self.operation is not None:
+            self.operation.add_done_callback(self.signals.wake)
         self._interruption = None
         self.journal.resumed()
 

@@ -49,6 +49,7 @@ def copying(iteration: int = 1, remaining: int = 400 * MIB) -> dict:
     """What libvirt says of a job that copies memory."""
     return {'type': names.VIR_DOMAIN_JOB_UNBOUNDED,
             'memory_iteration': iteration, 'memory_total': 512 * MIB,
+            'memory_processed': 512 * MIB * iteration - remaining,
             'memory_remaining': remaining, 'memory_bps': 200 * MIB}
 
 
@@ -76,27 +77,56 @@ class Clock(fixtures.Fixture):
         self.now = 0.0
         self._order = itertools.count()
         self._due: list = []
-        for name in ('monitor.time', 'monitor.waiters', 'interruption.time',
-                     'driver.time'):
+        for name in ('monitor.time', 'interruption.time', 'driver.time'):
             self.useFixture(fixtures.MonkeyPatch(
                 'nova_post_copy.virt.libvirt.' + name, self))
 
     def monotonic(self) -> float:
         return self.now
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        while self._due and self._due[0][0] <= self.now:
-            heapq.heappop(self._due)[2]()
+    def sleep(self, seconds: float, until=lambda: False) -> None:
+        """Let the time pass, or some of it.
+
+        :param until: tells whether that was enough
+        """
+        end = self.now + seconds
+        while self._due and self._due[0][0] <= end and not until():
+            self.now, _order, function = heapq.heappop(self._due)
+            function()
+        if not until():
+            self.now = end
         if self.now > self.LIMIT:
             raise AssertionError('it does not end')
-
-    def wait_for_any(self, futures: list, timeout: float) -> None:
-        self.sleep(timeout)
 
     def at(self, second: float, function) -> None:
         """Call a function when this second has come."""
         heapq.heappush(self._due, (second, next(self._order), function))
+
+
+class Signals:
+    """What wakes a monitor, on the clock of a test."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._happened = False
+        self._boundary: float | None = None
+        self.completed = None
+
+    def wake(self, *_ignored) -> None:
+        self._happened = True
+
+    def wait(self, timeout: float) -> None:
+        self._clock.sleep(timeout, until=lambda: self._happened)
+        self._happened = False
+
+    def at_boundary(self) -> None:
+        self._boundary = self._clock.now
+        self.wake()
+
+    def since_boundary(self) -> float:
+        if self._boundary is None:
+            return 0.0
+        return self._clock.now - self._boundary
 
 
 class Source:
@@ -111,6 +141,7 @@ class Source:
         self.clock = clock
         self.domain_state = RUNNING
         self.job: dict = {}
+        self.dirty_rate: dict = {}
         #: what Nova waits for while libvirt migrates
         self.operation = futurist.Future()
         #: by name of a method: what it raises, one after the other
@@ -151,7 +182,14 @@ class Source:
         self._raise('_connect')
         return self
 
+    def get_connection(self) -> 'Source':
+        self._raise('get_connection')
+        return self
+
     # libvirt.virConnect
+
+    def domainListGetStats(self, domains: list, stats: int) -> list:
+        return [(domain, self.dirty_rate) for domain in domains]
 
     def lookupByUUIDString(self, uuid: str) -> 'Source':
         self._raise('lookupByUUIDString')
@@ -165,7 +203,21 @@ class Source:
 
     def jobStats(self) -> dict:
         self._raise('jobStats')
-        return self.job
+        # Nova's fake, too, says at least that there is no job.
+        return {'type': names.VIR_DOMAIN_JOB_NONE, 'time_elapsed':
+                int(self.clock.now * 1000)} | self.job
+
+    def XMLDesc(self, flags: int) -> str:
+        return '<domain/>'
+
+    def memoryStats(self) -> dict:
+        return {}
+
+    def startDirtyRateCalc(self, seconds: int, flags: int) -> None:
+        self._ask('startDirtyRateCalc', seconds, flags)
+
+    def abortJob(self) -> None:
+        self._ask('abortJob')
 
     def migrateSetMaxDowntime(self, milliseconds: int) -> None:
         self._ask('migrateSetMaxDowntime', milliseconds)

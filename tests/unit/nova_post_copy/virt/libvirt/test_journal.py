@@ -16,20 +16,27 @@ import fixtures
 import futurist
 from nova.compute import vm_states
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from nova import test
 from nova.tests.unit import fake_instance
-from nova.virt.libvirt import guest as libvirt_guest
 from oslo_db import exception as db_exception
 import oslo_messaging as messaging
 
 from nova_post_copy import exception
+from nova_post_copy.virt.libvirt import job
 from nova_post_copy.virt.libvirt import journal
 from nova_post_copy.virt.libvirt import report
 from tests.unit.nova_post_copy.virt.libvirt import scripted
 
+DEGRADED = 'compute_live_migration_post_copy_degraded'
 EVENT = 'compute_live_migration_post_copy'
 RECOVERY = 'compute_live_migration_post_copy_recovery'
+
+STATISTICS = job.Statistics(
+    memory_total=400, memory_processed=300, memory_remaining=100,
+    memory_iteration=1, memory_bps=100, disk_total=0, disk_processed=0,
+    disk_remaining=0, page_requests=0, elapsed=3.0, downtime=0.0)
 
 
 def _at_once(function, *args):
@@ -58,6 +65,8 @@ class TestJournal(test.NoDBTestCase):
                 ('nova.objects.InstanceActionEvent.event_finish',
                  lambda cls, context, uuid, event, **kwargs: self._write(
                      'success', event)),
+                ('nova_post_copy.conductor.rpcapi.PostCopyConductorAPI',
+                 lambda: self),
                 ('nova.objects.InstanceActionEvent.event_finish_with_failure',
                  lambda cls, context, uuid, event, **kwargs: self._write(
                      'failure', event))):
@@ -67,11 +76,14 @@ class TestJournal(test.NoDBTestCase):
             self.context, vm_state=vm_states.ACTIVE)
         self.instance.obj_reset_changes()
 
-    def journal(self, status='running'):
-        self.migration = objects.Migration(status=status)
+    def journal(self, status='running', **fields):
+        self.migration = objects.Migration(status=status, **fields)
         return journal.Journal(
             self.context, self.instance, self.migration, 'src', 'dest',
             report.Reporter(_at_once))
+
+    def finish_event(self, context, uuid, event, details):
+        self._write('details', event, details)
 
     def _write(self, *what):
         if self.errors:
@@ -95,12 +107,44 @@ class TestJournal(test.NoDBTestCase):
 
     def test_progress(self):
         self.useFixture(scripted.Names())
-        self.journal().progress(libvirt_guest.JobInfo(
-            memory_total=400, memory_processed=300, memory_remaining=100))
+        self.instance.progress = 90     # of its last migration
+        story = self.journal()
+        story.progress(STATISTICS, 75)
         self.assertEqual((400, 300, 100), (
             self.migration.memory_total, self.migration.memory_processed,
             self.migration.memory_remaining))
         self.assertEqual(75, self.instance.progress)
+        # It does not fall when the guest writes to what was sent.
+        story.progress(STATISTICS._replace(memory_remaining=200), 60)
+        self.assertEqual(200, self.migration.memory_remaining)
+        self.assertEqual(75, self.instance.progress)
+        story.progress(STATISTICS, 80)
+        self.assertEqual(80, self.instance.progress)
+
+    def test_progress_after_a_restart(self):
+        self.useFixture(scripted.Names())
+        self.instance.progress = 60
+        story = self.journal(memory_total=400)
+        story.progress(STATISTICS, 20)
+        self.assertEqual(60, self.instance.progress)
+
+    def test_switched_over(self):
+        story = self.journal()
+        story.switching()
+        story.switched_over()
+        self.wrote(('status', 'running (post-copy)'), ('start', DEGRADED))
+        story.arrived('it took long')
+        self.wrote(('details', DEGRADED, 'it took long'))
+
+    def test_figures_without_a_conductor_that_keeps_them(self):
+        for error in (messaging.MessagingTimeout(),
+                      messaging.RemoteError(),
+                      nova_exception.InstanceActionNotFound(
+                          request_id='req', instance_uuid='uuid')):
+            story = self.journal('running (post-copy)')
+            self.errors.append(error)
+            story.arrived('it took long')
+            self.wrote(('success', DEGRADED))
 
     def test_status_is_written_when_it_changes(self):
         story = self.journal()
@@ -139,7 +183,7 @@ class TestJournal(test.NoDBTestCase):
                    ('success', RECOVERY),
                    ('notification', 'src', 'end'))
         story.arrived()
-        self.wrote()
+        self.wrote(('success', DEGRADED))
 
     def test_break_was_told_before_a_restart(self):
         story = self.journal('interrupted (post-copy)')
@@ -164,13 +208,14 @@ class TestJournal(test.NoDBTestCase):
         story.interrupted('Broken pipe')
         self.written.clear()
         story.lost(fault)
-        self.wrote(('failure', RECOVERY), ('notification', 'src', 'error'))
+        self.wrote(('failure', RECOVERY), ('failure', DEGRADED),
+                   ('notification', 'src', 'error'))
 
     def test_lost_without_a_break(self):
         story = self.journal('running (post-copy)')
         story.lost(exception.PostCopyLost(
             host='src', dest='dest', reason='why'))
-        self.wrote(('notification', 'src', 'error'))
+        self.wrote(('failure', DEGRADED), ('notification', 'src', 'error'))
 
     def test_unreachable_until_it_goes_on(self):
         story = self.journal('interrupted (post-copy)')
@@ -187,14 +232,14 @@ class TestJournal(test.NoDBTestCase):
         self.assertIn(('vm_state', 'active'), self.written)
         self.written.clear()
         story.arrived()
-        self.wrote()
+        self.wrote(('success', DEGRADED))
 
     def test_unreachable_and_then_it_has_arrived(self):
         story = self.journal('interrupted (post-copy)')
         story.unreachable()
         self.written.clear()
         story.arrived()
-        self.wrote(('vm_state', 'active'))
+        self.wrote(('vm_state', 'active'), ('success', DEGRADED))
 
     def test_paused_server_stays_so(self):
         self.instance.vm_state = vm_states.PAUSED

@@ -48,7 +48,10 @@ class Story:
     def finish(self):
         self._tell('end')
 
-    def progress(self, info):
+    def progress(self, info, per_cent):
+        pass
+
+    def switched_over(self):
         pass
 
     def moving(self, switched):
@@ -122,7 +125,8 @@ class MonitorTestCase(test.NoDBTestCase):
         return monitor.Monitor(
             self.source, self.instance,
             None if restarted else self.source.operation, self.requests,
-            can_switch, self.destination, self.story, self.stopping)
+            can_switch, self.destination, self.story,
+            scripted.Signals(self.clock), self.stopping)
 
     def watch(self, **kwargs):
         return self.monitor(**kwargs).watch()
@@ -131,6 +135,10 @@ class MonitorTestCase(test.NoDBTestCase):
         """Let the switch be as it is when all goes well."""
         self.source.effects['migrateStartPostCopy'] = lambda: (
             self.source.become(scripted.POST_COPY))
+
+    def completes_first_pass(self, second=2):
+        self.source.become(job=copying(1))
+        self.source.at(second, job=copying(2))
 
     def moves(self, processed=0):
         """Let the stream of the post-copy phase move."""
@@ -200,48 +208,48 @@ class TestPreCopy(MonitorTestCase):
         self.source.at(2, job=copying(1))
         self.source.effects['migrateStartPostCopy'] = lambda: (
             self.source.become(scripted.POST_COPY),
-            self.assertLess(self.clock.now, 13))
-        self.source.ends(14, state=scripted.MIGRATED)
+            self.assertLess(self.clock.now, 14))
+        self.source.ends(15, state=scripted.MIGRATED)
         self.watch()
         self.assertEqual(1, self.source.count('migrateStartPostCopy'))
 
     def test_status_is_saved_before_the_switch(self):
-        self.source.become(job=copying(2))
+        self.completes_first_pass()
         told = []
         self.source.effects['migrateStartPostCopy'] = lambda: (
             told.extend(self.story.told))
-        self.source.ends(2, state=scripted.MIGRATED)
+        self.source.ends(5, state=scripted.MIGRATED)
         self.watch()
         self.assertEqual('post-copy', told[-1])
 
     def test_switch_before_qemu_is_ready_is_tried_again(self):
-        self.source.become(job=copying(2))
+        self.completes_first_pass()
         self.source.errors['migrateStartPostCopy'].append(
             scripted.libvirt_error('not yet'))
         self.switches()
-        self.source.ends(3, state=scripted.MIGRATED)
+        self.source.ends(5, state=scripted.MIGRATED)
         self.watch()
         self.assertEqual(1, self.source.count('migrateStartPostCopy'))
-        self.assertEqual(['post-copy', 'pre-copy', 'post-copy', 'end'],
-                         self.story.told)
+        self.assertEqual(
+            ['pre-copy', 'post-copy', 'pre-copy', 'post-copy', 'end'],
+            self.story.told)
 
     def test_no_switch_without_its_status(self):
-        self.source.become(job=copying(2))
+        self.completes_first_pass()
         self.story.can_save.extend([False] * 100)
-        self.source.ends(3, state=scripted.MIGRATED)
+        self.source.ends(5, state=scripted.MIGRATED)
         self.assertIs(End.COMPLETED, self.watch().end)
         self.assert_not_switched()
 
     def test_busy_libvirt_is_no_end(self):
-        self.source.become(job=copying(1))
-        self.source.at(2, job=copying(2))
+        self.completes_first_pass(5)
         self.source.errors['jobStats'].append(names.busy())
         self.source.errors['state'].append(names.connection_lost())
         self.source.errors['get_guest'].extend(
             [exception.HypervisorUnavailable()] * 2)
         self.source.errors['migrateSetMaxDowntime'].append(names.busy())
         self.switches()
-        self.source.ends(3, state=scripted.MIGRATED)
+        self.source.ends(7, state=scripted.MIGRATED)
         self.assertIs(End.COMPLETED, self.watch().end)
         self.assertEqual(1, self.source.count('migrateStartPostCopy'))
         self.assertEqual(1, self.source.count('migrateSetMaxDowntime'))

@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Measure how much of its memory a guest writes to.
+
+libvirt lets nobody begin this during a migration, so it is begun as soon as a
+migration is asked for, and read when it is there.
+
+Pages are sampled, which any guest survives. The other modes of QEMU are more
+exact, but the one that marks all pages ends a guest without KVM (QEMU 7.2).
+"""
+
+import math
+import typing
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+from oslo_log import log as logging
+
+from nova import exception
+from nova import objects
+from nova.virt.libvirt import guest as libvirt_guest
+from nova.virt.libvirt import host as libvirt_host
+
+from nova_post_copy.virt.libvirt import workload
+
+LOG = logging.getLogger(__name__)
+
+# What libvirt accepts (s).
+SHORTEST, LONGEST = 1, 60
+# Where nothing limits the bandwidth: 10 Gb/s, in bytes/s.
+USUAL_BANDWIDTH = 1.25e9
+
+_MIB = 1 << 20
+
+
+class Measurement(typing.NamedTuple):
+    goes_on: bool
+    result: workload.Observation | None = None
+
+
+def seconds(memory: float, bandwidth: float) -> int:
+    """Choose how long to measure.
+
+    A quarter of the time of a complete pass. What is found after that can
+    still save most of it.
+
+    :param memory: of the guest (bytes)
+    :param bandwidth: of the network (bytes/s); 0: not limited
+    """
+    complete_pass = memory / (bandwidth or USUAL_BANDWIDTH)
+    return min(max(math.floor(complete_pass / 4), SHORTEST), LONGEST)
+
+
+def begin(guest: libvirt_guest.Guest, length: int) -> None:
+    """Begin to measure, unless that is not possible.
+
+    :param length: how long (s)
+    """
+    try:
+        guest._domain.startDirtyRateCalc(
+            length, libvirt.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING)
+    except libvirt.libvirtError as exc:
+        # QEMU is too old, or somebody is measuring already.
+        LOG.debug('The dirty rate is not measured: %s', exc)
+
+
+def look(host: libvirt_host.Host, instance: objects.Instance) -> Measurement:
+    """See what was measured."""
+    try:
+        domain = host.get_guest(instance)._domain
+        [[_domain, stats]] = host.get_connection().domainListGetStats(
+            [domain], libvirt.VIR_DOMAIN_STATS_DIRTYRATE)
+    except (libvirt.libvirtError, exception.NovaException) as exc:
+        LOG.debug('The dirty rate cannot be read: %s', exc, instance=instance)
+        return Measurement(False)
+    status = stats.get('dirtyrate.calc_status')
+    if status != libvirt.VIR_DOMAIN_DIRTYRATE_MEASURED:
+        return Measurement(status == libvirt.VIR_DOMAIN_DIRTYRATE_MEASURING)
+    length = stats['dirtyrate.calc_period']
+    return Measurement(False, workload.Observation(
+        length, stats['dirtyrate.megabytes_per_second'] * _MIB * length))

@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The statistics of a migration, as libvirt gives them."""
+
+import typing
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+from nova.virt.libvirt import guest as libvirt_guest
+
+
+class Statistics(typing.NamedTuple):
+    """Named as Nova names them, which knows only some; bytes and seconds."""
+
+    memory_total: int
+    memory_processed: int   #: sent, page after page, again and again
+    memory_remaining: int   #: that this pass has still to send
+    memory_iteration: int   #: how many times dirty pages were collected
+    memory_bps: int         #: bandwidth of this moment (bytes/s)
+    disk_total: int
+    disk_processed: int
+    disk_remaining: int
+    page_requests: int      #: pages that the guest had to wait for
+    elapsed: float          #: since the migration began
+    downtime: float         #: of the guest, when it was switched
+
+
+def read(stats: dict) -> Statistics:
+    """Read what libvirt tells of a job, which may lack anything."""
+    def amount(name: str) -> int:
+        return stats.get(getattr(libvirt, 'VIR_DOMAIN_JOB_' + name), 0)
+
+    return Statistics(
+        memory_total=amount('MEMORY_TOTAL'),
+        memory_processed=amount('MEMORY_PROCESSED'),
+        memory_remaining=amount('MEMORY_REMAINING'),
+        memory_iteration=amount('MEMORY_ITERATION'),
+        memory_bps=amount('MEMORY_BPS'),
+        disk_total=amount('DISK_TOTAL'),
+        disk_processed=amount('DISK_PROCESSED'),
+        disk_remaining=amount('DISK_REMAINING'),
+        page_requests=amount('MEMORY_POSTCOPY_REQS'),
+        elapsed=amount('TIME_ELAPSED') / 1000,
+        downtime=amount('DOWNTIME') / 1000)
+
+
+def running(guest: libvirt_guest.Guest) -> Statistics | None:
+    """Return the statistics of the migration; None: no job is running.
+
+    :raises libvirt.libvirtError: libvirt does not answer, or is busy with it
+    """
+    stats = guest._domain.jobStats()
+    if stats['type'] != libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
+        return None
+    return read(stats)

@@ -1,0 +1,67 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What there is to carry of a guest, and in which pieces."""
+
+import typing
+from xml.etree import ElementTree
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+from oslo_log import log as logging
+from oslo_utils import units
+
+from nova.virt.libvirt import guest as libvirt_guest
+
+LOG = logging.getLogger(__name__)
+
+PAGE_SIZE = 4096
+
+_UNITS = {'b': 1, 'bytes': 1, 'KiB': units.Ki, 'MiB': units.Mi,
+          'GiB': units.Gi}
+
+
+class Memory(typing.NamedTuple):
+    used: int           #: bytes that a migration has to carry
+    page_size: int      #: bytes of a page that the guest has to wait for
+
+
+def look(guest: libvirt_guest.Guest, total: int) -> Memory:
+    """See what a migration of a guest has to carry.
+
+    A guest that has not touched all of its memory yet, or has given some back
+    to a balloon, leaves pages of zeros, which take next to no time.
+
+    :param total: the guest's memory (bytes)
+    """
+    try:
+        stats = guest._domain.memoryStats()
+        page_size = _page_size(guest.get_xml_desc())
+    except libvirt.libvirtError as exc:
+        LOG.debug('The memory in use is not known: %s', exc)
+        return Memory(total, PAGE_SIZE)
+    # Huge pages are counted with no process.
+    names = ('actual',) if page_size > PAGE_SIZE else ('actual', 'rss')
+    known = [stats[name] * units.Ki for name in names if stats.get(name)]
+    return Memory(min([total, *known]), page_size)
+
+
+def _page_size(domain_xml: str) -> int:
+    pages = ElementTree.fromstring(domain_xml).findall(
+        './memoryBacking/hugepages/page')
+    return max((int(page.get('size')) * _UNITS[page.get('unit', 'KiB')]
+                for page in pages), default=PAGE_SIZE)

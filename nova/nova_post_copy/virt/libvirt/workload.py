@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""How much of its memory a guest writes to in a given time.
+
+A pure model of what was observed: no libvirt, no clock, no log. The pages that
+a guest has written to after a while are fewer than its writes, because it
+comes back to the same pages. How much fewer, two observations over different
+times tell: twice the time makes twice the pages where a guest walks through
+its memory, and no more pages at all where it stays in a small hot set.
+"""
+
+import math
+import typing
+
+# How the pages grow with time, as an exponent, where one observation is all
+# there is. A shorter time: between no fewer pages (0) and in proportion (1).
+# A longer one: no more, so that nothing is given up on suspicion.
+SHORTER = 0.5
+LONGER = 0.0
+# Two times less apart than this factor say nothing about growth.
+APART = 1.3
+
+
+class Observation(typing.NamedTuple):
+    seconds: float      #: how long it was observed
+    dirtied: float      #: bytes of the pages that it wrote to meanwhile
+
+
+class Workload(typing.NamedTuple):
+    """A guest, as far as it is known."""
+
+    memory: int                     #: bytes that it uses
+    #: oldest first; the newest says most, because guests change
+    observations: tuple[Observation, ...] = ()
+
+    def observe(self, seconds: float, dirtied: float) -> 'Workload':
+        """Return the workload with one observation more."""
+        seen = Observation(max(seconds, 0.001), min(dirtied, self.memory))
+        return self._replace(observations=(*self.observations[-1:], seen))
+
+    @property
+    def known(self) -> bool:
+        return bool(self.observations)
+
+    def dirtied(self, seconds: float) -> float:
+        """Expect how much it will write to.
+
+        :param seconds: how long
+        :returns: bytes of pages; 0 where nothing was observed
+        """
+        if not self.known:
+            return 0.0
+        last = self.observations[-1]
+        growth = self._growth()
+        if growth is None:
+            growth = SHORTER if seconds < last.seconds else LONGER
+        return min(last.dirtied * (seconds / last.seconds) ** growth,
+                   self.memory)
+
+    def _growth(self) -> float | None:
+        """Return the exponent by which pages grow with time, if known."""
+        if len(self.observations) < 2:
+            return None
+        before, last = self.observations
+        times = math.log(last.seconds / before.seconds)
+        if abs(times) < math.log(APART):
+            return None
+        if not before.dirtied or not last.dirtied:
+            return 1.0
+        growth = math.log(last.dirtied / before.dirtied) / times
+        return min(max(growth, 0.0), 1.0)
