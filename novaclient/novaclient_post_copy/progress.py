@@ -23,7 +23,6 @@ from typing import Any, NamedTuple, Self
 MIB = 1024 * 1024
 
 _MEMORY = ('pre-copy', 'post-copy', 'interrupted')
-_AFTER_THE_SWITCH = ('post-copy', 'interrupted')
 _IN_WORDS = {
     'queued': 'queued behind other migrations',
     'interrupted': 'interrupted, goes on when the hosts reach each other',
@@ -74,19 +73,22 @@ class Seen(NamedTuple):
 class Story:
     """One migration, told from look to look.
 
-    Less than before is never shown without the reason.
+    Less than what was shown before is never shown without the reason.
     """
 
     def __init__(self) -> None:
-        self._seen: Seen | None = None
+        self._before: Seen | None = None
         self._percent = 0
-        self._again = 0     # bytes in this phase
+        # The least that was left of what is copied, and how much has been
+        # added since, in bytes.
+        self._least = 0
+        self._again = 0
         self._reason = ''
 
     def tell(self, seen: Seen) -> str:
         """Return the line about a migration as it is seen now."""
-        self._note_what_is_sent_again(seen)
-        self._seen = seen
+        self._compare(seen)
+        self._before = seen
         percent = seen.progress or 0
         self._percent = percent if self._again else max(
             percent, self._percent)
@@ -100,22 +102,22 @@ class Story:
             line += '; ' + self._reason % math.ceil(self._again / MIB)
         return line
 
-    def _note_what_is_sent_again(self, seen: Seen) -> None:
-        before = self._seen
-        if before is None:
-            return
-        if seen.phase != before.phase:
-            self._again = 0
-        if (before.copied != seen.copied or None in (
+    def _compare(self, seen: Seen) -> None:
+        before = self._before
+        if (before is None or before.copied != seen.copied or None in (
                 before.remaining, seen.remaining)):
+            self._least, self._again = seen.remaining or 0, 0
             return
+        if seen.remaining <= self._least:
+            self._least, self._again = seen.remaining, 0
         grown = seen.remaining - before.remaining
         if grown <= 0:
             return
-        if before.phase in _AFTER_THE_SWITCH:
+        if 'interrupted' in (before.phase, seen.phase):
             self._reason = '%d MiB were lost on the way and are sent again'
         else:
-            # What has been sent meanwhile was rewritten as well.
+            # Also right after the switch: what the server had rewritten is
+            # counted then. What was sent meanwhile was rewritten as well.
             grown += max(0, seen.processed - before.processed)
             self._reason = ('the server rewrote %d MiB, which are sent '
                             'again')

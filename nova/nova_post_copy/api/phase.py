@@ -33,6 +33,7 @@ class Phase(enum.StrEnum):
     FINISHING = 'finishing'         #: everything has arrived
 
 
+_COPYING = ('running', 'running (post-copy)')
 _BY_STATUS = {
     'accepted': Phase.SCHEDULING,
     'queued': Phase.QUEUED,
@@ -43,24 +44,31 @@ _BY_STATUS = {
 _BEFORE_COPYING = (Phase.SCHEDULING, Phase.QUEUED, Phase.PREPARING)
 
 
-def of(migration: objects.Migration) -> Phase | None:
+def of(migration: objects.Migration,
+       instance: objects.Instance | None = None) -> Phase | None:
     """Return where a migration is.
 
+    :param instance: as it was right before the migration was read. Without it
+        the end of a migration is seen a moment later.
     :returns: None when it is over, and of other than live migrations
     """
     if migration.migration_type != fields.MigrationType.LIVE_MIGRATION:
         return None
+    if migration.status not in _COPYING:
+        return _BY_STATUS.get(migration.status)
+    # The destination takes the server over before the source records that the
+    # migration is complete.
+    if instance is not None and instance.host == migration.dest_compute:
+        return Phase.FINISHING
     if migration.status == 'running':
         # The disks are copied before the memory, and until QEMU copies memory
         # libvirt does not know how much there is.
         if migration.memory_total:
             return Phase.PRE_COPY
         return Phase.DISK if migration.disk_total else Phase.PREPARING
-    if migration.status == 'running (post-copy)':
-        # The source does not write to memory any more: zero is the end.
-        complete = migration.memory_total and migration.memory_remaining == 0
-        return Phase.FINISHING if complete else Phase.POST_COPY
-    return _BY_STATUS.get(migration.status)
+    # The source does not write to memory any more: zero is the end.
+    complete = migration.memory_total and migration.memory_remaining == 0
+    return Phase.FINISHING if complete else Phase.POST_COPY
 
 
 def progress(migration: objects.Migration, instance: objects.Instance) -> int:
@@ -68,11 +76,8 @@ def progress(migration: objects.Migration, instance: objects.Instance) -> int:
 
     :param instance: as it was right before the migration was read
     """
-    phase = of(migration)
+    phase = of(migration, instance)
     if phase in _BEFORE_COPYING:
         return 0
-    # The destination takes the server over, and sets its progress back to 0,
-    # before the source records that the migration is complete.
-    if phase is Phase.FINISHING or instance.host == migration.dest_compute:
-        return 100
-    return instance.progress or 0
+    # The destination sets the server's own back to 0.
+    return 100 if phase is Phase.FINISHING else instance.progress or 0

@@ -141,7 +141,7 @@ def _view(migration, instance, include_host=True):
                            include_user_project=True,
                            include_host=include_host)
     view['post_copy'] = migration_obj.requested(migration)
-    view['phase'] = phase.of(migration)
+    view['phase'] = phase.of(migration, instance)
     view['progress'] = phase.progress(migration, instance)
     return view
 

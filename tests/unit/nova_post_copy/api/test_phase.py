@@ -63,6 +63,16 @@ class TestPhase(test.NoDBTestCase):
             self.assertEqual(expected, phase.of(migration(
                 status, memory_total=5, memory_remaining=0)))
 
+    def test_the_destination_has_taken_over(self):
+        there = objects.Instance(host='host-b')
+        for status in ('running', 'running (post-copy)'):
+            copied = migration(status, memory_total=5, memory_remaining=3)
+            self.assertNotEqual('finishing', phase.of(copied, INSTANCE))
+            self.assertEqual('finishing', phase.of(copied, there))
+        self.assertIsNone(phase.of(migration('completed'), there))
+        # It was there before it was asked to go somewhere.
+        self.assertEqual('scheduling', phase.of(migration('accepted'), there))
+
     def test_other_migrations(self):
         for migration_type in ('evacuation', 'migration', 'resize'):
             for status in ('accepted', 'post-migrating', 'running'):

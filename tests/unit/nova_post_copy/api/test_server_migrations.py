@@ -98,7 +98,9 @@ class TestServerMigrations(base.ApiTestCase):
         self.instance.host = 'host-b'
         self.instance.progress = 0
         self.instance.save()
-        self.assertEqual(100, self._index()[0]['progress'])
+        (listed,) = self._index()
+        self.assertEqual(('finishing', 100),
+                         (listed['phase'], listed['progress']))
 
     def test_post_copy_out_of_sight_below(self):
         for status in server_migrations.POST_COPY:
