@@ -15,6 +15,7 @@
 
 from lab.simulation import guest
 from nova_post_copy.api import microversion
+from nova_post_copy.api import phase
 from tests.functional import base
 
 # Upstream's newest, and some at which these responses have changed.
@@ -40,6 +41,8 @@ class TestBeforeTheSwitch(base.TwoHosts):
         migration = self.api.api_get('/servers/%s/migrations/%s' % (
             self.server['id'], self.migration['id'])).body['migration']
         self.assertTrue(migration['post_copy'])
+        self.assertEqual('pre-copy', migration['phase'])
+        self.assertEqual(self.show()['progress'], migration['progress'])
         self.assertEqual(512 * base.MIB, migration['memory_total_bytes'])
         self.assertEqual('MIGRATING', self.show()['status'])
         self.go_on()
@@ -106,12 +109,11 @@ class TestAfterTheSwitch(base.TwoHosts):
     def test_stays_visible(self):
         (migration,) = self.in_progress()
         self.assertEqual(
-            ('running (post-copy)', True),
-            (migration['status'], migration['post_copy']))
-        migration = self.api.api_get(self.path).body['migration']
+            ('running (post-copy)', 'post-copy', True),
+            (migration['status'], migration['phase'], migration['post_copy']))
         self.assertEqual(
-            ('running (post-copy)', True),
-            (migration['status'], migration['post_copy']))
+            migration, self.api.api_get(self.path).body['migration'])
+        self.assertEqual('post-copy', self.migrations()[0]['phase'])
 
     def test_below_our_microversion_nothing_has_changed(self):
         for version in BELOW:
@@ -122,6 +124,7 @@ class TestAfterTheSwitch(base.TwoHosts):
                 (migration,) = self.migrations()
                 self.assertEqual('running (post-copy)', migration['status'])
                 self.assertNotIn('post_copy', migration)
+                self.assertNotIn('phase', migration)
 
     def test_abort_is_refused(self):
         status, message = self.request('DELETE', self.path)
@@ -151,6 +154,38 @@ class TestAfterTheSwitch(base.TwoHosts):
     def test_it_runs_on_the_destination_only(self):
         self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
         self.assertEqual([], self.hosts.ran_twice(self.server['id']))
+
+
+class TestAllTheWay(base.TwoHosts):
+    # Long enough for some looks in each phase.
+    SPEED = 1.0
+
+    def look_until_it_is_over(self):
+        """Return phase and per cent of each look, in their order."""
+        seen = []
+
+        def over():
+            seen.extend((migration['phase'], migration['progress'])
+                        for migration in self.in_progress())
+            return self.migrations()[0]['phase'] is None
+
+        self.wait_for('end', over, timeout=60)
+        return seen
+
+    def test_progress_never_goes_back(self):
+        self.make_busy()
+        self.live_migrate(True)
+        self.wait_for('record', self.migrations)
+        seen = self.look_until_it_is_over()
+
+        migration, _server = self.complete()
+        self.assert_on('dest', migration)
+        phases, percents = zip(*seen)
+        order = [*phase.Phase]
+        self.assertEqual(sorted(phases, key=order.index), list(phases))
+        self.assertLessEqual({'pre-copy', 'post-copy'}, set(phases))
+        self.assertEqual(sorted(percents), list(percents))
+        self.assertGreater(len(set(percents)), 2)
 
 
 class TestPorts(base.TwoHosts):
