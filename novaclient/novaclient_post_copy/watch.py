@@ -208,7 +208,7 @@ class Watch:
             ' on ' + state.host if state.host else '')
         request, events = self._newest_events()
         if migration is not None and migration.status == 'completed':
-            self.outcome = Outcome(True, 'Complete. ' + ': '.join(
+            self.outcome = Outcome(True, 'Complete. ' + '. '.join(
                 [where, *_details(events, 'Success', _DEGRADED)]))
             return
         reasons = _details(events, 'Error')

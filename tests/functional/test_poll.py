@@ -77,8 +77,8 @@ class TestPoll(base.TwoHosts):
                              if '%s, ' % phase in line and
                              'MiB remaining' in line], phases)
         self.assertTrue(end.startswith(
-            'Complete. Server %s (%s) is ACTIVE on dest' % (
-                self.server['name'], self.server['id'])), end)
+            'Complete. Server %s (%s) is ACTIVE on dest. The server was '
+            'degraded for ' % (self.server['name'], self.server['id'])), end)
         self.assert_on('dest', self.migrations()[0])
 
     def test_aborted(self):

@@ -99,8 +99,8 @@ class LiveMigrationTestCase(PollTestCase):
     def test_figures(self):
         self.told_events([
             {'event': 'compute_live_migration_post_copy_degraded',
-             'result': 'Success', 'details': 'degraded for 1.82 s'}])
-        self.assertIn('on host-b: degraded for 1.82 s',
+             'result': 'Success', 'details': 'It was degraded for 1.82 s.'}])
+        self.assertIn('on host-b. It was degraded for 1.82 s.\n',
                       self.nova('live-migration', '--post-copy', '--poll',
                                 SERVER))
 

@@ -127,11 +127,11 @@ class MovedTestCase(WatchTestCase):
             events=[('req-1', [
                 watch.Event('compute_live_migration', 'Success', None),
                 watch.Event('compute_live_migration_post_copy_degraded',
-                            'Success', 'degraded for 1.82 s')])])
+                            'Success', 'It was degraded for 1.82 s.')])])
 
         self.assertEqual(
-            'Complete. Server busy (id-of-busy) is ACTIVE on host-b: degraded '
-            'for 1.82 s', outcome.text)
+            'Complete. Server busy (id-of-busy) is ACTIVE on host-b. It was '
+            'degraded for 1.82 s.', outcome.text)
 
     def test_recorded_late(self):
         """The conductor records the migration; the API answers before."""
