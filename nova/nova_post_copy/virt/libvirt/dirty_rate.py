@@ -83,11 +83,13 @@ def look(host: libvirt_host.Host, instance: objects.Instance) -> Measurement:
     """See what was measured."""
     try:
         domain = host.get_guest(instance)._domain
-        [[_domain, stats]] = host.get_connection().domainListGetStats(
+        found = host.get_connection().domainListGetStats(
             [domain], libvirt.VIR_DOMAIN_STATS_DIRTYRATE)
     except (libvirt.libvirtError, exception.NovaException) as exc:
         LOG.debug('The dirty rate cannot be read: %s', exc, instance=instance)
         return Measurement(False)
+    # libvirt leaves out a domain that has gone, and what it does not know.
+    stats = next((stats for _domain, stats in found), {})
     status = stats.get('dirtyrate.calc_status')
     if status != libvirt.VIR_DOMAIN_DIRTYRATE_MEASURED:
         return Measurement(status == libvirt.VIR_DOMAIN_DIRTYRATE_MEASURING)

@@ -25,7 +25,9 @@ except ImportError:
 from oslo_log import log as logging
 from oslo_utils import units
 
-from nova.virt.libvirt import guest as libvirt_guest
+from nova import exception
+from nova import objects
+from nova.virt.libvirt import host as libvirt_host
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +42,8 @@ class Memory(typing.NamedTuple):
     page_size: int      #: bytes of a page that the guest has to wait for
 
 
-def look(guest: libvirt_guest.Guest, total: int) -> Memory:
+def look(host: libvirt_host.Host, instance: objects.Instance,
+         total: int) -> Memory:
     """See what a migration of a guest has to carry.
 
     A guest that has not touched all of its memory yet, or has given some back
@@ -49,10 +52,12 @@ def look(guest: libvirt_guest.Guest, total: int) -> Memory:
     :param total: the guest's memory (bytes)
     """
     try:
+        guest = host.get_guest(instance)
         stats = guest._domain.memoryStats()
         page_size = _page_size(guest.get_xml_desc())
-    except libvirt.libvirtError as exc:
-        LOG.debug('The memory in use is not known: %s', exc)
+    except (libvirt.libvirtError, exception.NovaException) as exc:
+        LOG.debug('The memory in use is not known: %s', exc,
+                  instance=instance)
         return Memory(total, PAGE_SIZE)
     # Huge pages are counted with no process.
     names = ('actual',) if page_size > PAGE_SIZE else ('actual', 'rss')

@@ -82,7 +82,7 @@ class PreCopy:
             self._began = self._pass_began = info.elapsed
             self._sent_before = info.memory_processed
             used, self._page_size = memory.look(
-                self._host.get_guest(self._instance), info.memory_total)
+                self._host, self._instance, info.memory_total)
             self._guest = workload.Workload(used)
         if not self._measured and info.memory_iteration == 1:
             self._take_measurement()

@@ -142,6 +142,8 @@ class Source:
         self.domain_state = RUNNING
         self.job: dict = {}
         self.dirty_rate: dict = {}
+        self.memory: dict = {}
+        self.xml = '<domain/>'
         #: what Nova waits for while libvirt migrates
         self.operation = futurist.Future()
         #: by name of a method: what it raises, one after the other
@@ -189,6 +191,7 @@ class Source:
     # libvirt.virConnect
 
     def domainListGetStats(self, domains: list, stats: int) -> list:
+        self._raise('domainListGetStats')
         return [(domain, self.dirty_rate) for domain in domains]
 
     def lookupByUUIDString(self, uuid: str) -> 'Source':
@@ -208,10 +211,12 @@ class Source:
                 int(self.clock.now * 1000)} | self.job
 
     def XMLDesc(self, flags: int) -> str:
-        return '<domain/>'
+        self._raise('XMLDesc')
+        return self.xml
 
     def memoryStats(self) -> dict:
-        return {}
+        self._raise('memoryStats')
+        return self.memory
 
     def startDirtyRateCalc(self, seconds: int, flags: int) -> None:
         self._ask('startDirtyRateCalc', seconds, flags)
