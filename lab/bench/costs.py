@@ -23,6 +23,9 @@ from lab.bench import summary
 
 # At most so much more may a request cost at our microversion.
 API_RATIO = 1.05
+# At most so much more may one of many migrations cost than one of a few.
+MONITOR_RATIO = 1.2
+FEW = 10
 
 Table = tuple[str, list[Sequence[str]]]     # title; heads, and rows
 
@@ -43,13 +46,33 @@ def tables(bench: result.Bench) -> list[Table]:
 
 
 def goals(bench: result.Bench) -> list[summary.Goal]:
-    """Judge what a request may cost."""
-    api = bench.costs.get('api', {'requests': ()})
-    return [summary.Goal(each['ratio'] <= API_RATIO, (
-        '%s takes %.2f times as long at %s as at %s, at most %.2f is '
-        'wanted.' % (each['request'], each['ratio'], api['ours'],
-                     api['below'], API_RATIO)))
-            for each in api['requests']]
+    """Judge what may cost how much."""
+    found = []
+    if api := bench.costs.get('api'):
+        found += [summary.Goal(each['ratio'] <= API_RATIO, (
+            '%s takes %.2f times as long at %s as at %s, at most %.2f is '
+            'wanted.' % (each['request'], each['ratio'], api['ours'],
+                         api['below'], API_RATIO)))
+                  for each in api['requests']]
+    if watched := bench.costs.get('monitors'):
+        found.append(_linear(watched['runs']))
+    return found
+
+
+def _linear(runs: Sequence[dict]) -> summary.Goal:
+    """Judge whether many monitors cost no more for each than ten."""
+    few = next(run for run in runs if run['migrations'] >= FEW)
+    many = max(runs, key=lambda run: run['migrations'])
+    ratio = _for_each(many, 'cpu') / _for_each(few, 'cpu')
+    return summary.Goal(ratio <= MONITOR_RATIO, (
+        'Of %d migrations, each takes %.2f times the processor of one of %d, '
+        'at most %.2f is wanted.' % (many['migrations'], ratio,
+                                     few['migrations'], MONITOR_RATIO)))
+
+
+def _for_each(run: dict, what: str) -> float:
+    """Return what one migration takes, per second."""
+    return run[what] / run['seconds'] / run['migrations']
 
 
 def _network(runs: Sequence[result.Run]) -> list[Sequence[str]]:
@@ -93,7 +116,7 @@ def monitors(seen: dict) -> list[Sequence[str]]:
              'wake-ups for each', 'records of progress for each'), *(
         (str(run['migrations']),
          '%.1f %%' % (100 * run['cpu'] / run['seconds']), *(
-             form % (run[name] / run['seconds'] / run['migrations'])
-             for name, form in (('cpu', '%.2e s/s'), ('wakes', '%.2f /s'),
-                                ('saved', '%.2f /s'))))
+             form % _for_each(run, name) for name, form in (
+                 ('cpu', '%.2e s/s'), ('wakes', '%.2f /s'),
+                 ('saved', '%.2f /s'))))
         for run in seen['runs'])]

@@ -55,6 +55,23 @@ class CostsTestCase(testtools.TestCase):
                          [row[:2] for row in rows])
         self.assertEqual(('64.0 s', '10.2 s', '6.25'), rows[0][2:5])
 
+    def monitors(self, *seconds):
+        self.bench.costs['monitors'] = {'runs': [
+            {'migrations': migrations, 'seconds': 20.0, 'cpu': cpu,
+             'wakes': 20 * migrations, 'saved': 15 * migrations}
+            for migrations, cpu in zip((1, 10, 1000), seconds)]}
+        goal, = costs.goals(self.bench)
+        return goal
+
+    def test_monitors(self):
+        goal = self.monitors(0.02, 0.1, 8.0)
+        self.assertTrue(goal.passed)
+        self.assertIn('each takes 0.80 times', goal.sentence)
+        self.assertFalse(self.monitors(0.02, 0.1, 20.0).passed)
+        (title, rows), = costs.tables(self.bench)
+        self.assertEqual(
+            ('10', '0.5 %', '5.00e-04 s/s', '1.00 /s', '0.75 /s'), rows[2])
+
     def test_network(self):
         self.bench.network += [
             *recorded.runs('force-complete', 8.0, 9.0, 10.0, guest='linux'),
