@@ -50,7 +50,8 @@ def finish(context: nova_context.RequestContext, instance: objects.Instance,
             rpcapi.PostCopyConductorAPI().finish_event(
                 context, instance.uuid, event, details)
             return
-        except (messaging.MessagingException, exception.NovaException) as exc:
+        except (messaging.MessagingException, messaging.MessageUndeliverable,
+                exception.NovaException) as exc:
             LOG.debug('The event %(event)s has no details: %(error)s',
                       {'event': event, 'error': exc}, instance=instance)
     objects.InstanceActionEvent.event_finish(

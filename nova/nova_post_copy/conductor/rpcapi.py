@@ -85,6 +85,7 @@ class PostCopyConductorAPI:
         Upstream's objects give details to failures only.
 
         :raises oslo_messaging.MessagingException: no conductor that can did
+        :raises oslo_messaging.MessageUndeliverable: there never was one
         :raises nova.exception.NovaException: there is no such event
         """
         cctxt = self.client.prepare(
