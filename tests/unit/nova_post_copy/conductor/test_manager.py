@@ -14,6 +14,7 @@ import threading
 
 from nova import context as nova_context
 from nova.db.main import api as main_db_api
+from nova import exception as nova_exception
 from nova import objects
 from nova import test
 from oslo_utils.fixture import uuidsentinel as uuids
@@ -70,3 +71,47 @@ class TestConductorManager(test.TestCase):
         self.addCleanup(timer.join)
         conductor.stop()
         self.assertEqual([False], done)
+
+
+class TestFinishEvent(test.TestCase):
+    """An event that ends well, and says how it was."""
+
+    EVENT = 'compute_live_migration_post_copy_degraded'
+
+    def setUp(self):
+        super().setUp()
+        self.start_service('conductor')
+        self.context = nova_context.RequestContext('user', 'project')
+        self.instance = objects.Instance(self.context, project_id='project')
+        self.instance.create()
+        self.action = objects.InstanceAction.action_start(
+            self.context, self.instance.uuid, 'live-migration')
+
+    def finish(self, event=EVENT):
+        rpcapi.PostCopyConductorAPI().finish_event(
+            self.context, self.instance.uuid, event, 'It was quick.')
+
+    def events(self):
+        return objects.InstanceActionEventList.get_by_action(
+            nova_context.get_admin_context(), self.action.id)
+
+    def test_success_with_details(self):
+        for name in ('compute_live_migration', self.EVENT):
+            objects.InstanceActionEvent.event_start(
+                self.context, self.instance.uuid, name, host='src')
+        self.finish()
+        of_upstream, ours = sorted(
+            self.events(), key=lambda event: event.event)
+        self.assertEqual(
+            (self.EVENT, 'Success', 'It was quick.', 'src'),
+            (ours.event, ours.result, ours.details, ours.host))
+        self.assertGreaterEqual(ours.finish_time, ours.start_time)
+        self.assertIsNone(of_upstream.finish_time)
+
+    def test_no_such_event(self):
+        self.assertRaises(nova_exception.InstanceActionEventNotFound,
+                          self.finish)
+
+    def test_no_such_action(self):
+        self.context = nova_context.RequestContext('user', 'project')
+        self.assertRaises(nova_exception.InstanceActionNotFound, self.finish)

@@ -13,8 +13,11 @@
 import time
 
 from nova import context as nova_context
+from nova import rpc
 from nova import service
 from nova import test
+import oslo_messaging as messaging
+from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.conductor import rpcapi
 from nova_post_copy import exception
@@ -54,3 +57,27 @@ class TestPing(test.TestCase):
         self.api.ping(self.context)
         conductor.stop()
         self._assert_unavailable()
+
+
+class TestFinishEvent(test.TestCase):
+
+    def _finish(self):
+        rpcapi.PostCopyConductorAPI().finish_event(
+            nova_context.get_admin_context(), uuids.instance, 'event',
+            'It was quick.')
+
+    def test_conductor_of_an_earlier_release(self):
+        class Endpoint:
+            target = messaging.Target(namespace=rpcapi.NAMESPACE,
+                                      version='1.0')
+
+        server = rpc.get_server(
+            messaging.Target(topic=rpcapi.RPC_TOPIC, server='conductor'),
+            [Endpoint()])
+        server.start()
+        self.addCleanup(server.stop)
+        self.assertRaises(messaging.MessagingException, self._finish)
+
+    def test_no_conductor(self):
+        self.flags(conductor_timeout=1, group='post_copy')
+        self.assertRaises(messaging.MessagingTimeout, self._finish)

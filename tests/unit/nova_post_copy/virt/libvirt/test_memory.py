@@ -41,9 +41,10 @@ class TestMemory(test.NoDBTestCase):
                 for size, unit in pages))
 
     def test_all_of_it(self):
-        for self.source.memory in ({}, {'actual': 4 * units.Mi},
-                           # QEMU needs some for itself.
-                           {'actual': 4 * units.Mi, 'rss': 5 * units.Mi}):
+        for self.source.memory in (
+                {}, {'actual': 4 * units.Mi},
+                # QEMU needs some for itself.
+                {'actual': 4 * units.Mi, 'rss': 5 * units.Mi}):
             self.assertEqual((TOTAL, 4096), self.look())
 
     def test_not_touched_yet(self):
