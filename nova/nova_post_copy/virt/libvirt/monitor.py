@@ -220,7 +220,7 @@ class Monitor:
         self._allow_downtime()
         if self.can_switch and not self.abort_requested:
             self._carry_out(self._pre_copy.decide(
-                info, self.signals.since_boundary(),
+                info, self.signals.since_boundary(info.memory_iteration),
                 # It stays in the queue until the switch succeeds.
                 forced='force-complete' in self.requests))
         return info

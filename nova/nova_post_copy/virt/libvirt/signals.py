@@ -48,20 +48,24 @@ class Signals:
     def __init__(self, listen: Callable[[], None]) -> None:
         self._listen = listen
         self._happened = threading.Event()
-        self._boundary: float | None = None
+        self._boundary = (0, 0.0)   # which, and when
         #: what libvirt told of the whole migration when it was complete
         self.completed: job.Statistics | None = None
 
-    def at_boundary(self) -> None:
-        """Dirty pages were collected."""
-        self._boundary = time.monotonic()
+    def at_boundary(self, iteration: int) -> None:
+        """Dirty pages were collected, so many times by now."""
+        self._boundary = (iteration, time.monotonic())
         self.wake()
 
-    def since_boundary(self) -> float:
-        """Return the seconds since dirty pages were collected; 0: never."""
-        if self._boundary is None:
-            return 0.0
-        return time.monotonic() - self._boundary
+    def since_boundary(self, iteration: int) -> float:
+        """Return the seconds since dirty pages were collected.
+
+        :param iteration: how many times they were, by the statistics, which
+            may know earlier than the event, and the event may be lost
+        :returns: 0 if libvirt has not told of it
+        """
+        told, at = self._boundary
+        return time.monotonic() - at if told == iteration else 0.0
 
     def wake(self, *_ignored) -> None:
         """Let who waits look at once."""
@@ -131,9 +135,9 @@ class Dispatcher:
                    _opaque) -> None:
         self.wake(domain.UUIDString())
 
-    def _iteration(self, _connection, domain, _iteration, _opaque) -> None:
+    def _iteration(self, _connection, domain, iteration, _opaque) -> None:
         if signals := self._waiting.get(domain.UUIDString()):
-            signals.at_boundary()
+            signals.at_boundary(iteration)
 
     def _completed(self, _connection, domain, stats, _opaque) -> None:
         if signals := self._waiting.get(domain.UUIDString()):

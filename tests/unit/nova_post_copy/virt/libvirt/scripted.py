@@ -109,7 +109,7 @@ class Signals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._happened = False
-        self._boundary: float | None = None
+        self._boundary = (0, 0.0)
         self.completed = None
 
     def wake(self, *_ignored) -> None:
@@ -119,14 +119,13 @@ class Signals:
         self._clock.sleep(timeout, until=lambda: self._happened)
         self._happened = False
 
-    def at_boundary(self) -> None:
-        self._boundary = self._clock.now
+    def at_boundary(self, iteration: int) -> None:
+        self._boundary = (iteration, self._clock.now)
         self.wake()
 
-    def since_boundary(self) -> float:
-        if self._boundary is None:
-            return 0.0
-        return self._clock.now - self._boundary
+    def since_boundary(self, iteration: int) -> float:
+        told, at = self._boundary
+        return self._clock.now - at if told == iteration else 0.0
 
 
 class Source:
