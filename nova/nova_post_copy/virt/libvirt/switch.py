@@ -82,7 +82,8 @@ class Progress(typing.NamedTuple):
     bandwidth: float    #: bytes per second that the network carries
     elapsed: float      #: seconds since QEMU began to copy memory
     page_size: int      #: bytes that one missing page takes on the network
-    #: boundaries in a row at which the rest fitted the allowed downtime
+    #: boundaries in a row, up to the last one, at which the rest fitted the
+    #: allowed downtime
     fitting: int
     guest: workload.Workload
 
@@ -127,7 +128,7 @@ def decide(progress: Progress, settings: Settings,
     elif not progress.guest.known:
         # nova-compute was restarted in the middle of a pass.
         return Decision(Action.GO_ON, _('no complete pass was seen yet'))
-    elif _fits(progress.remaining, progress, settings):
+    elif progress.fitting:
         if progress.fitting <= FITTING:
             return Decision(Action.GO_ON, _(
                 'the remaining %(left)d MiB fit the allowed downtime of '

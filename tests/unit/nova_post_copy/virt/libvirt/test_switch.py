@@ -92,7 +92,8 @@ class TestWithoutWeighing(testtools.TestCase):
              'fit the allowed downtime of 500 ms'),
             _decide(settings=policy, guest=guest))
         self.assertIs(switch.Action.GO_ON, _decide(
-            settings=policy, guest=guest, remaining=99 * MIB).action)
+            settings=policy, guest=guest, remaining=99 * MIB,
+            fitting=1).action)
 
     def test_nothing_is_known(self):
         self.assertEqual(
@@ -113,7 +114,14 @@ class TestGuests(testtools.TestCase):
         self.assertEqual(
             (switch.Action.GO_ON, 'the remaining 2 MiB fit the allowed '
              'downtime of 500 ms'),
-            _decide(remaining=2 * MIB, guest=_seen((1, 1), (2.5, 2))))
+            _decide(remaining=2 * MIB, fitting=1,
+                    guest=_seen((1, 1), (2.5, 2))))
+
+    def test_fits_only_because_some_of_it_was_sent_since(self):
+        # QEMU looks at the boundary, and did not end pre-copy there.
+        self.assertIs(switch.Action.SWITCH, _decide(
+            remaining=99 * MIB, sent=10 * MIB, fitting=0,
+            guest=_seen((2.5, 109), (0.5, 109))).action)
 
     def test_qemu_does_not_end_what_should_end(self):
         fits = {'remaining': 99 * MIB, 'guest': _seen((2.5, 99), (0.5, 99))}
@@ -175,7 +183,7 @@ class TestGuests(testtools.TestCase):
 
     def test_becomes_idle(self):
         self.assertIs(switch.Action.GO_ON, _decide(
-            iteration=3, remaining=10 * MIB,
+            iteration=3, remaining=10 * MIB, fitting=1,
             guest=_seen((2.56, 400), (2.0, 10))).action)
 
     def test_becomes_busy(self):
