@@ -24,10 +24,8 @@ import math
 import typing
 
 # How the pages grow with time, as an exponent, where one observation is all
-# there is. A shorter time: between no fewer pages (0) and in proportion (1).
-# A longer one: no more, so that nothing is given up on suspicion.
-SHORTER = 0.5
-LONGER = 0.0
+# there is: between not at all (0) and in proportion (1).
+USUAL_GROWTH = 0.5
 # Two times less apart than this factor say nothing about growth.
 APART = 1.3
 
@@ -62,20 +60,18 @@ class Workload(typing.NamedTuple):
         if not self.known:
             return 0.0
         last = self.observations[-1]
-        growth = self._growth()
-        if growth is None:
-            growth = SHORTER if seconds < last.seconds else LONGER
-        return min(last.dirtied * (seconds / last.seconds) ** growth,
-                   self.memory)
+        return min(
+            last.dirtied * (seconds / last.seconds) ** self._growth(),
+            self.memory)
 
-    def _growth(self) -> float | None:
-        """Return the exponent by which pages grow with time, if known."""
+    def _growth(self) -> float:
+        """Return the exponent by which pages grow with time."""
         if len(self.observations) < 2:
-            return None
+            return USUAL_GROWTH
         before, last = self.observations
         times = math.log(last.seconds / before.seconds)
         if abs(times) < math.log(APART):
-            return None
+            return USUAL_GROWTH
         if not before.dirtied or not last.dirtied:
             return 1.0
         growth = math.log(last.dirtied / before.dirtied) / times

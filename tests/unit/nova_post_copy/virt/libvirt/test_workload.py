@@ -48,7 +48,7 @@ class TestWorkload(testtools.TestCase):
     def test_one_observation(self):
         guest = _guest((4, 100))
         self.assertAlmostEqual(50, guest.dirtied(1))
-        self.assertAlmostEqual(100, guest.dirtied(16))
+        self.assertAlmostEqual(200, guest.dirtied(16))
 
     def test_two_of_the_same_time(self):
         # What changes from one to the other is the guest.
