@@ -18,6 +18,7 @@ The exit status is 0 only when every goal is met.
 import argparse
 from collections.abc import Sequence
 import pathlib
+import subprocess
 import sys
 
 from lab.bench import api_latency
@@ -88,13 +89,23 @@ def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,
         network.measure(cloud, bench, arguments.runs, say)
         bench.save(arguments.output)
     if arguments.costs or arguments.only_costs:
-        say('what it costs to empty a host')
-        bench.costs['evacuation'] = evacuation.measure(cloud, say)
-        bench.save(arguments.output)
-        say('what a request costs')
-        bench.costs['api'] = api_latency.measure(
-            cloud, bench.conditions['seed'], say)
-        bench.save(arguments.output)
+        _measure_costs(cloud, bench, arguments.output, say)
+
+
+def _measure_costs(cloud, bench: result.Bench, folder: pathlib.Path,
+                   say) -> None:
+    say('what it costs to empty a host')
+    bench.costs['evacuation'] = evacuation.measure(cloud, say)
+    bench.save(folder)
+    say('what a request costs')
+    bench.costs['api'] = api_latency.measure(
+        cloud, bench.conditions['seed'], say)
+    path = bench.save(folder)
+    say('what it costs to watch many migrations')
+    # It is a nova-compute of its own, as far as Nova's code is concerned.
+    subprocess.run([sys.executable, '-m', 'lab.bench.monitors', '--output',
+                    folder.resolve()], check=True, cwd=layout.ROOT)
+    bench.costs = result.load(path).costs
 
 
 def _names(known: Sequence[str]):
