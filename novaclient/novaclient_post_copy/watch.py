@@ -100,6 +100,10 @@ class Server(abc.ABC):
     def __str__(self) -> str:
         return '%s (%s)' % (self.name, self.id)
 
+    @property
+    def list_command(self) -> str:
+        return self.LIST_COMMAND % {'server': self.id}
+
     @abc.abstractmethod
     def newest_migration(self) -> progress.Seen | None:
         """Return the newest live migration of it that the user asked for."""
@@ -235,8 +239,7 @@ class Watch:
         self.outcome = Outcome(
             False, 'The migration of server %s was requested, and its end was '
             'not seen: %s. It goes on without this command; see "%s".' % (
-                self.server, error,
-                self.server.LIST_COMMAND % {'server': self.server.id}))
+                self.server, error, self.server.list_command))
 
 
 def _details(events: list[Event], result: str,
@@ -269,9 +272,10 @@ def follow(watches: Sequence[Watch],
                 display.show(_now(len(watches) - len(pending), pending))
                 time.sleep(max(INTERVAL, PACE * len(pending)))
     except KeyboardInterrupt:
-        display.say('Not watched any more. What was requested goes on; see '
-                    '"%s".' % (watches[0].server.LIST_COMMAND % {
-                        'server': watches[0].server.id}))
+        display.say('Not watched any more. What was requested goes on:')
+        for watch in pending:
+            if watch.outcome is None:
+                display.say('  ' + watch.server.list_command)
         raise
 
 

@@ -283,8 +283,8 @@ class NotWatchedTestCase(WatchTestCase):
             newest=[OLD, seen('running', 'pre-copy'), KeyboardInterrupt()])
         self.assertEqual([
             'busy, migration 7: pre-copy',
-            'Not watched any more. What was requested goes on; see '
-            '"list id-of-busy".'], self.lines())
+            'Not watched any more. What was requested goes on:',
+            '  list id-of-busy'], self.lines())
 
     def test_statuses(self):
         for status, expected in (
