@@ -67,13 +67,19 @@ def show(bench: result.Bench, folder: pathlib.Path) -> int:
 
 
 def _begin(cloud, arguments: argparse.Namespace) -> result.Bench:
+    bench = None
     if arguments.resume or arguments.network or arguments.only_costs:
         try:
-            return result.load(arguments.output / result.NAME)
+            bench = result.load(arguments.output / result.NAME)
         except FileNotFoundError:
             pass        # nothing was measured yet
-    return result.Bench(conditions.look(
-        cloud, arguments.seed, arguments.runs))
+    if bench is None:
+        return result.Bench(conditions.look(
+            cloud, arguments.seed, arguments.runs))
+    if arguments.resume:
+        bench.conditions['command'] = conditions.command(
+            bench.conditions['seed'], arguments.runs)
+    return bench
 
 
 def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,

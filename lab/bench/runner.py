@@ -50,6 +50,7 @@ class Runner:
 
     def run(self, visits: Sequence[plan.Visit]) -> None:
         """Make all runs; one that fails does not keep the others from it."""
+        servers.clear(self._cloud)
         for name in {visit.guest for visit in visits}:
             guests.upload_image(self._cloud, guests.GUESTS[name])
         with self._computes:

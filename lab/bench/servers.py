@@ -34,6 +34,13 @@ def boot(cloud, kind: guests.Guest, host: str) -> 'Server':
     return Server(cloud, server, pulse)
 
 
+def clear(cloud) -> None:
+    """Delete what an interrupted bench has left."""
+    for server in cloud.nova().servers.list(
+            search_opts={'name': '^%s$' % NAME}):
+        cloud.delete(server)
+
+
 class Server:
     """A server that is heard.
 
