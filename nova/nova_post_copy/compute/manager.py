@@ -61,6 +61,9 @@ class ComputeManager(manager.ComputeManager):
         # Those which upstream's start-up leaves to us.
         self._postponed: set[str] = set()
         self._settling = threading.Lock()
+        # The ids of migrations whose request has not arrived, and may not.
+        self._given_up: set[int] = set()
+        self._claiming = threading.Lock()
 
     # Keep the record
 
@@ -73,7 +76,12 @@ class ComputeManager(manager.ComputeManager):
             return
         if settlement.is_lost(context, migration):
             return
-        self._cared_for.add(instance.uuid)
+        with self._claiming:
+            if migration.id in self._given_up:
+                LOG.warning('A request for a live migration comes at the '
+                            'moment when it is given up', instance=instance)
+                return
+            self._cared_for.add(instance.uuid)
         try:
             record.write(record.Record(
                 instance_uuid=instance.uuid, migration_id=migration.id,
@@ -168,7 +176,15 @@ class ComputeManager(manager.ComputeManager):
 
     @periodic_task.periodic_task(spacing=LOST_INTERVAL)
     def _settle_lost_requests(self, context) -> None:
-        settlement.find_lost(self, context, self._cared_for)
+        settlement.find_lost(self, context, self._give_up)
+
+    def _give_up(self, migration: objects.Migration) -> bool:
+        with self._claiming:
+            if (migration.instance_uuid in self._cared_for or
+                    record.exists(migration.instance_uuid)):
+                return False
+            self._given_up.add(migration.id)
+            return True
 
     @periodic_task.periodic_task(spacing=SETTLE_INTERVAL)
     def _report_lost_sources(self, context) -> None:

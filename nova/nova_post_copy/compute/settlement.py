@@ -18,6 +18,7 @@ instance in the database, and the guest, which alone is always right. Each
 function may be called again and again until it succeeds.
 """
 
+from collections.abc import Callable
 import functools
 
 from oslo_log import log as logging
@@ -319,20 +320,27 @@ def is_lost(context: nova_context.RequestContext,
 
 def find_lost(manager: upstream.ComputeManager,
               context: nova_context.RequestContext,
-              cared_for: set[str]) -> None:
-    """Give up requests that a conductor has begun to work on and dropped."""
+              claim: Callable[[objects.Migration], bool]) -> None:
+    """Give up requests that a conductor has begun to work on and dropped.
+
+    :param claim: whether nobody takes care of a migration, and nobody will
+        from now on, should its request arrive after all
+    """
     for migration in objects.MigrationList.get_by_filters(
             context, {'migration_type': 'live-migration',
                       'source_compute': manager.host,
                       'status': ON_ITS_WAY}):
-        uuid = migration.instance_uuid
         since = migration.updated_at or migration.created_at
-        if (not requested(migration) or uuid in cared_for or
-                record.exists(uuid) or
-                not timeutils.is_older_than(since, LOST_AFTER)):
+        if (not requested(migration) or
+                not timeutils.is_older_than(since, LOST_AFTER) or
+                not claim(migration)):
+            continue
+        # It may have come and gone since the list was made.
+        migration = objects.Migration.get_by_id(context, migration.id)
+        if migration.status != ON_ITS_WAY:
             continue
         instance = objects.Instance.get_by_uuid(
-            context, uuid, expected_attrs=_ATTRIBUTES)
+            context, migration.instance_uuid, expected_attrs=_ATTRIBUTES)
         _roll_back(manager, context, instance, migration)
         faults.tell(context, instance, exception.PostCopyRolledBack(
             host=manager.host,

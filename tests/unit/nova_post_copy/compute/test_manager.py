@@ -153,6 +153,28 @@ class TestLiveMigration(ManagerTestCase):
         self.assertEqual([], self.done)
         self.assert_kept(False)
 
+    def _find_lost(self):
+        """Look for lost requests, of which this is one as it seems."""
+        claimed = []
+        self.replace(SETTLEMENT + 'find_lost',
+                     lambda manager, context, claim: claimed.append(
+                         claim(self.migration)))
+        self.manager._settle_lost_requests(self.context)
+        return claimed.pop()
+
+    def test_arrives_when_it_is_given_up(self):
+        self.assertTrue(self._find_lost())
+        self.live_migration()
+        self.assertEqual([], self.done)
+        self.assert_kept(False)
+
+    def test_not_given_up_when_it_has_arrived(self):
+        self.live_migration()
+        self.assertFalse(self._find_lost())
+        # Nor when a former process had accepted it.
+        self.manager._cared_for.clear()
+        self.assertFalse(self._find_lost())
+
     def test_error_is_settled_later(self):
         self.errors['live_migration'] = test.TestingException()
         self.assertRaises(test.TestingException, self.live_migration)

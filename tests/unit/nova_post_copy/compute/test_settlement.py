@@ -635,11 +635,10 @@ class TestLostRequest(SettlementTestCase):
         self.status('accepted')
         self.after = settlement.LOST_AFTER + 1
 
-    def find(self, cared_for=()):
+    def find(self, claim=lambda migration: True):
         later = timeutils.utcnow() + datetime.timedelta(seconds=self.after)
         with mock.patch.object(timeutils, 'utcnow', return_value=later):
-            settlement.find_lost(
-                self.manager, self.context, set(cared_for))
+            settlement.find_lost(self.manager, self.context, claim)
         return self.now()
 
     def test_given_up(self):
@@ -664,9 +663,16 @@ class TestLostRequest(SettlementTestCase):
 
     def test_it_has_come(self):
         self.assertEqual(('accepted', 'migrating'),
-                         self.find({self.instance.uuid}))
-        self.keep()
-        self.assertEqual(('accepted', 'migrating'), self.find())
+                         self.find(lambda migration: False))
+        self.assert_untouched()
+
+    def test_it_has_come_meanwhile(self):
+        def claim(migration):
+            self.assertEqual(self.migration.id, migration.id)
+            self.status('queued')
+            return True
+
+        self.assertEqual(('queued', 'migrating'), self.find(claim))
         self.assert_untouched()
 
     def test_others(self):
