@@ -298,7 +298,12 @@ class TestAnyOrder(base.BreakingHosts):
         path = '/servers/' + self.server['id']
         self.request('DELETE', path)
         self.wait_for('deleted', lambda: (
-            self.request('GET', path)[0] == 404))
+            self.request('GET', path)[0] == 404), timeout=QUIET)
+
+    def _wait_for_state_change(self, server, expected_status, **kwargs):
+        # How long what is not looked at here takes, does not matter.
+        return super()._wait_for_state_change(
+            server, expected_status, max_retries=int(QUIET / 0.5), **kwargs)
 
     def disk(self, server):
         return os.path.join(base.CONF.instances_path, server, 'disk')
