@@ -92,7 +92,8 @@ class PreCopy:
             return
         if self._iteration:
             # What was sent since the boundary was dirty at the boundary.
-            lag = min(lag, info.elapsed - self._pass_began)
+            # libvirt counts by a clock that may be set.
+            lag = max(min(lag, info.elapsed - self._pass_began), 0.0)
             at = info.elapsed - lag
             dirtied = info.memory_remaining + bandwidth * lag
             self._guest = self._guest.observe(
