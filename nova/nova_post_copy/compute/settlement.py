@@ -219,6 +219,9 @@ def close(manager: upstream.ComputeManager,
         return
     instance = objects.Instance.get_by_uuid(
         context, uuid, expected_attrs=_ATTRIBUTES)
+    _release_resources(
+        manager, context, instance,
+        objects.Migration.get_by_id(context, kept.migration_id))
     left = (instance.host != manager.host and
             manager.driver.post_copy_condition(instance) in remnant.LEFT)
     if left and not kept.deleting:
@@ -236,6 +239,36 @@ def close(manager: upstream.ComputeManager,
             context, instance,
             objects.BlockDeviceMappingList.get_by_instance_uuid(
                 context, uuid))
+
+
+def _release_resources(manager: upstream.ComputeManager,
+                       context: nova_context.RequestContext,
+                       instance: objects.Instance,
+                       migration: objects.Migration) -> None:
+    """See to it that the migration itself holds no resources any more.
+
+    Upstream has done that already, but takes a placement that does not answer
+    for one that did.
+
+    :raises keystoneauth1.exceptions.base.ClientException: so it is still
+    :raises nova.exception.AllocationDeleteFailed: it holds them still
+    """
+    if not _holds_resources(manager, context, migration):
+        return
+    if instance.host == manager.host:
+        manager._revert_allocation(context, instance, migration)
+    else:
+        manager._delete_allocation_after_move(context, instance, migration)
+    if _holds_resources(manager, context, migration):
+        raise nova_exception.AllocationDeleteFailed(
+            consumer_uuid=migration.uuid, error=_('it is still there'))
+
+
+def _holds_resources(manager: upstream.ComputeManager,
+                     context: nova_context.RequestContext,
+                     migration: objects.Migration) -> bool:
+    return bool(manager.reportclient.get_allocs_for_consumer(
+        context, migration.uuid)['allocations'])
 
 
 # What was lost

@@ -15,6 +15,7 @@ import os
 from unittest import mock
 
 import fixtures
+from keystoneauth1 import exceptions as ks_exc
 from nova.compute import task_states
 from nova.compute import vm_states
 from nova import context as nova_context
@@ -97,6 +98,20 @@ class Compute:
         self._outside.do('terminate', instance.host, instance.task_state)
 
 
+class Placement:
+    """What each migration holds there, besides its instance."""
+
+    def __init__(self, outside):
+        self._outside = outside
+        self._held = set()
+
+    def get_allocs_for_consumer(self, context, consumer):
+        if self._outside.error == 'placement':
+            raise ks_exc.ConnectFailure()
+        return {'allocations': {'provider': {}} if consumer in self._held
+                else {}}
+
+
 class Manager:
     """nova-compute, as far as it reaches out of the database."""
 
@@ -107,6 +122,7 @@ class Manager:
         self.driver = Driver(outside)
         self.network_api = Network(outside)
         self.compute_rpcapi = Compute(outside)
+        self.reportclient = Placement(outside)
 
     def _post_live_migration_update_host(self):
         pass
@@ -116,9 +132,16 @@ class Manager:
 
     def _delete_allocation_after_move(self, context, instance, migration):
         self._outside.do('give back source', migration.id)
+        self._release(migration)
 
     def _revert_allocation(self, context, instance, migration):
         self._outside.do('give back destination', migration.id)
+        self._release(migration)
+
+    def _release(self, migration):
+        # As upstream: who does not answer is taken for one who did.
+        if self._outside.error != 'placement':
+            self.reportclient._held.discard(migration.uuid)
 
     def _remove_remote_volume_connections(self, context, dest, bdms,
                                           instance):
@@ -137,8 +160,9 @@ class TestManager(test.NoDBTestCase):
         for like, whole in (
                 (dir(fake), real), (vars(Network), real.network_api),
                 (vars(Compute), real.compute_rpcapi),
+                (vars(Placement), real.reportclient),
                 (vars(Driver), driver.LibvirtDriver)):
-            for name in set(like) - {'_outside'}:
+            for name in set(like) - {'_outside', '_release'}:
                 self.assertTrue(hasattr(whole, name), name)
 
 
@@ -375,6 +399,16 @@ class TestGoOn(SettlementTestCase):
         self.assert_untouched()
         self.assert_closed()
 
+    def test_placement_did_not_answer_when_it_was_rolled_back(self):
+        self.keep()
+        self.status('error')
+        self.change(task_state=None)
+        self.manager.reportclient._held.add(self.migration.uuid)
+        self.settle()
+        self.assertEqual([('give back destination', self.migration.id)],
+                         self.outside.done)
+        self.assert_closed()
+
     def test_reset_before_it_started(self):
         self.keep(started=False)
         self.change(task_state=None)
@@ -472,6 +506,18 @@ class TestFinish(SettlementTestCase):
         self.assertEqual([('give back source', self.migration.id)],
                          self.outside.done)
         self.assert_closed()
+
+    def test_placement_does_not_answer(self):
+        self.keep()
+        self.change(host='dest', task_state=None)
+        self.manager.reportclient._held.add(self.migration.uuid)
+        self.outside.error = 'placement'
+        self.assertRaises(ks_exc.ConnectFailure, self.settle)
+        self.assertTrue(record.exists(self.instance.uuid))
+        self.outside.error = None
+        self.settle()
+        self.assertFalse(self.manager.reportclient._held)
+        self.assertFalse(record.exists(self.instance.uuid))
 
     def test_lost(self):
         self.keep()
