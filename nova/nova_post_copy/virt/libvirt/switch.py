@@ -38,6 +38,9 @@ HORIZON = 30
 # Boundaries at which the rest may fit the allowed downtime without QEMU
 # ending pre-copy: it measures the bandwidth by itself, and may be right.
 FITTING = 5
+# The rest has to be expected so much smaller than what fits: the bandwidth of
+# a moment goes up and down, and hope must not hang on that.
+MARGIN = 1.1
 # Seconds of degradation that every switch costs, however little is left.
 OVERHEAD = 0.1
 
@@ -203,12 +206,8 @@ def _more_passes(progress: Progress,
         # At least a page, else a pass would take no time.
         remaining = max(progress.guest.dirtied(length), progress.page_size)
         length = remaining / progress.bandwidth
-        ends = _fits(remaining, progress, settings)
+        ends = remaining * MARGIN <= progress.bandwidth * settings.downtime
         yield _Course(passes, elapsed + length,
                       0.0 if ends else length + OVERHEAD, remaining)
         if ends:
             return
-
-
-def _fits(remaining: float, progress: Progress, settings: Settings) -> bool:
-    return remaining <= progress.bandwidth * settings.downtime

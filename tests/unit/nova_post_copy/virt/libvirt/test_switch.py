@@ -123,6 +123,13 @@ class TestGuests(testtools.TestCase):
             remaining=99 * MIB, sent=10 * MIB, fitting=0,
             guest=_seen((2.5, 109), (0.5, 109))).action)
 
+    def test_hardly_fits_whenever_the_network_seems_faster(self):
+        # 105 MiB again and again; 200 MiB/s may be taken for 212.
+        hardly = {'remaining': 105 * MIB, 'bandwidth': 212 * MIB,
+                  'guest': _seen((0.55, 106), (0.53, 105))}
+        self.assertIs(switch.Action.SWITCH,
+                      _decide(settings={'weight': 9}, **hardly).action)
+
     def test_qemu_does_not_end_what_should_end(self):
         fits = {'remaining': 99 * MIB, 'guest': _seen((2.5, 99), (0.5, 99))}
         self.assertIs(switch.Action.GO_ON,
