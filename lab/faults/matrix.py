@@ -22,6 +22,11 @@ _COMPUTE_DOWN = 3       # s until a killed nova-compute is started again
 # Who asked a service that died before it answered waits for the whole
 # [DEFAULT] rpc_response_timeout, and asks again.
 _ASKED_AGAIN = 60 + 30  # s
+# Who resumes a broken stream is not there until nova-compute has started.
+_COMPUTE_STARTS = 15    # s
+# A request that died with its conductor is given up after 180 s, which is
+# looked at once in a minute.
+_GIVEN_UP = 180 + 60 + 30   # s
 _SERVICE_DOWN = 5       # s, other services
 _DATABASE_DOWN = 20     # s
 
@@ -90,7 +95,7 @@ def _compute() -> list[Case]:
     return [
         *(kill('source', phase, when) for phase, when in whens.items()),
         kill('source', Phase.RECOVERY, 'while post-copy is interrupted',
-             broken),
+             broken, silence=5 + _COMPUTE_STARTS),
         # Whether libvirt was asked before the kill is a matter of luck.
         Case('kill-source-before', killed % ('source', 'before it begins'),
              (Step(Phase.BEFORE, Fault(
@@ -124,7 +129,8 @@ def _services() -> list[Case]:
 
     return [
         case('conductor-request', 'the conductor is killed in its own part',
-             Phase.REQUEST, 'kill conductor', 0, End.EITHER),
+             Phase.REQUEST, 'kill conductor', 0, End.EITHER,
+             limit=_GIVEN_UP),
         case('conductor-post-copy', 'the conductor is killed in post-copy',
              Phase.POST_COPY, 'kill conductor', _SERVICE_DOWN),
         case('rabbitmq-pre-copy', 'RabbitMQ is restarted in pre-copy',
