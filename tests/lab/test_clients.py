@@ -13,10 +13,13 @@
 """Each client moves a real server."""
 
 import json
+import re
+import signal
 import subprocess
 
 from lab import content
 from lab import layout
+from lab import wait
 from openstack import connection
 from tests.lab import base
 
@@ -57,8 +60,7 @@ class ClientsTest(base.Case):
         told = self.run_command(
             'openstack', '--os-username', 'demo', *MIGRATE, '--wait',
             server.id)
-        self.assertIn('running (post-copy)', told)
-        self.assertIn('Complete. Server %s' % server.name, told)
+        self.assert_told(told, server, base.DESTINATION)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
 
         conn = connection.Connection(
@@ -70,8 +72,9 @@ class ClientsTest(base.Case):
         self.settle(server)
         self.assert_moved(server, pulse, base.DESTINATION, base.SOURCE, True)
 
-        self.run_command('nova', 'live-migration', '--post-copy', server.id)
-        self.wait_for(server, 'completed', host=base.DESTINATION)
+        told = self.run_command('nova', 'live-migration', '--post-copy',
+                                '--poll', server.id)
+        self.assert_told(told, server, base.DESTINATION)
         self.settle(server)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
 
@@ -83,23 +86,81 @@ class ClientsTest(base.Case):
             migration.post_copy for migration in
             conn.compute.migrations(server_id=server.id)])
 
-    def test_openstack_waits_for_a_migration_that_is_aborted(self):
-        """Upstream's wait would call it complete."""
-        source = self.cloud.host(base.SOURCE)
-        source.limit_migration_network(SLOW)
-        self.addCleanup(source.limit_migration_network, self.cloud.bandwidth)
+    def assert_told(self, told: str, server, host: str) -> None:
+        """Check what a client has printed of a migration that switched."""
+        *phases, end = told.splitlines()
+        self.assertTrue([line for line in phases if re.search(
+            r', migration \d+: post-copy, \d+%, \d+ MiB remaining', line)],
+            phases)
+        self.assertTrue(end.startswith('Complete. Server %s (%s) is ACTIVE' % (
+            server.name, server.id)), end)
+        # A manager of the project sees neither.
+        if ' on ' in end:
+            self.assertIn(' on %s. The server was degraded for ' % host, end)
+
+    def test_nova_empties_a_host(self):
+        """One after the other; each pulse goes on."""
+        servers = [self.boot() for _number in range(2)]
+        pulses = [self.follow(server) for server in servers]
+
+        told = self.run_command(
+            'nova', 'host-evacuate-live', '--post-copy', '--poll',
+            base.SOURCE)
+
+        self.assertEqual('2 of 2 servers moved.', told.splitlines()[-1])
+        for server, pulse in zip(servers, pulses):
+            self.assertIn('Complete. Server %s (%s) is ACTIVE on %s' % (
+                server.name, server.id, base.DESTINATION), told)
+            self.settle(server)
+            self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION,
+                              True)
+
+    def test_nova_is_left_alone(self):
+        """Ctrl-C ends the command, and not the migration."""
+        self.slow_down()
         server = self.boot()
         pulse = self.follow(server)
 
-        process = self.start('openstack', *MIGRATE, '--wait', server.id)
+        process = self.start('nova', 'live-migration', '--post-copy', '--poll',
+                             server.id)
         self.addCleanup(process.kill)
-        migration = self.wait_for(server, 'running')
-        self.nova.server_migrations.live_migration_abort(
-            server, migration['id'])
-        stdout, stderr = process.communicate(timeout=60)
+        self.wait_for(server, 'running')
+        process.send_signal(signal.SIGINT)
+        stdout, _stderr = process.communicate(timeout=20)
 
-        self.assertEqual(1, process.returncode, stdout)
-        self.assertIn('Migration %d has ended as cancelled. Server %s (%s) is '
-                      'ACTIVE on %s. ' % (migration['id'], server.name,
-                                          server.id, base.SOURCE), stderr)
-        self.assert_stayed(server, pulse)
+        self.assertEqual(130, process.returncode)
+        self.assertIn('What was requested goes on', stdout)
+        self.wait_for(server, 'completed')
+        self.settle(server)
+        self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
+
+    def test_abort_is_told(self):
+        """Upstream's wait of openstack would call it complete."""
+        self.slow_down()
+        server = self.boot()
+        pulse = self.follow(server)
+
+        for command in (('openstack', *MIGRATE, '--wait'),
+                        ('nova', 'live-migration', '--post-copy', '--poll')):
+            process = self.start(*command, server.id)
+            self.addCleanup(process.kill)
+            earlier = self.migration(server)
+            wait.until(lambda: self.migration(server) != earlier,
+                       'migration', 30)
+            migration = self.wait_for(server, 'running')
+            self.nova.server_migrations.live_migration_abort(
+                server, migration['id'])
+            stdout, stderr = process.communicate(timeout=60)
+
+            self.assertEqual(1, process.returncode, stdout)
+            self.assertIn(
+                'Migration %d has ended as cancelled. Server %s (%s) is '
+                'ACTIVE on %s. ' % (migration['id'], server.name, server.id,
+                                    base.SOURCE), stderr)
+            self.assert_stayed(server, pulse)
+
+    def slow_down(self) -> None:
+        """Give each phase some seconds."""
+        source = self.cloud.host(base.SOURCE)
+        source.limit_migration_network(SLOW)
+        self.addCleanup(source.limit_migration_network, self.cloud.bandwidth)
