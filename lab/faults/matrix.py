@@ -122,10 +122,11 @@ def _compute() -> list[Case]:
 
 
 def _services() -> list[Case]:
-    def case(name, description, phase, kind, seconds, end=End.COMPLETED):
+    def case(name, description, phase, kind, seconds, end=End.COMPLETED,
+             limit=_ASKED_AGAIN):
         return Case(name, description,
                     (Step(phase, Fault(kind, seconds=seconds)),), end,
-                    limit=_ASKED_AGAIN)
+                    limit=limit)
 
     return [
         case('conductor-request', 'the conductor is killed in its own part',
