@@ -57,13 +57,14 @@ def seconds(memory: float, bandwidth: float) -> int:
     """Choose how long to measure.
 
     A quarter of the time of a complete pass. What is found after that can
-    still save most of it.
+    still save most of it. Rather more than less: it begins about a second
+    before the pass, and the shorter it is, the less it says about a pass.
 
     :param memory: of the guest (bytes)
     :param bandwidth: of the network (bytes/s); 0: not limited
     """
     complete_pass = memory / (bandwidth or USUAL_BANDWIDTH)
-    return min(max(math.floor(complete_pass / 4), SHORTEST), LONGEST)
+    return min(max(math.ceil(complete_pass / 4), SHORTEST), LONGEST)
 
 
 def begin(guest: libvirt_guest.Guest, length: int) -> None:

@@ -35,7 +35,7 @@ class TestSeconds(test.NoDBTestCase):
 
     def test_where_nothing_limits_the_bandwidth(self):
         # 25 s and a half at 10 Gb/s.
-        self.assertEqual(6, dirty_rate.seconds(32e9, 0))
+        self.assertEqual(7, dirty_rate.seconds(32e9, 0))
 
     @hypothesis.given(strategies.integers(0, 1 << 50),
                       strategies.integers(0, 1 << 40))
