@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import collections
 from unittest import mock
 
 import fixtures
@@ -23,7 +24,10 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.unit import fake_instance
 from nova.virt import fake
 from nova.virt.libvirt import driver as upstream
+from nova.virt.libvirt import guest as libvirt_guest
+from oslo_utils.fixture import uuidsentinel as uuids
 
+from lab.simulation import names
 from nova_post_copy.compute import record
 from nova_post_copy.condition import Condition
 from nova_post_copy import traits
@@ -255,6 +259,7 @@ class WatchTestCase(DriverTestCase):
             True, self.migrate_data)
         self.assertEqual({}, self.driver.active_migrations)
         self.assertEqual({}, self.driver._monitors)
+        self.assertEqual({}, self.driver._signals._waiting)
         return self.ends
 
 
@@ -464,8 +469,11 @@ class TestGuests(DriverTestCase):
     def test_host_is_left_to_the_next_start(self):
         self.useFixture(fixtures.MockPatchObject(
             upstream.LibvirtDriver, 'cleanup_host'))
+        heard = self.driver._signals.subscribe(self.instance.uuid)
         self.driver.cleanup_host('src')
         self.assertTrue(self.driver._stopping.is_set())
+        # At once, not at the next beat.
+        self.assertTrue(heard._happened.is_set())
 
 
 class TestAbort(DriverTestCase):
@@ -497,6 +505,19 @@ class TestAbort(DriverTestCase):
         self.assertFalse(self.watching.abort_requested)
 
 
+class TestForceComplete(DriverTestCase):
+
+    def test_monitor_acts_at_once(self):
+        heard = self.driver._signals.subscribe(self.instance.uuid)
+        other = self.driver._signals.subscribe(uuids.other)
+        requests = collections.deque()
+        self.driver.active_migrations[self.instance.uuid] = requests
+        self.driver.live_migration_force_complete(self.instance)
+        self.assertEqual(['force-complete'], list(requests))
+        self.assertTrue(heard._happened.is_set())
+        self.assertFalse(other._happened.is_set())
+
+
 class TestTrait(DriverTestCase):
 
     def _traits(self):
@@ -520,13 +541,32 @@ class TestSourceRefusals(DriverTestCase):
 
     def setUp(self):
         super().setUp()
-        guest = mock.Mock()
-        guest.get_xml_desc.return_value = (
-            '<domain><devices><hostdev/></devices></domain>')
+        self.useFixture(scripted.Names())
+        self.source = scripted.Source(None)
         self.driver._host = mock.Mock()
-        self.driver._host.get_guest.return_value = guest
+        self.driver._host.get_guest.return_value = libvirt_guest.Guest(
+            self.source)
         self.driver._host.has_min_version.return_value = True
+        self.instance.flavor = objects.Flavor(memory_mb=16 << 10)
 
-    def test_guest(self):
+    def test_refused_guest_is_not_measured(self):
+        self.source.xml = '<domain><devices><hostdev/></devices></domain>'
         self.assertEqual(
             1, len(self.driver.post_copy_source_refusals(self.instance)))
+        self.assertEqual([], self.source.asked)
+
+    def test_others_are_measured_from_now_on(self):
+        self.flags(live_migration_bandwidth=256, group='libvirt')
+        self.assertEqual(
+            [], self.driver.post_copy_source_refusals(self.instance))
+        # A quarter of the 64 s of a pass.
+        self.assertEqual(
+            [('startDirtyRateCalc', 16,
+              names.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING)],
+            self.source.asked)
+
+    def test_what_cannot_be_measured_is_not_refused(self):
+        self.source.errors['startDirtyRateCalc'].append(
+            scripted.libvirt_error('measured already'))
+        self.assertEqual(
+            [], self.driver.post_copy_source_refusals(self.instance))

@@ -21,6 +21,7 @@ from nova.tests.unit import fake_instance
 
 from lab.simulation import names
 from nova_post_copy.condition import Condition
+from nova_post_copy.virt.libvirt import job
 from nova_post_copy.virt.libvirt import link
 from nova_post_copy.virt.libvirt import monitor
 from nova_post_copy.virt.libvirt.monitor import End
@@ -36,6 +37,7 @@ class Story:
     def __init__(self):
         self.switched = False
         self.told = []
+        self.percents = []
         self.can_save = collections.deque()
 
     def _tell(self, what):
@@ -49,7 +51,7 @@ class Story:
         self._tell('end')
 
     def progress(self, info, per_cent):
-        pass
+        self.percents.append(round(per_cent))
 
     def switched_over(self):
         pass
@@ -261,6 +263,169 @@ class TestPreCopy(MonitorTestCase):
         # What libvirt does is left alone.
         self.assertEqual(['migrateSetMaxDowntime'],
                          [name for name, *_args in self.source.asked])
+
+
+class TestWaking(MonitorTestCase):
+    """What happens between two beats is not waited for."""
+
+    def setUp(self):
+        super().setUp()
+        self.switched_at = []
+        self.source.effects['migrateStartPostCopy'] = lambda: (
+            self.source.become(scripted.POST_COPY),
+            self.switched_at.append(self.clock.now))
+        self.source.become(job=copying(1))
+        self.watching = self.monitor()
+
+    def test_boundary(self):
+        self.source.at(2.3, job=copying(2))
+        self.clock.at(2.3, lambda: self.watching.signals.at_boundary(2))
+        self.source.ends(5, state=scripted.MIGRATED)
+        self.watching.watch()
+        self.assertEqual([2.3], self.switched_at)
+
+    def test_boundary_without_an_event(self):
+        self.source.at(2.3, job=copying(2))
+        self.source.ends(5, state=scripted.MIGRATED)
+        self.watching.watch()
+        (second,) = self.switched_at
+        self.assertLessEqual(second, 2.3 + monitor.BEAT)
+
+    def test_user_asks_for_the_switch(self):
+        self.clock.at(1.4, lambda: (
+            self.requests.append('force-complete'),
+            self.watching.signals.wake()))
+        self.source.ends(5, state=scripted.MIGRATED)
+        self.watching.watch()
+        self.assertEqual([1.4], self.switched_at)
+
+    def test_result_of_a_measurement(self):
+        self.source.dirty_rate = {
+            'dirtyrate.calc_status': names.VIR_DOMAIN_DIRTYRATE_MEASURING}
+        self.clock.at(1.1, lambda: self.source.dirty_rate.update({
+            'dirtyrate.calc_status': names.VIR_DOMAIN_DIRTYRATE_MEASURED,
+            'dirtyrate.calc_period': 1,
+            'dirtyrate.megabytes_per_second': 512}))
+        self.source.ends(5, state=scripted.MIGRATED)
+        self.watching.watch()
+        (second,) = self.switched_at
+        self.assertLessEqual(second, 1.1 + monitor.QUICK_BEAT)
+
+    def test_end_of_the_operation(self):
+        for second, error in ((1.6, None),
+                              (3.1, scripted.libvirt_error('disk full'))):
+            self.source.operation = futurist.Future()
+            self.source.ends(second, error)
+            self.watch()
+            self.assertEqual(second, self.clock.now)
+
+    def test_end_of_an_operation_that_resumed_it(self):
+        self.source.become(scripted.BROKEN)
+        self.source.operation.set_result(scripted.libvirt_error('broken'))
+        self.source.at(2, state=scripted.POST_COPY, job=copying(3))
+        self.clock.at(3.9, lambda: (
+            self.source.become(scripted.MIGRATED, {}),
+            self.destination.attempts[-1].set_result(None)))
+        self.assertEqual((End.COMPLETED, None, True), self.watching.watch())
+        self.assertEqual(3.9, self.clock.now)
+
+    def test_nova_compute_stops(self):
+        self.clock.at(1.2, lambda: (self.stopping.set(),
+                                    self.watching.signals.wake()))
+        self.assertIs(End.UNWATCHED, self.watching.watch().end)
+        self.assertEqual(1.2, self.clock.now)
+
+    def test_progress_is_saved_on_the_beat_all_the_same(self):
+        self.flags(switch_policy='manual', group='post_copy')
+        for tenth in range(1, 50):
+            self.clock.at(tenth / 10, self.watching.signals.wake)
+        self.source.ends(5, state=scripted.MIGRATED)
+        self.watching.watch()
+        self.assertIn(len(self.story.percents), (4, 5))
+
+
+class TestTimeout(MonitorTestCase):
+    """Pre-copy takes longer than it may, and nobody wants a switch."""
+
+    def setUp(self):
+        super().setUp()
+        self.flags(switch_policy='manual', group='post_copy')
+        self.flags(live_migration_completion_timeout=5,
+                   live_migration_timeout_action='abort', group='libvirt')
+        self.source.become(job=copying(1))
+        self.source.at(4, job=copying(2))
+        self.error = scripted.libvirt_error('canceled by client')
+        self.source.effects['abortJob'] = lambda: self.source.ends(
+            self.clock.now + 1, self.error)
+
+    def test_aborted(self):
+        # At least 2 GiB are counted.
+        self.assertEqual((End.CANCELLED, self.error, False), self.watch())
+        self.assertTrue(11 <= self.clock.now <= 13, self.clock.now)
+        self.assertEqual(1, self.source.count('abortJob'))
+        self.assert_not_switched()
+
+    def test_refused_by_libvirt(self):
+        self.source.errors['abortJob'].extend([names.busy()] * 3)
+        self.assertIs(End.CANCELLED, self.watch().end)
+        self.assertEqual(1, self.source.count('abortJob'))
+
+    def test_ends_by_itself_all_the_same(self):
+        self.source.effects['abortJob'] = lambda: self.source.ends(
+            self.clock.now + 1, state=scripted.MIGRATED)
+        self.assertEqual((End.COMPLETED, None, True), self.watch())
+
+    def test_completed_by_force_instead(self):
+        self.flags(live_migration_timeout_action='force_complete',
+                   group='libvirt')
+        self.switches()
+        self.source.ends(20, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual(0, self.source.count('abortJob'))
+        self.assertEqual(1, self.source.count('migrateStartPostCopy'))
+
+
+class TestFigures(MonitorTestCase):
+    """What is told of a migration in the end."""
+
+    def setUp(self):
+        super().setUp()
+        self.requests.append('force-complete')
+        self.source.become(job=copying(1))
+        self.switches()
+        self.source.at(3, job={
+            **copying(2, 0), 'time_elapsed': 3000,
+            'memory_postcopy_requests': 70, 'downtime': 48})
+        self.source.ends(4.5, state=scripted.MIGRATED)
+
+    def figures(self, completed=None, **kwargs):
+        watching = self.monitor(**kwargs)
+        if completed is not None:
+            self.clock.at(4, lambda: setattr(
+                watching.signals, 'completed', job.read(completed)))
+        self.assertIs(End.COMPLETED, watching.watch().end)
+        return watching.figures()
+
+    def test_as_last_seen(self):
+        self.assertEqual(
+            'The server was degraded for 3.50 s. It was switched because: '
+            'a user asked for it. It had to wait for 70 pages. In all 3.0 s, '
+            'downtime 48 ms, moved 1024 MiB.', self.figures())
+
+    def test_as_libvirt_tells_of_the_whole(self):
+        self.assertIn(
+            'It had to wait for 90 pages. In all 4.4 s, downtime 51 ms, '
+            'moved 600 MiB.',
+            self.figures(completed={
+                'type': names.VIR_DOMAIN_JOB_COMPLETED,
+                'time_elapsed': 4400, 'memory_postcopy_requests': 90,
+                'downtime': 51, 'memory_processed': 600 * MIB}))
+
+    def test_switched_by_a_former_process(self):
+        self.source.become(scripted.POST_COPY)
+        self.assertEqual(
+            'It had to wait for 70 pages. In all 3.0 s, downtime 48 ms, '
+            'moved 1024 MiB.', self.figures(restarted=True))
 
 
 class TestFailureBeforeTheSwitch(MonitorTestCase):
