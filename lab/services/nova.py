@@ -17,6 +17,7 @@ Unmodified upstream; with ``extended``, the lines of nova.conf that load
 nova-post-copy are added and its column is made, and nothing else differs.
 """
 
+import datetime
 import functools
 
 from lab import hosts
@@ -27,6 +28,9 @@ from lab.services import messages
 from lab import wait as waiting
 
 _DIRECTORY = layout.CONFIG / 'nova'
+# Seconds: what a killed compute has reported last may be written so much later,
+# and no compute is up so soon.
+LATE = 2
 CONDUCTOR = process.Process('nova-conductor')
 SCHEDULER = process.Process('nova-scheduler')
 
@@ -204,6 +208,11 @@ start_conductor = functools.partial(start, CONDUCTOR, 'conductor')
 start_scheduler = functools.partial(start, SCHEDULER, 'scheduler')
 
 
+def _seconds_after(begin: str, end: str) -> float:
+    return (datetime.datetime.fromisoformat(end)
+            - datetime.datetime.fromisoformat(begin)).total_seconds()
+
+
 def wait_for_compute(cloud, host: hosts.Host, limit: float = 90) -> None:
     """Wait until a nova-compute can be chosen for a server.
 
@@ -214,10 +223,9 @@ def wait_for_compute(cloud, host: hosts.Host, limit: float = 90) -> None:
         services = cloud.nova().services.list(host.name, 'nova-compute')
         if not services or services[0].state != 'up':
             return False
-        # A service that has just been made has not been updated yet. In the
-        # second of the start, the update may be one of the process before.
+        # A service that has just been made has not been updated yet.
         updated = services[0].updated_at
-        if updated and updated <= host.compute.began:
+        if updated and _seconds_after(host.compute.began, updated) < LATE:
             return False
         mapped = cloud.nova('2.53').hypervisors.list()
         # Asked in this way, no provider and one without inventory are alike.
