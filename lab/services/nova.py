@@ -28,9 +28,9 @@ from lab.services import messages
 from lab import wait as waiting
 
 _DIRECTORY = layout.CONFIG / 'nova'
-# Seconds: what a killed compute has reported last may be written so much later,
+# Seconds: the last report of a killed compute may be written so much later,
 # and no compute is up so soon.
-LATE = 2
+_LATE = 2
 CONDUCTOR = process.Process('nova-conductor')
 SCHEDULER = process.Process('nova-scheduler')
 
@@ -225,7 +225,7 @@ def wait_for_compute(cloud, host: hosts.Host, limit: float = 90) -> None:
             return False
         # A service that has just been made has not been updated yet.
         updated = services[0].updated_at
-        if updated and _seconds_after(host.compute.began, updated) < LATE:
+        if updated and _seconds_after(host.compute.began, updated) < _LATE:
             return False
         mapped = cloud.nova('2.53').hypervisors.list()
         # Asked in this way, no provider and one without inventory are alike.
