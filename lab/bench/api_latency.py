@@ -31,7 +31,7 @@ REQUESTS = 150
 _MIGRATE = modes.MODES['pre-copy'].body('host-b')
 _POST_COPY = modes.MODES[modes.OURS].body('host-b')
 # So slow that one migration lasts for as long as it is asked about.
-_SLOW = 4 * layout.MIB
+_SLOW = 10 * layout.MIB
 _LIMIT = 60.0
 
 
@@ -60,6 +60,10 @@ def measure(cloud, seed: int, say) -> dict:
                    'migration that is running', _LIMIT)
         timed, pairs = _kinds(cloud, moving, stopped)
         timed.run(REQUESTS, seed)
+        # Then it ends.
+        cloud.host(host.name).limit_migration_network(cloud.bandwidth)
+        wait.until(lambda: not cloud.nova().server_migrations.list(moving),
+                   'end of the migration', _LIMIT)
     finally:
         cloud.host(host.name).limit_migration_network(cloud.bandwidth)
         for each in small:
