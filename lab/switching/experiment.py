@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What comes of each way, for each guest, and what the rules are worth."""
+
+from collections.abc import Iterator
+import contextlib
+import functools
+import math
+import statistics
+import typing
+
+from lab.switching import guests
+from lab.switching import ways
+from lab.switching import world
+from nova_post_copy.virt.libvirt import workload
+
+WEIGHTS = (0.5, 1.0, 2.0, 3.0, 5.0)
+DEFAULT_WEIGHT = 2.0
+# Of the noise in what nova-compute sees.
+SEEDS = (1, 2, 3)
+# Passes after which one who knows the future may switch.
+PASSES = (0, 1, 2, 3, 4, 5, 6, 8, 12, 20)
+DOWNTIME = 0.5      # s, Nova's default
+GROWTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+class Case(typing.NamedTuple):
+    """One guest, moved in all ways."""
+
+    scale: guests.Scale
+    guest: guests.Guest
+    ours: dict[float, list[world.Outcome]]  #: of each weight
+    after: dict[float, world.Outcome]       #: so many passes; inf: never
+
+    def cost(self, outcome: world.Outcome, weight: float) -> float:
+        """Return seconds, as the decision counts them."""
+        stall = self.guest.page_size / self.scale.bandwidth / DOWNTIME
+        return outcome.cost(weight * max(1.0, stall))
+
+    def our_cost(self, weight: float) -> float:
+        return statistics.fmean(
+            self.cost(outcome, weight) for outcome in self.ours[weight])
+
+    def best(self, weight: float) -> float:
+        """Return what it costs one who knows the future."""
+        return min(self.cost(outcome, weight)
+                   for outcome in self.after.values())
+
+    def regret(self, weight: float) -> float:
+        """Return how many times the best ours costs."""
+        return self.our_cost(weight) / self.best(weight)
+
+
+def move(guest: guests.Guest, scale: guests.Scale, way: world.Way,
+         seed: int = 0) -> world.Outcome:
+    return world.Migration(
+        guest, scale.bandwidth, DOWNTIME, seed).run(way)
+
+
+def compare(guest: guests.Guest, scale: guests.Scale,
+            weights: typing.Iterable[float] = WEIGHTS,
+            seeds: typing.Iterable[int] = SEEDS) -> Case:
+    """Move a guest in all ways."""
+    return Case(
+        scale, guest,
+        {weight: [move(guest, scale, ways.Ours(guest, weight), seed)
+                  for seed in seeds] for weight in weights},
+        {passes: move(guest, scale, ways.After(passes))
+         for passes in (*PASSES, math.inf)})
+
+
+def cases() -> list[Case]:
+    """Compare all kinds of guests of all sizes."""
+    return [compare(guest, scale) for scale in guests.SCALES
+            for guest in guests.kinds(scale)]
+
+
+class Growth(typing.NamedTuple):
+    """What an assumption about growth is worth: mean regrets."""
+
+    exponent: float
+    measured: float
+    unmeasured: float   #: QEMU is too old to measure
+
+
+def growths(count: int) -> list[Growth]:
+    """Try what to expect of a guest that was observed only once.
+
+    :param count: guests, taken by chance
+    """
+    some = list(guests.steady_guests(1, count))
+    best = [compare(guest, scale, weights=()).best(DEFAULT_WEIGHT)
+            for guest, scale in some]
+
+    def mean(way) -> float:
+        return statistics.fmean(
+            move(guest, scale, way(guest, DEFAULT_WEIGHT)).cost(
+                DEFAULT_WEIGHT) / least
+            for (guest, scale), least in zip(some, best, strict=True))
+
+    found = []
+    for exponent in GROWTHS:
+        with _expecting(exponent):
+            found.append(Growth(exponent, mean(ways.Ours), mean(
+                functools.partial(ways.Ours, measures=False))))
+    return found
+
+
+@contextlib.contextmanager
+def _expecting(exponent: float) -> Iterator[None]:
+    usual = workload.USUAL_GROWTH
+    workload.USUAL_GROWTH = exponent
+    try:
+        yield
+    finally:
+        workload.USUAL_GROWTH = usual

@@ -1,0 +1,64 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""As much of libvirt as nova-compute asks when it decides about a switch."""
+
+try:
+    import libvirt
+except ImportError:
+    from lab.simulation import names as libvirt
+
+from lab.switching import guests
+from lab.switching import world
+
+_PAGES = ('<domain><memoryBacking><hugepages><page size="%d" unit="KiB"/>'
+          '</hugepages></memoryBacking></domain>')
+
+
+class Host:
+    """Stands for Nova's host, guest and connection, of one domain.
+
+    :param measures: QEMU can measure the dirty rate
+    """
+
+    def __init__(self, guest: guests.Guest, measures: bool) -> None:
+        self._guest = guest
+        self._measures = measures
+        self._domain = self
+        self.look: world.Look | None = None     #: the one that is going on
+
+    def get_guest(self, instance) -> 'Host':
+        return self
+
+    def get_connection(self) -> 'Host':
+        return self
+
+    def get_xml_desc(self) -> str:
+        if self._guest.page_size == guests.PAGE:
+            return '<domain/>'
+        return _PAGES % (self._guest.page_size >> 10)
+
+    def memoryStats(self) -> dict:
+        return {'actual': self._guest.memory >> 10,
+                'rss': self._guest.known >> 10}
+
+    def domainListGetStats(self, domains, stats) -> list:
+        seen = self.look.measurement
+        if not self._measures:
+            return [(self, {})]
+        if self.look.now < seen.end:
+            return [(self, {'dirtyrate.calc_status':
+                            libvirt.VIR_DOMAIN_DIRTYRATE_MEASURING})]
+        return [(self, {
+            'dirtyrate.calc_status': libvirt.VIR_DOMAIN_DIRTYRATE_MEASURED,
+            'dirtyrate.calc_period': seen.length,
+            'dirtyrate.megabytes_per_second': seen.mib_per_second})]

@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Ways to decide about the switch."""
+
+import typing
+
+import nova.conf
+from nova import objects
+
+from lab.switching import guests
+from lab.switching import libvirt_view
+from lab.switching import world
+from nova_post_copy import conf
+from nova_post_copy.virt.libvirt import pre_copy
+from nova_post_copy.virt.libvirt import switch
+
+conf.register_opts(nova.conf.CONF)
+
+
+class _PreCopy(pre_copy.PreCopy):
+    """With a weight of its own, so that several can be compared."""
+
+    weight = 0.0
+
+    def _settings(self, timeout: float) -> switch.Settings:
+        return super()._settings(timeout)._replace(
+            policy=switch.Policy.AUTO, weight=self.weight)
+
+
+class Ours:
+    """What nova-compute does."""
+
+    def __init__(self, guest: guests.Guest, weight: float,
+                 measures: bool = True) -> None:
+        objects.register_all()
+        self._host = libvirt_view.Host(guest, measures)
+        self._pre_copy = _PreCopy(self._host, objects.Instance(
+            flavor=objects.Flavor(memory_mb=guest.memory >> 20)))
+        self._pre_copy.weight = weight
+        self.reason = ''    #: of the last decision
+
+    def switches(self, look: world.Look) -> bool:
+        self._host.look = look
+        decision = self._pre_copy.decide(look.info, look.lag, forced=False)
+        self.reason = decision.reason
+        return decision.action is switch.Action.SWITCH
+
+
+class After(typing.NamedTuple):
+    """As soon as some passes are complete."""
+
+    passes: float
+
+    def switches(self, look: world.Look) -> bool:
+        return look.info.memory_iteration > self.passes
+
+
+AT_ONCE = After(0)
+ONE_PASS = After(1)
+NEVER = After(float('inf'))
