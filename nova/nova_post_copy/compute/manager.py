@@ -194,6 +194,23 @@ class ComputeManager(manager.ComputeManager):
     def _remove_remnants(self, context) -> None:
         remnant.remove_unneeded(self)
 
+    @periodic_task.periodic_task(spacing=LOST_INTERVAL)
+    def _end_lost_arrivals(self, context) -> None:
+        """End what upstream would wait for when the service stops.
+
+        A server that was lost is recorded here, but nobody says to this host
+        that its migration is over.
+        """
+        for uuid in list(self._pending_dest_live_migrations):
+            try:
+                instance = objects.Instance.get_by_uuid(context, uuid)
+                over = (instance.host == self.host and
+                        instance.task_state != task_states.MIGRATING)
+            except nova_exception.InstanceNotFound:
+                over = True
+            if over:
+                self._end_pending_dest_live_migration_task(uuid)
+
     def settle_migrations(self) -> None:
         """Take up each migration that no thread takes care of."""
         with self._settling:

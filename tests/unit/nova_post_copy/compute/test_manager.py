@@ -405,6 +405,51 @@ class TestSettle(ManagerTestCase):
              '_sync_power_states'}, names)
 
 
+class TestArrival(ManagerTestCase):
+    """A server that is on its way to this host."""
+
+    def setUp(self):
+        super().setUp()
+        self.instance.host = 'other'
+        self.replace('nova.objects.Instance.get_by_uuid',
+                     lambda cls, context, uuid: self._get())
+        # As pre_live_migration does.
+        self.manager._pending_dest_live_migrations[self.instance.uuid] = (
+            self.manager._record_task_start(
+                'live_migration_at_dest', self.instance.uuid))
+        self.error = None
+
+    def _get(self):
+        if self.error is not None:
+            raise self.error
+        return self.instance
+
+    def waits_for(self):
+        """Return what a nova-compute that stops would wait for."""
+        self.manager._end_lost_arrivals(self.context)
+        return len(self.manager._in_progress_tasks)
+
+    def test_on_its_way(self):
+        self.assertEqual(1, self.waits_for())
+        # The destination is recorded before its last steps are done.
+        self.instance.host = 'src'
+        self.assertEqual(1, self.waits_for())
+
+    def test_reset_on_its_way(self):
+        self.instance.task_state = None
+        self.assertEqual(1, self.waits_for())
+
+    def test_lost(self):
+        self.instance.host = 'src'
+        self.instance.task_state = None
+        self.assertEqual(0, self.waits_for())
+
+    def test_deleted(self):
+        self.error = nova_exception.InstanceNotFound(
+            instance_id=self.instance.uuid)
+        self.assertEqual(0, self.waits_for())
+
+
 class TestDelete(ManagerTestCase):
 
     def setUp(self):
