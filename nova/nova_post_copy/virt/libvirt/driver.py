@@ -73,6 +73,10 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         self._monitors: dict[str, monitor.Monitor] = {}
         self._stopping = threading.Event()
         self._signals = signals.Dispatcher(self._host)
+        # When libvirt has ended, its last events are handled in the thread
+        # that finds that out: it holds this lock, and is called back to say
+        # that the connection is closed. Upstream's lock would not let it.
+        self._host._wrapped_conn_lock = threading.RLock()
 
     # Who can take part
 
@@ -326,6 +330,10 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         """Return the uuids of guests that lack memory for a broken stream."""
         return [guest.uuid for guest in self._host.list_guests()
                 if domain.ask_guest(guest) is Condition.BROKEN]
+
+    def emit_event(self, event) -> None:
+        self._signals.wake(event.get_instance_uuid())
+        super().emit_event(event)
 
     def live_migration_abort(self, instance: objects.Instance) -> None:
         """Abort; refused by libvirt after the switch.

@@ -14,8 +14,9 @@
 """libvirt's events, for those who wait for something to happen to a guest.
 
 One registration on the connection that nova-compute shares serves all
-migrations. Events may get lost with a connection, so whoever waits looks now
-and then by itself.
+migrations. What happens to a domain itself is told to Nova, for which libvirt
+takes no second listener, and handed on by the driver. Events may get lost with
+a connection, so whoever waits looks now and then by itself.
 """
 
 from collections.abc import Callable
@@ -125,15 +126,10 @@ class Dispatcher:
             self._connection = connection
 
     def _callbacks(self) -> typing.Iterator[tuple[int, Callable]]:
-        yield libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._lifecycle
         yield libvirt.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self._iteration
         yield libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self._completed
 
     # Called in libvirt's thread, which must not be kept waiting.
-
-    def _lifecycle(self, _connection, domain, _event, _detail,
-                   _opaque) -> None:
-        self.wake(domain.UUIDString())
 
     def _iteration(self, _connection, domain, iteration, _opaque) -> None:
         if signals := self._waiting.get(domain.UUIDString()):

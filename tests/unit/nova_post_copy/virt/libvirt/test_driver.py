@@ -11,6 +11,8 @@
 # under the License.
 
 import collections
+import threading
+import time
 from unittest import mock
 
 import fixtures
@@ -22,6 +24,7 @@ from nova import test
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.unit import fake_instance
+from nova.virt import event
 from nova.virt import fake
 from nova.virt.libvirt import driver as upstream
 from nova.virt.libvirt import guest as libvirt_guest
@@ -126,6 +129,45 @@ class TestHostWideFlag(DriverTestCase):
             self.context, self.instance, None, 'dest', None, None, True,
             self.migrate_data, None, [])
         self.assertEqual([LIVE], seen)
+
+
+class TestLibvirtIsRestarted(DriverTestCase):
+
+    def test_told_by_the_thread_that_finds_it_out(self):
+        host = self.driver._host
+        closed = []
+
+        def find_out(connection):
+            host._connection_closed(connection)
+            closed.append(connection)
+            return False
+
+        host.get_connection()
+        before = host._wrapped_conn
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.virt.libvirt.host.Host._test_connection',
+            staticmethod(find_out)))
+        finding_out = threading.Thread(target=host.get_connection,
+                                       daemon=True)
+        finding_out.start()
+        finding_out.join(10)
+        self.assertFalse(finding_out.is_alive())
+        self.assertEqual([before], closed)
+
+
+class TestEvents(DriverTestCase):
+
+    def test_of_a_guest_wake_who_waits_for_it(self):
+        handled = []
+        self.driver.register_event_listener(handled.append)
+        heard = self.driver._signals.subscribe(self.instance.uuid)
+        moved = event.LifecycleEvent(
+            self.instance.uuid, event.EVENT_LIFECYCLE_PAUSED)
+        self.driver.emit_event(moved)
+        began = time.monotonic()
+        heard.wait(60)
+        self.assertLess(time.monotonic() - began, 30)
+        self.assertEqual([moved], handled)
 
 
 class TestOperation(DriverTestCase):

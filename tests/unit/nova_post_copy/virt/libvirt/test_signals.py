@@ -22,7 +22,6 @@ from lab.simulation import names
 from nova_post_copy.virt.libvirt import signals
 from tests.unit.nova_post_copy.virt.libvirt import scripted
 
-LIFECYCLE = names.VIR_DOMAIN_EVENT_ID_LIFECYCLE
 ITERATION = names.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION
 COMPLETED = names.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED
 
@@ -149,13 +148,6 @@ class TestDispatcher(SignalsTestCase):
         self.assertGreater(heard.since_boundary(3), 0)
         self.assertEqual(0, heard.since_boundary(2))
 
-    def test_lifecycle(self):
-        heard = self.dispatcher.subscribe(uuids.guest)
-        self.host.connection.tell(
-            LIFECYCLE, uuids.guest, names.VIR_DOMAIN_EVENT_SUSPENDED,
-            names.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
-        self.assert_woken(heard)
-
     def test_completed(self):
         heard = self.dispatcher.subscribe(uuids.guest)
         self.assertIsNone(heard.completed)
@@ -171,8 +163,7 @@ class TestDispatcher(SignalsTestCase):
     def test_each_hears_of_its_own_guest(self):
         heard = self.dispatcher.subscribe(uuids.guest)
         other = self.dispatcher.subscribe(uuids.other)
-        for event, *what in ((ITERATION, 1), (LIFECYCLE, 3, 7),
-                             (COMPLETED, {})):
+        for event, *what in ((ITERATION, 1), (COMPLETED, {})):
             self.host.connection.tell(event, uuids.guest, *what)
             self.host.connection.tell(event, uuids.stranger, *what)
             self.assert_woken(heard)
@@ -183,7 +174,7 @@ class TestDispatcher(SignalsTestCase):
         for uuid in (uuids.guest, uuids.other):
             self.dispatcher.subscribe(uuid).wait(0)
         self.assertEqual(
-            sorted([LIFECYCLE, ITERATION, COMPLETED]),
+            sorted([ITERATION, COMPLETED]),
             sorted(event for event, *_ in self.host.connection.callbacks))
 
     def test_woken_by_others(self):
@@ -217,7 +208,7 @@ class TestDispatcher(SignalsTestCase):
         self.assert_not_woken(heard)
         self.host.connection.tell(ITERATION, uuids.guest, 2)
         self.assert_woken(heard)
-        self.assertEqual(3, len(self.host.connection.callbacks))
+        self.assertEqual(2, len(self.host.connection.callbacks))
 
     def test_libvirt_is_away_at_first(self):
         connection, self.host.connection = self.host.connection, None
@@ -232,6 +223,6 @@ class TestDispatcher(SignalsTestCase):
         heard = self.dispatcher.subscribe(uuids.guest)
         heard.wait(0)
         # It is asked once, and tells what it can.
-        self.assertEqual(2, len(self.host.connection.callbacks))
+        self.assertEqual(1, len(self.host.connection.callbacks))
         self.host.connection.tell(ITERATION, uuids.guest, 1)
         self.assert_woken(heard)
