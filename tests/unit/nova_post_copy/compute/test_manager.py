@@ -239,6 +239,9 @@ class TestEnd(ManagerTestCase):
         self.does(SETTLEMENT + 'move_lost')
         self.replace('nova.objects.Instance.get_by_uuid',
                      lambda cls, *args, **kwargs: self.instance)
+        self.replace('nova.objects.Migration.get_by_id',
+                     lambda cls, *args: self.migration)
+        self.replace(SETTLEMENT + '_release_resources', lambda *args: None)
         self.left = Condition.ABSENT
         self.manager.driver.post_copy_condition = lambda instance: self.left
         self.keep()
