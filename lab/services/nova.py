@@ -223,9 +223,11 @@ def wait_for_compute(cloud, host: hosts.Host, limit: float = 90) -> None:
         services = cloud.nova().services.list(host.name, 'nova-compute')
         if not services or services[0].state != 'up':
             return False
-        # A service that has just been made has not been updated yet.
+        # None until the first report of a service that was just made, by the
+        # compute that was started or by one that has been killed since.
         updated = services[0].updated_at
-        if updated and _seconds_after(host.compute.began, updated) < _LATE:
+        if not updated or _seconds_after(
+                host.compute.began, updated) < _LATE:
             return False
         mapped = cloud.nova('2.53').hypervisors.list()
         # Asked in this way, no provider and one without inventory are alike.
