@@ -67,19 +67,19 @@ def show(bench: result.Bench, folder: pathlib.Path) -> int:
 
 
 def _begin(cloud, arguments: argparse.Namespace) -> result.Bench:
-    bench = None
+    """Return a new bench, or the one that is there."""
     if arguments.resume or arguments.network or arguments.only_costs:
         try:
             bench = result.load(arguments.output / result.NAME)
         except FileNotFoundError:
             pass        # nothing was measured yet
-    if bench is None:
-        return result.Bench(conditions.look(
-            cloud, arguments.seed, arguments.runs))
-    if arguments.resume:
-        bench.conditions['command'] = conditions.command(
-            bench.conditions['seed'], arguments.runs)
-    return bench
+        else:
+            if arguments.resume:
+                bench.conditions = conditions.look(
+                    cloud, bench.conditions['seed'], arguments.runs)
+            return bench
+    return result.Bench(conditions.look(
+        cloud, arguments.seed, arguments.runs))
 
 
 def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,

@@ -43,7 +43,7 @@ def look(cloud, seed: int, rounds: int) -> dict:
     return {
         'date': datetime.datetime.now(datetime.UTC).isoformat(
             timespec='minutes'),
-        'command': command(seed, rounds),
+        'command': './run bench --runs %d --seed %d' % (rounds, seed),
         'virsh': shlex.join(domain.command(layout.HOSTS[1], cloud.bandwidth)),
         'seed': seed,
         'memory': guests.MEMORY_MIB * layout.MIB,
@@ -60,11 +60,6 @@ def look(cloud, seed: int, rounds: int) -> dict:
                      'libvirt': _version(libvirt), 'QEMU': _version(qemu)}
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
     }
-
-
-def command(seed: int, rounds: int) -> str:
-    """Return the command that makes all runs again."""
-    return './run bench --runs %d --seed %d' % (rounds, seed)
 
 
 def _machine() -> dict:
