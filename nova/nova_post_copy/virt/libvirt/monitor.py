@@ -127,7 +127,7 @@ class Monitor:
         self.switched = False
         self.abort_requested = False
         self._interruption: interruption.Interruption | None = None
-        self._stream: recovery.Stream | None = None
+        self._stream = recovery.Stream()
         self._arrived = False
         self._downtime_set = False
         self._pre_copy = pre_copy.PreCopy(host, instance)
@@ -184,7 +184,7 @@ class Monitor:
         return None
 
     def _beat(self) -> float:
-        awaits = (self._interruption is not None or self._pre_copy.measuring
+        awaits = (self._interruption is not None or self._pre_copy.awaits
                   or self.operation is not None and self.operation.done())
         return QUICK_BEAT if awaits else BEAT
 
@@ -214,15 +214,18 @@ class Monitor:
         self._info = info
         if info.memory_total:
             self._show_progress(info)
+        still = self._stream.look(
+            (info.memory_processed, info.memory_remaining), time.monotonic())
         if self.switched:
-            self._break_dead_stream(info)
+            if still >= recovery.STALLED_AFTER:
+                self._break_dead_stream()
             return info
         self._allow_downtime()
         if self.can_switch and not self.abort_requested:
             self._carry_out(self._pre_copy.decide(
                 info, self.signals.since_boundary(info.memory_iteration),
                 # It stays in the queue until the switch succeeds.
-                forced='force-complete' in self.requests))
+                forced='force-complete' in self.requests), still)
         return info
 
     def _guest(self) -> libvirt_guest.Guest:
@@ -253,14 +256,21 @@ class Monitor:
             LOG.debug('The downtime limit cannot be set yet: %s', exc,
                       instance=self.instance)
 
-    def _carry_out(self, decision: switch.Decision) -> None:
+    def _carry_out(self, decision: switch.Decision, still: float) -> None:
+        """Do what was decided.
+
+        :param still: seconds for which the stream has stood still
+        """
         if decision.reason != self._reason:
             self._reason = decision.reason
             LOG.info('Live migration: %(action)s: %(reason)s',
                      {'action': decision.action.value,
                       'reason': decision.reason}, instance=self.instance)
         if decision.action is switch.Action.SWITCH:
-            self._switch()
+            # A guest that is on neither host when libvirt gives the network
+            # up is lost.
+            if still < recovery.STILL:
+                self._switch()
         elif decision.action is switch.Action.STOP:
             self._stop()
 
@@ -295,15 +305,9 @@ class Monitor:
 
     # When the stream breaks
 
-    def _break_dead_stream(self, info: job.Statistics) -> None:
+    def _break_dead_stream(self) -> None:
         """Break a stream that stands still, so that it can be resumed."""
-        now = time.monotonic()
-        if self._stream is None:
-            self._stream = recovery.Stream(now)
-        if not self._stream.is_dead(
-                (info.memory_processed, info.memory_remaining), now):
-            return
-        self._stream = None
+        self._stream = recovery.Stream()
         if not self._runs_there():
             return
         LOG.warning('Nothing has arrived on the destination for %d s: the '
@@ -329,7 +333,7 @@ class Monitor:
 
     def _recover(self) -> Result | None:
         self.switched = True
-        self._stream = None
+        self._stream = recovery.Stream()
         if self._interruption is None:
             self._interruption = interruption.Interruption(
                 self.instance, self.link, self.journal)

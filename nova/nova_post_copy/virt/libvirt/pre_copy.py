@@ -42,8 +42,9 @@ class PreCopy:
         self._instance = instance
         self._page_size = memory.PAGE_SIZE
         self._guest: workload.Workload | None = None
-        #: a measurement goes on, whose end libvirt does not tell
-        self.measuring = False
+        #: something is awaited that makes no event: the result of a
+        #: measurement, or the first figure of the bandwidth
+        self.awaits = False
         self._measured = False
         self._began: float | None = None
         self._iteration = 0
@@ -62,6 +63,7 @@ class PreCopy:
         :param forced: a user has asked for the switch
         """
         bandwidth = self._bandwidth(info)
+        self.awaits = bool(info.memory_iteration) and not bandwidth
         if info.memory_iteration:
             self._learn(info, lag, bandwidth)
         elapsed = 0.0 if self._began is None else info.elapsed - self._began
@@ -86,8 +88,6 @@ class PreCopy:
             self._guest = workload.Workload(used)
         if not self._measured and info.memory_iteration == 1:
             self._take_measurement()
-        else:
-            self.measuring = False
         if info.memory_iteration <= self._iteration:
             return
         if self._iteration:
@@ -106,7 +106,8 @@ class PreCopy:
         self._iteration = info.memory_iteration
 
     def _take_measurement(self) -> None:
-        self.measuring, result = dirty_rate.look(self._host, self._instance)
+        goes_on, result = dirty_rate.look(self._host, self._instance)
+        self.awaits = self.awaits or goes_on
         if result is not None:
             self._measured = True
             self._guest = self._guest.observe(*result)
@@ -132,7 +133,7 @@ class PreCopy:
 
     def _progress(self, info: job.Statistics, bandwidth: float,
                   elapsed: float) -> switch.Progress:
-        sent = info.memory_processed - self._sent_before
+        sent = max(info.memory_processed - self._sent_before, 0)
         remaining = info.memory_remaining
         if self._iteration == 1:
             sent = info.memory_processed

@@ -27,6 +27,8 @@ from nova_post_copy.condition import Condition
 # Seconds without a byte after which a stream is taken for dead. TCP may need
 # many minutes to notice, and for as long again when the path is back.
 STALLED_AFTER = 3.0
+# Seconds without a byte after which nothing is switched over this network.
+STILL = 0.5
 # Failed probes of the first address before the second one is tried, too.
 FIRST_ADDRESS_TRIES = 3
 # Seconds after a failed resume until the next. A resume that came too early
@@ -101,17 +103,18 @@ class Stream:
     figure only, so any that changes is a sign of life.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self) -> None:
         self._figures: tuple[int, ...] = ()
-        self._since = now
+        self._since: float | None = None
 
-    def is_dead(self, figures: tuple[int, ...], now: float) -> bool:
+    def look(self, figures: tuple[int, ...], now: float) -> float:
         """Look at the statistics of the job.
 
         :param figures: bytes processed, bytes remaining, ...
         :param now: seconds on a clock that never goes back
+        :returns: seconds since they changed
         """
-        if figures != self._figures:
+        if self._since is None or figures != self._figures:
             self._figures = figures
             self._since = now
-        return now - self._since >= STALLED_AFTER
+        return now - self._since

@@ -140,6 +140,8 @@ class Source:
         self.clock = clock
         self.domain_state = RUNNING
         self.job: dict = {}
+        #: whether the stream moves while the job is the same
+        self.flows = False
         self.dirty_rate: dict = {}
         self.memory: dict = {}
         self.xml = '<domain/>'
@@ -206,8 +208,11 @@ class Source:
     def jobStats(self) -> dict:
         self._raise('jobStats')
         # Nova's fake, too, says at least that there is no job.
-        return {'type': names.VIR_DOMAIN_JOB_NONE, 'time_elapsed':
-                int(self.clock.now * 1000)} | self.job
+        stats = {'type': names.VIR_DOMAIN_JOB_NONE, 'time_elapsed':
+                 int(self.clock.now * 1000)} | self.job
+        if self.flows and 'memory_processed' in stats:
+            stats['memory_processed'] += int(self.clock.now * MIB)
+        return stats
 
     def XMLDesc(self, flags: int) -> str:
         self._raise('XMLDesc')

@@ -205,6 +205,7 @@ class TestPreCopy(MonitorTestCase):
         self.assert_not_switched()
 
     def test_pre_copy_takes_too_long(self):
+        self.source.flows = True
         self.flags(live_migration_completion_timeout=5, group='libvirt')
         self.source.become(job=copying(0))
         self.source.at(2, job=copying(1))
@@ -225,6 +226,7 @@ class TestPreCopy(MonitorTestCase):
         self.assertEqual('post-copy', told[-1])
 
     def test_switch_before_qemu_is_ready_is_tried_again(self):
+        self.source.flows = True
         self.completes_first_pass()
         self.source.errors['migrateStartPostCopy'].append(
             scripted.libvirt_error('not yet'))
@@ -235,6 +237,21 @@ class TestPreCopy(MonitorTestCase):
         self.assertEqual(
             ['pre-copy', 'post-copy', 'pre-copy', 'post-copy', 'end'],
             self.story.told)
+
+    def test_no_switch_over_a_network_that_is_silent(self):
+        self.requests.append('force-complete')
+        self.source.become(job=copying(1))
+        self.source.errors['migrateStartPostCopy'].append(
+            scripted.libvirt_error('not yet'))
+        self.clock.at(20, lambda: setattr(self.source, 'flows', True))
+        self.source.ends(30, state=scripted.MIGRATED)
+        moments = []
+        self.source.effects['migrateStartPostCopy'] = lambda: (
+            moments.append(self.clock.now),
+            self.source.become(scripted.POST_COPY))
+        self.watch()
+        [moment] = moments
+        self.assertGreaterEqual(moment, 20)
 
     def test_no_switch_without_its_status(self):
         self.completes_first_pass()
@@ -376,6 +393,7 @@ class TestTimeout(MonitorTestCase):
         self.assertEqual((End.COMPLETED, None, True), self.watch())
 
     def test_completed_by_force_instead(self):
+        self.source.flows = True
         self.flags(live_migration_timeout_action='force_complete',
                    group='libvirt')
         self.switches()

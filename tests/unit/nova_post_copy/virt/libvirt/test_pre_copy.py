@@ -185,12 +185,12 @@ class TestMeasurement(PreCopyTestCase):
     def test_hot_all_over_is_switched_in_the_first_pass(self):
         self.source.dirty_rate = MEASURING
         self.assertIs(switch.Action.GO_ON, self.decide(_at(0.0)).action)
-        self.assertTrue(self.pre_copy.measuring)
+        self.assertTrue(self.pre_copy.awaits)
         self.source.dirty_rate = HOT
         decision = self.decide(_at(0.4, sent=80, remaining=432))
         self.assertIs(switch.Action.SWITCH, decision.action)
         self.assertEqual((1, 480), self.seen())
-        self.assertFalse(self.pre_copy.measuring)
+        self.assertFalse(self.pre_copy.awaits)
 
     def test_counts_once(self):
         self.source.dirty_rate = HOT | {'dirtyrate.megabytes_per_second': 1}
@@ -203,13 +203,13 @@ class TestMeasurement(PreCopyTestCase):
         self.decide(_at(0.0))
         self.source.dirty_rate = HOT
         self.decide(_at(2.5, 2, 500, 50))
-        self.assertFalse(self.pre_copy.measuring)
+        self.assertFalse(self.pre_copy.awaits)
         self.assertEqual([(2.5, 50 * MIB)],
                          [*self.progress().guest.observations])
 
     def test_none(self):
         self.decide(_at(0.0))
-        self.assertFalse(self.pre_copy.measuring)
+        self.assertFalse(self.pre_copy.awaits)
         self.assertFalse(self.progress().guest.known)
 
 

@@ -128,26 +128,13 @@ class TestAddresses(testtools.TestCase):
 class TestStream(testtools.TestCase):
 
     def test_stands_still(self):
-        stream = recovery.Stream(100.0)
-        self.assertFalse(stream.is_dead((1, 2), 101.0))
-        self.assertFalse(stream.is_dead((1, 2), 103.9))
-        self.assertTrue(stream.is_dead((1, 2), 104.0))
+        stream = recovery.Stream()
+        self.assertEqual(0, stream.look((1, 2), 101.0))
+        self.assertEqual(3, stream.look((1, 2), 104.0))
 
     def test_any_figure_is_a_sign_of_life(self):
-        stream = recovery.Stream(0.0)
-        self.assertFalse(stream.is_dead((1, 2), 2.0))
-        self.assertFalse(stream.is_dead((1, 3), 4.9))
-        self.assertFalse(stream.is_dead((0, 3), 7.8))
-        self.assertTrue(stream.is_dead((0, 3), 10.8))
-
-    @settings(derandomize=True)
-    @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.01, 2.9)),
-                    max_size=30))
-    def test_never_dead_within_the_time(self, looks):
-        stream, now, since, before = recovery.Stream(0.0), 0.0, 0.0, None
-        for figure, pause in looks:
-            now += pause
-            if figure != before:
-                before, since = figure, now
-            self.assertEqual(now - since >= recovery.STALLED_AFTER,
-                             stream.is_dead((figure,), now))
+        stream = recovery.Stream()
+        stream.look((1, 2), 0.0)
+        self.assertEqual(2, stream.look((1, 2), 2.0))
+        self.assertEqual(0, stream.look((1, 3), 4.9))
+        self.assertEqual(1, stream.look((1, 3), 5.9))
