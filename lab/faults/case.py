@@ -71,8 +71,14 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
+    """One fault, and when.
+
+    :param after: seconds into its phase, at least
+    """
+
     phase: Phase
     fault: Fault
+    after: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,6 @@ The exit status is 0 only when no case violated the invariant.
 
 import argparse
 from collections.abc import Sequence
-import contextlib
 import pathlib
 import sys
 
@@ -25,6 +24,7 @@ from lab import bringup
 from lab import cli
 from lab import cloud as lab_cloud
 from lab.faults.case import Case
+from lab.faults import computes
 from lab.faults import draw
 from lab.faults import evidence
 from lab.faults import matrix
@@ -32,7 +32,6 @@ from lab.faults import report
 from lab.faults import restore
 from lab.faults import runner
 from lab.faults import scene
-from lab.faults import upstream
 from lab import layout
 from lab import progress
 
@@ -67,8 +66,7 @@ def run(cloud, cases: Sequence[tuple[Case, int]], with_upstream: bool,
     """
     results = []
     scene.upload_image(cloud)
-    with upstream.computes(cloud) if with_upstream else (
-            contextlib.nullcontext()):
+    with computes.ready(cloud, with_upstream):
         for number, (case, seed) in enumerate(cases, 1):
             say('%d/%d %s (seed %d): %s' % (
                 number, len(cases), case.name, seed, case.description))

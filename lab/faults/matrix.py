@@ -148,14 +148,24 @@ def _services() -> list[Case]:
 
 
 def _libvirt() -> list[Case]:
-    """libvirt ends a migration in pre-copy when it is restarted."""
+    """libvirt ends a migration in pre-copy when it is restarted.
+
+    At the switch, a libvirt on the destination that is started anew does not
+    know yet that it has started the guest, and ends it.
+    """
+    def restarted(side, phase, end, after=0.0):
+        return Case('libvirtd-%s-%s' % (side, phase.value),
+                    'libvirtd on the %s is restarted in %s' % (
+                        side, phase.value),
+                    (Step(phase, Fault('restart libvirtd', side), after),),
+                    end)
+
     return [
-        Case('libvirtd-%s-%s' % (side, phase.value),
-             'libvirtd on the %s is restarted in %s' % (side, phase.value),
-             (Step(phase, Fault('restart libvirtd', side)),), end)
-        for phase, end in ((Phase.POST_COPY, End.COMPLETED),
-                           (Phase.PRE_COPY, End.STAYED))
-        for side in ('source', 'destination')
+        restarted('source', Phase.POST_COPY, End.COMPLETED),
+        restarted('destination', Phase.POST_COPY, End.COMPLETED, after=1.0),
+        restarted('source', Phase.PRE_COPY, End.STAYED),
+        restarted('destination', Phase.PRE_COPY, End.STAYED),
+        restarted('destination', Phase.SWITCH, End.ANY),
     ]
 
 

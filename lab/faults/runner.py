@@ -103,7 +103,7 @@ class Runner:
                 self.observation.injections.append(Injection(
                     step.fault, time.monotonic(), hit=False))
                 return
-            moment = time.monotonic() + self._random.uniform(
+            moment = time.monotonic() + step.after + self._random.uniform(
                 0, view.JITTER[step.phase])
             self._wait_for(lambda: time.monotonic() >= moment)
             self._inject(step.fault, hit=view.still_in(

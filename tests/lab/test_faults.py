@@ -21,11 +21,13 @@ import types
 
 import ddt
 import fixtures
+from lab import cloud as lab_cloud
 from lab.faults.case import Case
 from lab.faults.case import End
 from lab.faults.case import Fault
 from lab.faults.case import Phase
 from lab.faults.case import Step
+from lab.faults import computes
 from lab.faults import injectors
 from lab.faults import matrix
 from lab.faults import restore
@@ -52,6 +54,14 @@ def silent(test: testtools.TestCase) -> progress.Progress:
 
 @ddt.ddt
 class FaultsTest(base.Case):
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        ready = computes.ready(
+            lab_cloud.Cloud(say=lambda text: None), with_upstream=False)
+        ready.__enter__()
+        cls.addClassCleanup(ready.__exit__, None, None, None)
 
     def setUp(self) -> None:
         super().setUp()

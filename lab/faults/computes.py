@@ -1,0 +1,50 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How both computes are set up for the cases.
+
+With nova-post-copy a migration makes one complete pass of pre-copy, so that
+there is a pre-copy for faults to happen in: the guest of the cases would else
+be switched at once. With upstream's driver it is done as an operator would do
+it: the host-wide flag, and ``force-complete`` by hand after the first pass.
+"""
+
+from collections.abc import Iterator
+import contextlib
+
+from lab.services import nova
+
+
+@contextlib.contextmanager
+def ready(cloud, with_upstream: bool) -> Iterator[None]:
+    """Set both computes up; put back what they were afterwards.
+
+    :param with_upstream: for upstream's driver
+    """
+    if with_upstream:
+        _configure(cloud, False, {'live_migration_permit_post_copy': True}, {})
+    else:
+        _configure(cloud, True, {}, {'switch_policy': 'first-pass'})
+    try:
+        yield
+    finally:
+        _configure(cloud, True, {}, {})
+
+
+def _configure(cloud, extended: bool, libvirt: dict[str, object],
+               post_copy: dict[str, object]) -> None:
+    for host in cloud.hosts.values():
+        nova.configure_compute(host, extended, libvirt, post_copy)
+        host.kill_compute()
+        host.start_compute()
+    for host in cloud.hosts.values():
+        nova.wait_for_compute(cloud, host)
