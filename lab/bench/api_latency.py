@@ -47,7 +47,7 @@ def measure(cloud, seed: int, say) -> dict:
              for number in range(SERVERS)]
     moving, *stopped = [each.server for each in small]
     for each in small:
-        each.pulse.stop()
+        each.fall_silent()
     try:
         for server in stopped:
             server.stop()

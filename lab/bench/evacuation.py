@@ -53,11 +53,24 @@ class Small:
     """One of the servers, and when its migration was seen to do what."""
 
     server: object
-    pulse: heartbeat.Heartbeat
+    pulse: heartbeat.Heartbeat | None = None
     begun: float | None = None
     ended: float | None = None
     status: str = ''
     heard: bool = False
+
+    def listen(self, cloud) -> None:
+        """Listen to where the server is now, and only there.
+
+        The port that it had before may be another server's soon.
+        """
+        self.fall_silent()
+        self.pulse = heartbeat.Heartbeat()
+        self.pulse.follow(cloud.serial_address(self.server))
+
+    def fall_silent(self) -> None:
+        if self.pulse is not None:
+            self.pulse.stop()
 
 
 def measure(cloud, say) -> dict:
@@ -82,8 +95,7 @@ def measure(cloud, say) -> dict:
                     found.append(seen)
     finally:
         for each in small:
-            each.pulse.stop()
-        for each in small:
+            each.fall_silent()
             cloud.delete(each.server)
     return {'command': 'nova host-evacuate-live --post-copy HOST',
             'memory_mib': MEMORY_MIB, 'working_set_mib': WORKING_SET_MIB,
@@ -120,7 +132,7 @@ def _bring_to(cloud, small: list[Small], size: int) -> str:
     """Boot or delete servers until there are so many; return their host."""
     while len(small) > size:
         each = small.pop()
-        each.pulse.stop()
+        each.fall_silent()
         cloud.delete(each.server)
     host = layout.HOSTS[0].name
     if small:
@@ -133,11 +145,10 @@ def _bring_to(cloud, small: list[Small], size: int) -> str:
 
 def boot(cloud, name: str, host: str) -> Small:
     """Boot one of the servers."""
-    server = cloud.boot(name, host, image=IMAGE, flavor=FLAVOR)
-    pulse = heartbeat.Heartbeat()
-    pulse.follow(cloud.serial_address(server))
-    wait.until(pulse.samples, 'heartbeat of ' + name, 60)
-    return Small(server, pulse)
+    booted = Small(cloud.boot(name, host, image=IMAGE, flavor=FLAVOR))
+    booted.listen(cloud)
+    wait.until(booted.pulse.samples, 'heartbeat of ' + name, 60)
+    return booted
 
 
 def _evacuate(cloud, small: Sequence[Small], source: str, say) -> dict:
@@ -170,7 +181,7 @@ def _evacuate(cloud, small: Sequence[Small], source: str, say) -> dict:
     if wrong:
         raise errors.LabError('not all migrations were completed: %s'
                               % ', '.join(wrong))
-    return {
+    seen = {
         'servers': len(small), 'source': source,
         'total': ended - begun,
         'ideal': len(small) * MEMORY_MIB * layout.MIB / cloud.bandwidth,
@@ -180,6 +191,9 @@ def _evacuate(cloud, small: Sequence[Small], source: str, say) -> dict:
         'moments': sorted([round(each.begun - begun, 2),
                            round(each.ended - begun, 2)] for each in small),
     }
+    for each in small:
+        each.listen(cloud)
+    return seen
 
 
 def _look(cloud, small: Sequence[Small], newest: int,
