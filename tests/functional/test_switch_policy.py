@@ -69,6 +69,14 @@ class SwitchPolicyTestCase(base.TwoHosts):
                 in self.api.get_instance_action_details(
                     self.server['id'], action['request_id'])['events']}
 
+    def assert_switches_after_one_pass(self):
+        self.wait_for_a_look()
+        self.assertIsNone(self.switched_in())
+        self.pass_over()
+        self.wait_for_switch()
+        self.assertEqual(2, self.switched_in())
+        self.assert_completes()
+
     def assert_completes(self):
         self.go_on()
         migration, _server = self.complete()
@@ -99,12 +107,7 @@ class TestBusy(SwitchPolicyTestCase):
 
     def test_after_one_pass(self):
         self.begin('auto')
-        self.wait_for_a_look()
-        self.assertIsNone(self.switched_in())
-        self.pass_over()
-        self.wait_for_switch()
-        self.assertEqual(2, self.switched_in())
-        self.assert_completes()
+        self.assert_switches_after_one_pass()
 
     def test_when_a_user_asks(self):
         self.begin('manual')
@@ -166,12 +169,7 @@ class TestHotAllOver(SwitchPolicyTestCase):
 
     def test_first_pass_is_completed_if_an_operator_says_so(self):
         self.begin('first-pass')
-        self.wait_for_a_look()
-        self.assertIsNone(self.switched_in())
-        self.pass_over()
-        self.wait_for_switch()
-        self.assertEqual(2, self.switched_in())
-        self.assert_completes()
+        self.assert_switches_after_one_pass()
 
 
 class TestDegraded(SwitchPolicyTestCase):
