@@ -69,10 +69,11 @@ def _draw_guests(cases: list[experiment.Case],
         axes.set_title(title, loc='left', fontsize=11, color=picture.INK)
         axes.set_xlabel('complete passes (RAM / bandwidth)',
                         color=picture.FAINT)
-        axes.set_xlim(-0.05, _NEVER + 0.1)
         axes.grid(axis='y', color=picture.ATTEMPT)
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
+    panels[0].set_xlim(-0.05, _NEVER + 0.1)
+    panels[1].set_xlim(-0.05, 1.15)
     panels[0].axvline(_NEVER - 0.1, color=picture.FAINT, linewidth=0.8)
     panels[0].annotate('later, or never', (_NEVER - 0.1, -0.8),
                        xytext=(-4, 0), textcoords='offset points',

@@ -42,8 +42,6 @@ SWITCH_OVER = 0.1
 SAMPLES_PER_GIB = 512
 # What the bandwidth of a moment may be off by.
 JITTER = 0.05
-# Complete passes after which nobody waits any more.
-PATIENCE = 20
 
 
 class Measurement(typing.NamedTuple):
@@ -76,7 +74,7 @@ class Outcome:
     degraded: float     #: of them after the switch
     passes: int         #: of pre-copy that were begun
     moved: float
-    ended: bool = True  #: False: given up after :data:`PATIENCE`
+    ended: bool = True  #: False: given up
 
     def cost(self, weight: float) -> float:
         return self.seconds + weight * self.degraded
@@ -87,14 +85,16 @@ class Migration:
 
     :param bandwidth: bytes/s
     :param limited: the operator has told nova-compute the bandwidth
+    :param patience: complete passes after which it is given up
     """
 
     def __init__(self, guest: guests.Guest, bandwidth: float,
                  downtime: float = 0.5, seed: int = 0,
-                 limited: bool = True) -> None:
+                 limited: bool = True, patience: float = 20) -> None:
         self._guest = guest
         self._bandwidth = bandwidth
         self._downtime = downtime
+        self._limit = patience * guest.used / bandwidth
         self._random = random.Random(seed)
         # Memory follows the disk.
         self._disk_seconds = guest.disk / bandwidth
@@ -109,7 +109,6 @@ class Migration:
 
     def run(self, way: Way) -> Outcome:
         """Move the guest."""
-        limit = PATIENCE * self._guest.used / self._bandwidth
         while True:
             length = self._pass_size / self._bandwidth
             for now, lag in self._looks(length):
@@ -119,7 +118,7 @@ class Migration:
             if self._pass_size <= self._downtime * self._bandwidth:
                 return self._outcome(
                     self._begin + self._pass_size / self._bandwidth)
-            if self._begin > limit:
+            if self._begin > self._limit:
                 return self._outcome(math.inf, ended=False)
 
     @property
