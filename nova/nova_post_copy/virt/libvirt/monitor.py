@@ -212,7 +212,7 @@ class Monitor:
         if info is None:
             return None
         self._info = info
-        if info.memory_total:
+        if info.memory_total or info.disk_total:
             self._show_progress(info)
         still = self._stream.look(
             (info.memory_processed, info.memory_remaining), time.monotonic())
