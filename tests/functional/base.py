@@ -40,16 +40,18 @@ class TwoHosts(cloud.Cloud):
     """A server on ``src``, and ``dest`` to move it to.
 
     At 256 MiB/s the first pass over its 512 MiB takes 2 s, and its busy
-    300 MiB do not fit the 0.5 s of downtime that Nova allows: pre-copy of the
-    busy server never ends, but its first pass pays. The tests see all that
-    four times as fast.
+    400 MiB do not fit the 0.5 s of downtime that Nova allows: pre-copy of the
+    busy server never ends. The tests see all that four times as fast.
     """
 
-    WORKING_SET = 300 * MIB
+    WORKING_SET = 400 * MIB
     DIRTY_RATE = 800 * MIB
+    #: so that there is a pre-copy in which something can happen
+    SWITCH_POLICY = 'first-pass'
 
     def setUp(self):
         super().setUp()
+        self.flags(switch_policy=self.SWITCH_POLICY, group='post_copy')
         self.start_hosts()
         self.server = self._create_server(host='src', networks='none')
 
@@ -239,8 +241,8 @@ class BreakingHosts(TwoHosts):
     SETTLE_INTERVAL = 0.2
     WAITS = {
         'compute.settlement.LOST_AFTER': 8,
-        'virt.libvirt.monitor.POLL_INTERVAL': 0.05,
-        'virt.libvirt.monitor.SAVE_INTERVAL': 0.2,
+        'virt.libvirt.monitor.BEAT': 0.1,
+        'virt.libvirt.monitor.QUICK_BEAT': 0.025,
         'virt.libvirt.monitor.STRANDED_AFTER': 1.0,
         'virt.libvirt.recovery.STALLED_AFTER': 0.5,
         'virt.libvirt.recovery.RETRY_AFTER': 0.1,

@@ -12,6 +12,7 @@
 
 """What else a user or an operator may ask of a server on its way."""
 
+import fixtures
 from lab.simulation import guest
 from nova.compute import instance_actions
 
@@ -38,6 +39,9 @@ class OnItsWay(base.TwoHosts):
 
     def setUp(self):
         super().setUp()
+        # It stands still, and is not broken.
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.recovery.STALLED_AFTER', 600.0))
         self.make_busy()
         self.stop_at(self.STOP_AT)
         self.live_migrate(True)

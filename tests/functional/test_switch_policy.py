@@ -18,6 +18,7 @@ looked: however slow the machine is, no monitor is late.
 
 import re
 
+import fixtures
 from lab.simulation import guest
 from tests.functional import base
 
@@ -27,6 +28,12 @@ DEGRADED = 'compute_live_migration_post_copy_degraded'
 class SwitchPolicyTestCase(base.TwoHosts):
     # By the end of it the guest is measured, which takes 1 s.
     LINK = {'setup': 2}
+
+    def setUp(self):
+        super().setUp()
+        # The time stands still, and not the stream.
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.recovery.STILL', 600.0))
 
     def begin(self, policy):
         """Migrate up to the beginning of the first pass."""
