@@ -107,7 +107,8 @@ def prepare(cloud) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, 'image')
         guest.build_image(path, WORKING_SET_MIB, PACE_MIB)
-        cloud.upload_image(IMAGE, path)
+        # It would not notice being asked to end.
+        cloud.upload_image(IMAGE, path, os_shutdown_timeout='0')
     client = cloud.nova()
     client.quotas.update(cloud.session.get_project_id(), instances=-1,
                          cores=-1, ram=-1)
