@@ -51,6 +51,8 @@ class DriverTestCase(test.NoDBTestCase):
         self.useFixture(nova_fixtures.LibvirtFixture())
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.flags.libvirt', fakelibvirt))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.signals.libvirt', names))
         self.refusals = []
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.capability.destination_refusals',
