@@ -72,7 +72,7 @@ class Workload(typing.NamedTuple):
         times = math.log(last.seconds / before.seconds)
         if abs(times) < math.log(APART):
             return USUAL_GROWTH
-        if not before.dirtied or not last.dirtied:
+        if min(before.dirtied, last.dirtied) < 1:
             return 1.0
         growth = math.log(last.dirtied / before.dirtied) / times
         return min(max(growth, 0.0), 1.0)

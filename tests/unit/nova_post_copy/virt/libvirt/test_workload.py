@@ -65,6 +65,10 @@ class TestWorkload(testtools.TestCase):
     def test_was_idle_before(self):
         self.assertAlmostEqual(50, _guest((1, 0), (10, 100)).dirtied(5))
 
+    def test_less_than_a_byte_is_nothing(self):
+        self.assertAlmostEqual(
+            0, _guest((1, 1e12), (10, 1e-320), memory=1e12).dirtied(5))
+
     @hypothesis.given(
         strategies.lists(strategies.tuples(_times, _amounts), min_size=1,
                          max_size=3), _times, _times)
