@@ -53,11 +53,13 @@ class TestInterrupted(base.BreakingHosts):
         self.assertEqual([], self.notified('error'))
 
     def test_once_more(self):
+        self.stop_at(guest.Happening.RECOVERED)
         self.hosts.heal()
         # Else it is one long interruption to those who look now and then.
         self.wait_for('recovery', lambda: self.notified('end'))
         self.hosts.cut()
         self.hosts.break_streams()
+        self.go_on()
         self.wait_for('second interruption', lambda: len(
             self.notified('start')) == 2)
         self.hosts.heal()
