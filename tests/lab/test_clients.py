@@ -34,7 +34,9 @@ class ClientsTest(base.Case):
         """Start a command with what ``./run lab openrc`` prints."""
         return subprocess.Popen(
             ['bash', '-c', content.openrc() + 'exec "$@"', 'bash', *command],
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # Tests that run in the background ignore it, and their children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def run_command(self, *command: str) -> str:
         process = self.start(*command)
