@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The events of an instance action that we add to a live migration."""
 
 from oslo_log import log as logging

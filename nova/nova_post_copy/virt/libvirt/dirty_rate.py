@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Measure how much of its memory a guest writes to.
 
 libvirt lets nobody begin this during a migration, so it is begun as soon as a

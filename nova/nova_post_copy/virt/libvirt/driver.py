@@ -229,14 +229,13 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         story = journal.Journal(
             context, instance, migrate_data.migration, CONF.host, dest,
             report.Reporter(threads.spawn))
-        self._monitors[instance.uuid] = monitor.Monitor(
+        watching = self._monitors[instance.uuid] = monitor.Monitor(
             self._host, instance, operation,
             self.active_migrations[instance.uuid],
             can_switch=not _moves_by_pre_copy(instance),
             link=way, journal=story,
             signals=self._signals.subscribe(instance.uuid),
             stopping=self._stopping)
-        watching = self._monitors[instance.uuid]
         try:
             result = watching.watch()
         finally:

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What a migration by post-copy was like, in one sentence for its event."""
 
 from nova.i18n import _

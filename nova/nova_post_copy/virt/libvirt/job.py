@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The statistics of a migration, as libvirt gives them."""
 
 import typing

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What there is to carry of a guest, and in which pieces."""
 
 import typing

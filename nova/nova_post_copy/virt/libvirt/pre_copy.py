@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What a migration in pre-copy teaches about its guest.
 
 Statistics come in whenever somebody looks; what counts is how they are at the
@@ -71,7 +70,7 @@ class PreCopy:
         # Nothing else changes a decision between two boundaries.
         known = (self._iteration, self._measured, bool(bandwidth), forced,
                  bool(timeout) and elapsed > timeout)
-        if known != self._known or self._decision is None:
+        if known != self._known:
             self._known = known
             self._decision = switch.decide(
                 self._progress(info, bandwidth, elapsed),

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """libvirt's events, for those who wait for something to happen to a guest.
 
 One registration on the connection that nova-compute shares serves all

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """When to switch a migration from pre-copy to post-copy.
 
 A pure decision: no libvirt, no clock, no log. The monitor asks it at the

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """How much of its memory a guest writes to in a given time.
 
 A pure model of what was observed: no libvirt, no clock, no log. The pages that
