@@ -44,12 +44,5 @@ class Computes:
         :param default: of ``[DEFAULT]``
         """
         self.options, self._default = dict(options), dict(default or {})
-        hosts = [self._cloud.host(name) for name in options]
-        for host in hosts:
-            nova.configure_compute(
-                host, self._cloud.extended, options[host.name],
-                default=self._default)
-            host.kill_compute()
-            host.start_compute()
-        for host in hosts:
-            nova.wait_for_compute(self._cloud, host)
+        nova.restart_computes(self._cloud, self._cloud.extended,
+                              self.options, default=self._default)

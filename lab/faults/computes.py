@@ -42,9 +42,6 @@ def ready(cloud, with_upstream: bool) -> Iterator[None]:
 
 def _configure(cloud, extended: bool, libvirt: dict[str, object],
                post_copy: dict[str, object]) -> None:
-    for host in cloud.hosts.values():
-        nova.configure_compute(host, extended, libvirt, post_copy)
-        host.kill_compute()
-        host.start_compute()
-    for host in cloud.hosts.values():
-        nova.wait_for_compute(cloud, host)
+    nova.restart_computes(cloud, extended,
+                          {name: libvirt for name in cloud.hosts},
+                          post_copy=post_copy)

@@ -17,6 +17,7 @@ Unmodified upstream; with ``extended``, the lines of nova.conf that load
 nova-post-copy are added and its column is made, and nothing else differs.
 """
 
+from collections.abc import Mapping
 import datetime
 import functools
 
@@ -89,6 +90,23 @@ def configure_compute(host: hosts.Host, extended: bool,
     sections['post_copy'] = post_copy or {}
     common.write_ini(_DIRECTORY / ('compute-%s.conf' % host.name),
                      _with_loading(sections, extended))
+
+
+def restart_computes(cloud, extended: bool,
+                     libvirt: Mapping[str, dict[str, object]],
+                     **options) -> None:
+    """Start computes with other options; return when they are up.
+
+    :param libvirt: options on top of those of the lab, by host
+    :param options: see :func:`configure_compute`
+    """
+    restarted = [cloud.host(name) for name in libvirt]
+    for host in restarted:
+        configure_compute(host, extended, libvirt[host.name], **options)
+        host.kill_compute()
+        host.start_compute()
+    for host in restarted:
+        wait_for_compute(cloud, host)
 
 
 def _clients() -> dict[str, dict]:
