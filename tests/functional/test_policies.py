@@ -65,7 +65,7 @@ class PostCopyPolicies(base.BasePolicyTest):
         self.instance = self._create_instance(context)
         # Who may not see the server at all is told 404, before any policy.
         self.useFixture(fixtures.MonkeyPatch(
-            'nova.api.openstack.common.get_instance', self._get_instance))
+            'nova.compute.api.API.get', self._get_instance))
         self.migration = self._create_migration(context)
         self.req = fakes.HTTPRequest.blank(
             '', version=microversion.VERSION)

@@ -29,6 +29,7 @@ from nova import objects
 from nova_post_copy.compute import rpcapi as compute_rpcapi
 from nova_post_copy.conductor import rpcapi as conductor_rpcapi
 from nova_post_copy import exception
+from nova_post_copy import policies
 
 
 class ComputeTaskAPI(conductor.ComputeTaskAPI):
@@ -61,6 +62,19 @@ class API(compute.API):
         super().__init__()
         self.compute_task_api = ComputeTaskAPI(post_copy)
         self.post_copy_rpcapi = compute_rpcapi.PostCopyComputeAPI()
+
+    def get(self, context, *args, **kwargs):
+        """Return the server that a request is about, to who may ask for that.
+
+        Checked where upstream's controller reads the server, which is read
+        only once so.
+
+        :raises Forbidden: by our policy
+        """
+        instance = super().get(context, *args, **kwargs)
+        context.can(policies.POST_COPY,
+                    target={'project_id': instance.project_id})
+        return instance
 
     # Upstream's method has these two as well. They are here so that a server
     # that is locked or stopped is refused for that reason, and not for what

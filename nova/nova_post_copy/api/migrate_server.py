@@ -16,7 +16,6 @@ import inspect
 
 from webob import exc
 
-from nova.api.openstack import common
 from nova.api.openstack.compute import migrate_server as upstream
 from nova.api.openstack import wsgi
 from nova.api import validation
@@ -25,7 +24,6 @@ from nova_post_copy.api import compute_api
 from nova_post_copy.api import microversion
 from nova_post_copy.api import schemas
 from nova_post_copy import exception
-from nova_post_copy import policies
 
 _migrate_live = inspect.unwrap(upstream.MigrateServerController._migrate_live)
 
@@ -53,11 +51,6 @@ class MigrateServerController(upstream.MigrateServerController):
         post_copy = body['os-migrateLive'].get('post_copy')
         if post_copy is None:
             return _migrate_live(self, req, id, body)
-
-        context = req.environ['nova.context']
-        instance = common.get_instance(self.compute_api, context, id)
-        context.can(policies.POST_COPY,
-                    target={'project_id': instance.project_id})
         try:
             return _migrate_live(self._naming[post_copy], req, id, body)
         except exception.PostCopyConductorUnavailable as e:
