@@ -135,7 +135,10 @@ class Monitor:
         self._saved = 0.0
         self._reason = ''
         self._switched_at: float | None = None
+        # The same as seconds of libvirt's job; None: no longer comparable.
+        self._switched_after: float | None = None
         self._info: job.Statistics | None = None
+        self._seen_at = 0.0     # when that was
         if operation is not None:
             operation.add_done_callback(signals.wake)
 
@@ -152,7 +155,10 @@ class Monitor:
         """Say what it was like, after a switch."""
         completed = self.signals.completed
         degraded = None
-        if self._switched_at is not None:
+        if None not in (completed, self._switched_after):
+            # What libvirt does after the last page does not count.
+            degraded = completed.elapsed - self._switched_after
+        elif self._switched_at is not None:
             degraded = time.monotonic() - self._switched_at
         return figures.describe(
             self._reason if self._switched_at is not None else '', degraded,
@@ -211,7 +217,7 @@ class Monitor:
             return None
         if info is None:
             return None
-        self._info = info
+        self._info, self._seen_at = info, time.monotonic()
         if info.memory_total or info.disk_total:
             self._show_progress(info)
         still = self._stream.look(
@@ -289,6 +295,8 @@ class Monitor:
         else:
             self.switched = True
             self._switched_at = time.monotonic()
+            self._switched_after = (
+                self._info.elapsed + self._switched_at - self._seen_at)
             self.requests.clear()
             self.journal.switched_over()
             self.link.cut_over_network()
@@ -333,6 +341,7 @@ class Monitor:
 
     def _recover(self) -> Result | None:
         self.switched = True
+        self._switched_after = None
         self._stream = recovery.Stream()
         if self._interruption is None:
             self._interruption = interruption.Interruption(

@@ -431,13 +431,23 @@ class TestFigures(MonitorTestCase):
             'downtime 48 ms, moved 1024 MiB.', self.figures())
 
     def test_as_libvirt_tells_of_the_whole(self):
-        self.assertIn(
-            'It had to wait for 90 pages. In all 4.4 s, downtime 51 ms, '
-            'moved 600 MiB.',
+        self.assertEqual(
+            'The server was degraded for 3.40 s. It was switched because: '
+            'a user asked for it. It had to wait for 90 pages. In all 4.4 s, '
+            'downtime 51 ms, moved 600 MiB.',
             self.figures(completed={
                 'type': names.VIR_DOMAIN_JOB_COMPLETED,
                 'time_elapsed': 4400, 'memory_postcopy_requests': 90,
                 'downtime': 51, 'memory_processed': 600 * MIB}))
+
+    def test_libvirt_counts_anew_after_an_interruption(self):
+        self.source.at(3.2, state=scripted.BROKEN)
+        self.source.at(4.2, state=scripted.POST_COPY)
+        self.assertIn(
+            'The server was degraded for 3.50 s.',
+            self.figures(completed={
+                'type': names.VIR_DOMAIN_JOB_COMPLETED,
+                'time_elapsed': 900}))
 
     def test_switched_by_a_former_process(self):
         self.source.become(scripted.POST_COPY)
