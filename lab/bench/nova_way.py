@@ -64,7 +64,7 @@ class NovaWay:
             before = self._migration()['id']
             seen.wait_for_phase(phase)
             attempt = seen.begin(self._mode.name, self._mode.post_copy)
-            self._request(destination)
+            accepted = self._request(destination)
             wait.until(lambda: self._migration()['id'] != before,
                        'record of the migration in Nova', 30)
             status = self._follow(seen, attempt)
@@ -75,17 +75,21 @@ class NovaWay:
         finally:
             seen.close()
         self._busy.make_active()
+        run.accepted = accepted
         run.told = self._told()
         if run.result == 'failed':
             run.error = 'the migration ended as %s' % status
         return run
 
-    def _request(self, destination: str) -> None:
+    def _request(self, destination: str) -> float:
+        """Ask for the migration; return how long the answer took (s)."""
+        begun = time.monotonic()
         self._cloud.session.post(
             '/servers/%s/action' % self._busy.uuid,
             endpoint_filter={'service_type': 'compute'},
             microversion=self._mode.microversion,
             json=self._mode.body(destination))
+        return time.monotonic() - begun
 
     def _follow(self, seen: observed.Observed,
                 attempt: record.Attempt) -> str:

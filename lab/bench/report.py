@@ -33,6 +33,7 @@ _FIGURES: tuple[tuple[str, Callable[[result.Run], float | None],
      run.moved / (guests.MEMORY_MIB * layout.MIB), '{:.1f}'.format),
     ('pages on demand', lambda run: run.pages_on_demand, '{:.0f}'.format),
     ('CPU of nova-compute', lambda run: run.compute_cpu, summary.seconds),
+    ('answer of the API', lambda run: run.accepted, summary.seconds),
 )
 HEADS = ('way', 'ended', *(title for title, _, _ in _FIGURES),
          'total / (RAM / bandwidth)', 'total / ours')

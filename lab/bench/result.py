@@ -34,6 +34,7 @@ class Run:
     :param number: of the round
     :param result: 'completed', 'aborted' at the limit of its mode, 'failed'
     :param observed: from the request to the end that the result names
+    :param accepted: from the request until the API has answered it
     :param total: from the request until Nova (virsh) says that it is there
     :param memory_complete: from the request until no page is left behind
     :param switch: from the request until the guest was stopped to switch
@@ -58,6 +59,7 @@ class Run:
     destination: str
     result: str
     observed: float | None = None
+    accepted: float | None = None
     total: float | None = None
     memory_complete: float | None = None
     switch: float | None = None
