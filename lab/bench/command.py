@@ -33,6 +33,7 @@ from lab.bench import report
 from lab.bench import result
 from lab.bench import runner
 from lab.bench import summary
+from lab.bench import tail
 from lab import cli
 from lab import cloud as lab_cloud
 from lab import layout
@@ -90,6 +91,11 @@ def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,
                              arguments.runs, bench.done())
         runner.Runner(cloud, bench, arguments.output,
                       bench.conditions['seed'], say).run(visits)
+        bench.costs['tail'] = {'migrations': [
+            each._asdict() for each in tail.read(
+                {host.name: host.compute.log
+                 for host in cloud.hosts.values()})]}
+        bench.save(arguments.output)
     if arguments.network:
         say('how long a server with a port cannot be reached')
         network.measure(cloud, bench, arguments.runs, say)

@@ -37,6 +37,7 @@ def tables(bench: result.Bench) -> list[Table]:
         found.append(('How long a server with a port is silent',
                       _network(bench.network)))
     for name, title, rows in (
+            ('tail', 'From the last page to completed', _tail),
             ('evacuation', 'Emptying a host', _evacuation),
             ('api', 'Requests', _api),
             ('monitors', 'Watching many migrations', monitors)):
@@ -87,6 +88,20 @@ def _network(runs: Sequence[result.Run]) -> list[Sequence[str]]:
                     if (value := getattr(run, name)) is not None),
                     summary.seconds)
                 for name in ('silence', 'lost_work', 'degraded'))))
+    return rows
+
+
+def _tail(seen: dict) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [
+        ('watched by', 'migrations', 'the source knows',
+         'the destination takes over', 'completed')]
+    for ours, watcher in ((False, 'upstream'), (True, 'nova-post-copy')):
+        found = [each for each in seen['migrations'] if each['ours'] is ours]
+        if found:
+            rows.append((watcher, str(len(found)), *(
+                summary.cell(summary.Spread.of(
+                    each[name] for each in found), summary.seconds)
+                for name in ('noticed', 'handed_over', 'completed'))))
     return rows
 
 

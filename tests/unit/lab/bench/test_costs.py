@@ -48,6 +48,16 @@ class CostsTestCase(testtools.TestCase):
         self.assertEqual([True, False], [
             goal.passed for goal in costs.goals(self.bench)])
 
+    def test_tail(self):
+        self.bench.costs['tail'] = {'migrations': [
+            {'ours': ours, 'noticed': noticed, 'handed_over': 0.04,
+             'completed': 0.25} for ours, noticed in (
+                 (True, 0.2), (False, 0.4), (False, 0.4))]}
+        (title, (heads, *rows)), = costs.tables(self.bench)
+        self.assertEqual([
+            ('upstream', '2', '0.40 s', '0.04 s', '0.25 s'),
+            ('nova-post-copy', '1', '0.20 s', '0.04 s', '0.25 s')], rows)
+
     def test_evacuation(self):
         self.bench.costs['evacuation'] = EVACUATION
         (title, (heads, *rows)), = costs.tables(self.bench)
