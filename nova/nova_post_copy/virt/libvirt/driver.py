@@ -57,7 +57,8 @@ CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 # What Nova calls the migrations that did not succeed.
-_STATUS = {monitor.End.CANCELLED: 'cancelled', monitor.End.FAILED: 'error'}
+_STATUS = {monitor.End.CANCELLED: 'cancelled',
+           monitor.End.STOPPED: 'cancelled', monitor.End.FAILED: 'error'}
 # Seconds between two questions whether a guest has arrived, and how often the
 # destination must deny to know it.
 ARRIVAL_INTERVAL = 2.0
@@ -216,7 +217,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
                      result.end.value, instance=instance)
             recover_method(context, instance, dest, migrate_data,
                            migration_status=_STATUS[result.end])
-            if result.end is monitor.End.FAILED:
+            if result.end is not monitor.End.CANCELLED:
                 faults.tell(context, instance, exception.PostCopyRolledBack(
                     host=CONF.host, dest=dest, reason=result.error))
         self._clear_empty_migration(instance)

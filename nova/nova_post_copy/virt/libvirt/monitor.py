@@ -81,6 +81,7 @@ class End(enum.Enum):
 
     COMPLETED = 'completed'     #: the guest has left the source
     CANCELLED = 'cancelled'     #: aborted; the guest runs on the source
+    STOPPED = 'stopped'         #: the same, by our own decision
     FAILED = 'failed'           #: rolled back; the guest runs on the source
     LOST = 'lost'               #: in post-copy, memory will not arrive
     UNWATCHED = 'unwatched'     #: it goes on, but nova-compute is stopping
@@ -126,6 +127,7 @@ class Monitor:
         self.stopping = stopping
         self.switched = False
         self.abort_requested = False
+        self._stopped_because = ''
         self._interruption: interruption.Interruption | None = None
         self._stream = recovery.Stream()
         self._arrived = False
@@ -278,7 +280,7 @@ class Monitor:
             if still < recovery.STILL:
                 self._switch()
         elif decision.action is switch.Action.STOP:
-            self._stop()
+            self._stop(decision.reason)
 
     def _switch(self) -> None:
         """Switch, or leave everything as it is so that we try again."""
@@ -301,11 +303,12 @@ class Monitor:
             self.journal.switched_over()
             self.link.cut_over_network()
 
-    def _stop(self) -> None:
+    def _stop(self, reason: str) -> None:
         """Abort; libvirt's operation will tell that it is over."""
         try:
             self._guest().abort_job()
             self.abort_requested = True
+            self._stopped_because = reason
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.info('The live migration cannot be aborted at this moment, '
                      'which will be tried again: %s', exc,
@@ -366,6 +369,8 @@ class Monitor:
         if self._follow() is not None:
             # The job of a former process, or one that outlived its call.
             return None
+        if self._stopped_because:
+            return Result(End.STOPPED, self._stopped_because)
         if self.abort_requested or _is_abort(self._error()):
             return Result(End.CANCELLED, self._error())
         return Result(End.FAILED, self._error())

@@ -320,6 +320,13 @@ class TestEnd(WatchTestCase):
             monitor.Result(monitor.End.CANCELLED, ValueError())))
         self.assertEqual([], self.faults)
 
+    def test_stopped_says_why_and_where_the_server_is(self):
+        self.assertEqual(['cancelled'], self.watch(
+            monitor.Result(monitor.End.STOPPED, 'it took too long')))
+        (fault,) = self.faults
+        self.assertIn('runs on src', fault)
+        self.assertIn('it took too long', fault)
+
     def test_failed_says_why_and_where_the_server_is(self):
         self.assertEqual(['error'], self.watch(
             monitor.Result(monitor.End.FAILED, ValueError('disk full'))))
