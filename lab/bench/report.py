@@ -21,6 +21,16 @@ from lab.bench import result
 from lab.bench import summary
 from lab import layout
 
+# With fewer pages on demand, what else a migration costs hides what they cost.
+_MANY_PAGES = 1000
+
+
+def _for_each_page(run: result.Run) -> float | None:
+    if (run.pages_on_demand or 0) < _MANY_PAGES:
+        return None
+    return run.lost_work / run.pages_on_demand
+
+
 # Of the table: what the reader sees, the figure, how it is printed.
 _FIGURES: tuple[tuple[str, Callable[[result.Run], float | None],
                       Callable[[float], str]], ...] = (
@@ -32,6 +42,8 @@ _FIGURES: tuple[tuple[str, Callable[[result.Run], float | None],
     ('moved / RAM', lambda run: None if run.moved is None else
      run.moved / (guests.MEMORY_MIB * layout.MIB), '{:.1f}'.format),
     ('pages on demand', lambda run: run.pages_on_demand, '{:.0f}'.format),
+    ('work lost for each', _for_each_page,
+     lambda value: '%.2f ms' % (1000 * value)),
     ('CPU of nova-compute', lambda run: run.compute_cpu, summary.seconds),
     ('answer of the API', lambda run: run.accepted, summary.seconds),
 )

@@ -47,6 +47,9 @@ class TableTestCase(testtools.TestCase):
         self.assertEqual(('1000', '1.8', '1.00'), (
             ours['pages on demand'], ours['moved / RAM'],
             ours['total / ours']))
+        self.assertEqual(
+            ('1.25 ms (1.13 ms to 1.38 ms)', '-'),
+            (ours['work lost for each'], force['work lost for each']))
 
     def test_text(self):
         text = report.text(BENCH)
