@@ -44,7 +44,7 @@ from nova_post_copy.objects.migration import requested
 LOG = logging.getLogger(__name__)
 
 # The status of a migration that the conductor prepares, and the seconds after
-# which it must have arrived at the source: the conductor's calls end sooner.
+# which it is lost: a conductor that works on it shows that more often.
 ON_ITS_WAY = 'accepted'
 LOST_AFTER = 180
 FINAL = ('completed', 'cancelled', 'error', 'failed')

@@ -23,6 +23,7 @@ from nova import exception
 from nova.i18n import _
 
 from nova_post_copy.compute import rpcapi
+from nova_post_copy.conductor import sign_of_life
 from nova_post_copy.objects import migration as migration_obj
 from nova_post_copy import traits
 
@@ -43,11 +44,12 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
     def _execute(self):
         # On record before anything moves: computes read it from there.
         self.migration.save()
-        if not self._paused:
-            self._check_source()
-        if self._by_post_copy:
-            self._check_named_destination()
-        return super()._execute()
+        with sign_of_life.shown(self.migration):
+            if not self._paused:
+                self._check_source()
+            if self._by_post_copy:
+                self._check_named_destination()
+            return super()._execute()
 
     def _check_source(self) -> None:
         self._check_host_is_up(self.source)
