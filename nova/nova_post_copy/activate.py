@@ -98,7 +98,7 @@ def join_everything() -> None:
     from nova import objects
     objects.register_all()
     for part in (_join_conf, _join_objects, _join_db, _join_policies,
-                 _join_api, _join_conductor, _join_compute):
+                 _join_api, _join_conductor, _join_compute, _join_threads):
         part()
     _joined = True
 
@@ -118,11 +118,11 @@ def _parts_of_this_process() -> list[Callable[[], None]]:
     """Choose the parts by the upstream entry module that is running."""
     parts = [_join_conf, _join_objects]
     if 'nova.cmd.compute' in sys.modules:
-        parts += [_join_compute, _join_indirection]
+        parts += [_join_compute, _join_threads, _join_indirection]
     else:
         parts += [_join_db]
     if 'nova.cmd.conductor' in sys.modules:
-        parts += [_join_conductor]
+        parts += [_join_conductor, _join_threads]
     if 'nova.api.openstack.wsgi_app' in sys.modules:
         parts += [_join_policies, _join_api]
     return parts
@@ -137,7 +137,7 @@ def _join_conf() -> None:
 
 
 def _join_compute() -> None:
-    """Answer the conductor's questions; load our libvirt driver; have threads.
+    """Answer the conductor's questions; load our libvirt driver.
 
     Nova forces ``compute_driver`` under ``nova.virt``, so our folder joins
     its path: ``compute_driver = post_copy.LibvirtDriver``. Upstream's modules
@@ -146,17 +146,23 @@ def _join_compute() -> None:
     import os
 
     from nova import service
-    from nova import thread_pool_factory
     import nova.virt
 
-    from nova_post_copy import threads
     from nova_post_copy import virt
 
     service.SERVICE_MANAGERS['nova-compute'] = (
         'nova_post_copy.compute.manager.ComputeManager')
+    nova.virt.__path__.append(os.path.dirname(virt.__file__))
+
+
+def _join_threads() -> None:
+    """Have a pool of our own among the executors of the process."""
+    from nova import thread_pool_factory
+
+    from nova_post_copy import threads
+
     thread_pool_factory.ExecutorsPoolSize._EXECUTOR_POOL_SIZE[
         threads.Pool.POST_COPY] = threads.size
-    nova.virt.__path__.append(os.path.dirname(virt.__file__))
 
 
 def _join_indirection() -> None:

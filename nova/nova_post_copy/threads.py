@@ -32,9 +32,10 @@ class Pool(enum.Enum):
 def size() -> int:
     """How many threads there may be; they are started when needed.
 
-    Of each migration: its report, its question to the destination, its
-    resume, and its watcher after a restart. Records of former processes come
-    on top.
+    Of each migration on its source: its report, its question to the
+    destination, its resume, and its watcher after a restart. Records of former
+    processes come on top. In a conductor each needs one, while a destination
+    is looked for.
     """
     return 16 + 4 * thread_pool_factory.get_max_concurrent_live_migrations()
 

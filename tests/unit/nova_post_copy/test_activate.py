@@ -34,6 +34,7 @@ config.parse_args(['nova-%(name)s', '--config-file', %(conf)r],
                   default_config_files=[], init_rpc=False)
 import sys
 from nova import service
+from nova import thread_pool_factory
 from nova.api.openstack import api_version_request
 from nova.objects import migration
 from nova.objects import base
@@ -43,7 +44,10 @@ print(base.NovaObjectRegistry.obj_classes()['Migration'][0].VERSION,
       service.SERVICE_MANAGERS['nova-compute'].split('.')[0],
       'nova_post_copy.conf' in sys.modules,
       sorted(part for part in ('api', 'conductor', 'compute', 'virt', 'db')
-             if 'nova_post_copy.' + part in sys.modules))
+             if 'nova_post_copy.' + part in sys.modules),
+      'post_copy' in [pool.value for pool in
+                      thread_pool_factory.ExecutorsPoolSize
+                      ._EXECUTOR_POOL_SIZE])
 '''
 
 
@@ -69,30 +73,31 @@ class TestActivate(testtools.TestCase):
 
     def test_not_configured(self):
         for name in ('conductor', 'compute'):
-            self.assertEqual('1.8 2.104 nova nova False []',
+            self.assertEqual('1.8 2.104 nova nova False [] False',
                              self._joined(name, conf='[DEFAULT]\n'))
 
     def test_conductor(self):
-        self.assertEqual("1.8.1 2.104 nova_post_copy nova True ['db']",
+        self.assertEqual("1.8.1 2.104 nova_post_copy nova True ['db'] True",
                          self._joined('conductor'))
 
     def test_scheduler(self):
-        self.assertEqual("1.8.1 2.104 nova nova True ['db']",
+        self.assertEqual("1.8.1 2.104 nova nova True ['db'] False",
                          self._joined('scheduler'))
 
     def test_compute(self):
-        self.assertEqual("1.8.1 2.104 nova nova_post_copy True ['virt']",
-                         self._joined('compute'))
+        self.assertEqual(
+            "1.8.1 2.104 nova nova_post_copy True ['virt'] True",
+            self._joined('compute'))
 
     def test_manage(self):
-        self.assertEqual("1.8.1 2.104 nova nova True ['db']",
+        self.assertEqual("1.8.1 2.104 nova nova True ['db'] False",
                          self._joined('manage'))
 
     def test_api(self):
         # It imports the clients of conductor and compute.
         self.assertEqual(
             "1.8.1 2.105 nova nova True "
-            "['api', 'compute', 'conductor', 'db']",
+            "['api', 'compute', 'conductor', 'db'] False",
             self._joined('api', entry='nova.api.openstack.wsgi_app'))
 
     def test_unknown_release_stops_the_service(self):
