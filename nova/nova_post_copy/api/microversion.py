@@ -30,7 +30,7 @@ _UPSTREAM = api_version_request.max_api_version()
 VERSION = '%d.%d' % (_UPSTREAM.ver_major, _UPSTREAM.ver_minor + 1)
 
 
-def is_supported(req: wsgi.Request) -> bool:
+def is_supported(req: wsgi.Request, **_arguments) -> bool:
     """Whether the request was made in our microversion."""
     return api_version_request.is_supported(req, VERSION)
 
@@ -41,8 +41,13 @@ def newest(schemas: validation.Schemas) -> dict:
     return schema
 
 
-def extends(upstream: Callable) -> Callable[[Callable], Callable]:
-    """Answer requests of our microversion; ``upstream`` answers the others.
+def extends(upstream: Callable,
+            concerns: Callable[..., bool] = is_supported,
+            ) -> Callable[[Callable], Callable]:
+    """Answer requests that concern us; ``upstream`` answers the others.
+
+    :param concerns: tells by the request and its arguments; without it, those
+        in our microversion
 
     Upstream's newest schemas have no upper bound and its decorators refuse
     overlaps, so ours cannot be stacked on a decorated upstream method: the two
@@ -51,7 +56,7 @@ def extends(upstream: Callable) -> Callable[[Callable], Callable]:
     def decorator(method: Callable) -> Callable:
         @functools.wraps(method)
         def wrapped(self, req, *args, **kwargs):
-            answer = method if is_supported(req) else upstream
+            answer = method if concerns(req, **kwargs) else upstream
             return answer(self, req, *args, **kwargs)
 
         return wrapped

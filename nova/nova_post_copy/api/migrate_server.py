@@ -28,6 +28,13 @@ from nova_post_copy import exception
 _migrate_live = inspect.unwrap(upstream.MigrateServerController._migrate_live)
 
 
+def _names_post_copy(req: wsgi.Request, body, **_arguments) -> bool:
+    """Whether a request, which may be malformed, names ``post_copy``."""
+    parameters = body['os-migrateLive']
+    return (microversion.is_supported(req) and
+            isinstance(parameters, dict) and 'post_copy' in parameters)
+
+
 @validation.validated
 class MigrateServerController(upstream.MigrateServerController):
 
@@ -40,19 +47,18 @@ class MigrateServerController(upstream.MigrateServerController):
             controller.compute_api = compute_api.API(post_copy)
             self._naming[post_copy] = controller
 
-    @microversion.extends(upstream.MigrateServerController._migrate_live)
+    @microversion.extends(upstream.MigrateServerController._migrate_live,
+                          _names_post_copy)
     @wsgi.response(202)
     @wsgi.expected_errors((400, 403, 404, 409, 503))
     @wsgi.action('os-migrateLive')
     @validation.schema(schemas.migrate_live)
     @validation.response_body_schema(schemas.migrate_live_response)
     def _migrate_live(self, req, id, body):
-        """Live migrate a server, by post-copy where the request says so."""
-        post_copy = body['os-migrateLive'].get('post_copy')
-        if post_copy is None:
-            return _migrate_live(self, req, id, body)
+        """Live migrate a server, by post-copy or never by it."""
+        naming = self._naming[body['os-migrateLive']['post_copy']]
         try:
-            return _migrate_live(self._naming[post_copy], req, id, body)
+            return _migrate_live(naming, req, id, body)
         except exception.PostCopyConductorUnavailable as e:
             raise exc.HTTPServiceUnavailable(explanation=e.format_message())
         except exception.PostCopyHostRefused as e:
