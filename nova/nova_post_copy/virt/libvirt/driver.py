@@ -111,7 +111,8 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         refusals = (capability.source_refusals(self._host) +
                     capability.guest_refusals(guest.get_xml_desc()))
         if not refusals:
-            dirty_rate.begin(guest, dirty_rate.seconds(
+            # Who asks need not wait until QEMU has begun.
+            threads.spawn(dirty_rate.begin, guest, dirty_rate.seconds(
                 memory=instance.flavor.memory_mb * units.Mi,
                 bandwidth=CONF.libvirt.live_migration_bandwidth * units.Mi))
         return refusals

@@ -599,6 +599,9 @@ class TestSourceRefusals(DriverTestCase):
             self.source)
         self.driver._host.has_min_version.return_value = True
         self.instance.flavor = objects.Flavor(memory_mb=16 << 10)
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.threads.spawn',
+            lambda function, *args: function(*args)))
 
     def test_refused_guest_is_not_measured(self):
         self.source.xml = '<domain><devices><hostdev/></devices></domain>'
