@@ -86,9 +86,11 @@ class Record(typing.NamedTuple):
 
 # What a file of this version must be like; the objects check themselves.
 _SCHEMA = {
+    # The newest in which 1.0 is no integer.
+    '$schema': 'http://json-schema.org/draft-04/schema#',
     'type': 'object',
     'properties': {
-        'version': {'const': VERSION},
+        'version': {'enum': [VERSION]},
         'sha256': {'type': 'string'},
         'record': {
             'type': 'object',
