@@ -19,8 +19,8 @@ several of them do at once. So that this is fast enough, all examples share one
 cloud, each with a server of its own. Nova's threads run freely, so an example
 need not fail each time; each failure is a true one.
 
-The same examples are drawn each time; STATE_MACHINE_EXAMPLES=500 draws that
-many others.
+The same examples are drawn each time; HYPOTHESIS_EXAMPLES=500 draws that many
+others.
 """
 
 import os
@@ -32,9 +32,8 @@ from hypothesis import stateful
 from hypothesis import strategies as st
 
 from lab.simulation import guest
+from tests import EXAMPLES
 from tests.functional import base
-
-EXAMPLES = os.environ.get('STATE_MACHINE_EXAMPLES')
 
 HOSTS = st.sampled_from(['src', 'dest'])
 MOMENTS = st.sampled_from([
@@ -287,8 +286,7 @@ class TestAnyOrder(base.BreakingHosts):
     def test_any_order(self):
         stateful.run_state_machine_as_test(
             lambda: Events(self), settings=hypothesis.settings(
-                max_examples=int(EXAMPLES or 8), derandomize=not EXAMPLES,
-                stateful_step_count=10, deadline=None, database=None,
+                max_examples=int(EXAMPLES or 8), stateful_step_count=10,
                 phases=[hypothesis.Phase.generate],
                 suppress_health_check=list(hypothesis.HealthCheck)))
 

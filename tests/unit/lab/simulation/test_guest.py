@@ -111,7 +111,6 @@ class TestPreCopy(testtools.TestCase):
         self.assertEqual(3, migration.elapsed)
         self.assertRaises(RuntimeError, migration.cancel)
 
-    @hypothesis.settings(deadline=None)
     @hypothesis.given(guests(), links, downtimes)
     def test_ends_if_and_only_if_it_converges(self, busy, link, downtime):
         ratio = busy.dirty_rate / link.bandwidth
@@ -177,7 +176,6 @@ class TestPostCopy(testtools.TestCase):
         self.assertGreater(migration.work, before)
         self.assertGreater(migration.missed, 0)
 
-    @hypothesis.settings(deadline=None)
     @hypothesis.given(guests(), links, st.floats(0, 20))
     def test_always_ends(self, busy, link, when):
         migration = guest.Migration(busy, link)
@@ -198,7 +196,6 @@ class TestPostCopy(testtools.TestCase):
 
 
 class TestAnyMigration(testtools.TestCase):
-    @hypothesis.settings(deadline=None)
     @hypothesis.given(guests(), links, downtimes, steps,
                       st.none() | st.integers(0, 20))
     def test_no_byte_appears_or_is_lost(
@@ -224,7 +221,6 @@ class TestAnyMigration(testtools.TestCase):
         if migration.phase is guest.Phase.COMPLETED:
             self.assertEqual(0, migration.remaining)
 
-    @hypothesis.settings(deadline=None)
     @hypothesis.given(guests(), links, downtimes, steps)
     def test_it_does_not_matter_how_often_one_looks(
             self, busy, link, downtime, steps):

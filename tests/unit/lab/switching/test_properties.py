@@ -30,9 +30,6 @@ DOWNTIME = 0.5
 # Weights, and how many times the better of two simple rules ours may cost.
 BOUNDS = {0.5: 1.4, 1.0: 1.5, 2.0: 1.6, 5.0: 2.5}
 
-# Guests that pre-copy hardly moves take thousands of passes.
-_whatever_it_takes = hypothesis.settings(deadline=None)
-
 _scales = strategies.builds(
     lambda memory, once: guests.Scale(
         '', memory * guests.GIB, memory * guests.GIB / once),
@@ -78,7 +75,6 @@ class TestSteadyGuests(testtools.TestCase):
         hypothesis.note(way.reason)
         return outcome
 
-    @_whatever_it_takes
     @hypothesis.given(_scales, _regions(), strategies.integers(0, 1000))
     def test_never_much_worse_than_a_simple_rule(self, scale, regions, seed):
         guest = _guest(scale, *regions)
@@ -90,7 +86,6 @@ class TestSteadyGuests(testtools.TestCase):
             hypothesis.target(cost / best, label=str(weight))
             self.assertLessEqual(cost, bound * best, weight)
 
-    @_whatever_it_takes
     @hypothesis.given(_scales, strategies.floats(0.001, 0.6),
                       strategies.integers(0, 1000))
     def test_what_pre_copy_can_finish_soon_is_not_switched(
@@ -102,7 +97,6 @@ class TestSteadyGuests(testtools.TestCase):
         ours = self._ours(guest, scale, seed)
         self.assertEqual((0.0, never.seconds), (ours.degraded, ours.seconds))
 
-    @_whatever_it_takes
     @hypothesis.given(_scales, strategies.floats(0.001, 0.85),
                       strategies.floats(0.001, 10), strategies.booleans(),
                       strategies.integers(0, 1000))
@@ -113,7 +107,6 @@ class TestSteadyGuests(testtools.TestCase):
                           scale, seed)
         self.assertEqual((0.0, 2), (ours.degraded, ours.passes))
 
-    @_whatever_it_takes
     @hypothesis.given(_scales, strategies.floats(1.5, 10),
                       strategies.booleans(), strategies.integers(0, 1000))
     def test_what_dirties_everything_is_switched_at_once(

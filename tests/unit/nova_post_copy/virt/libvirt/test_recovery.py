@@ -11,7 +11,6 @@
 # under the License.
 
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 import testtools
 
@@ -65,7 +64,6 @@ class TestDecide(testtools.TestCase):
         self.assertIs(Action.RESUME, _decide(
             destination=Condition.RUNNING).action)
 
-    @settings(derandomize=True)
     @given(interruption=interruptions, timeout=timeouts)
     def test_lets_go_of_nothing_that_is_needed(self, interruption, timeout):
         if recovery.decide(interruption, timeout).action is Action.LET_GO:
@@ -79,7 +77,6 @@ class TestDecide(testtools.TestCase):
              'the 10 s of [post_copy] recovery_timeout are over'),
             _decide(timeout=10, elapsed=10.1))
 
-    @settings(derandomize=True)
     @given(interruption=interruptions, timeout=timeouts)
     def test_gives_up_only_for_a_reason(self, interruption, timeout):
         decision = recovery.decide(interruption, timeout)
@@ -91,7 +88,6 @@ class TestDecide(testtools.TestCase):
         self.assertEqual(decision.action is Action.GIVE_UP,
                          bool(decision.reason))
 
-    @settings(derandomize=True)
     @given(interruption=interruptions, timeout=timeouts)
     def test_resumes_only_where_it_can(self, interruption, timeout):
         if recovery.decide(interruption, timeout).action is Action.RESUME:
@@ -99,7 +95,6 @@ class TestDecide(testtools.TestCase):
             self.assertGreaterEqual(interruption.since_attempt,
                                     recovery.RETRY_AFTER)
 
-    @settings(derandomize=True)
     @given(interruption=interruptions)
     def test_never_waits_for_ever(self, interruption):
         # Whatever it is now: as soon as the network is back it is resumed,
