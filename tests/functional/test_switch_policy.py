@@ -26,8 +26,9 @@ DEGRADED = 'compute_live_migration_post_copy_degraded'
 
 
 class SwitchPolicyTestCase(base.TwoHosts):
-    # By the end of it the guest is measured, which takes 1 s.
-    LINK = {'setup': 2}
+    # By the end of it the guest is measured, which takes 1 s; that is begun
+    # by a thread, and on a busy machine not at once.
+    LINK = {'setup': 8}
 
     def setUp(self):
         super().setUp()
