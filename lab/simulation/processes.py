@@ -153,9 +153,14 @@ def _own_options(upstream):
 
 def _only_alive(upstream):
     @functools.wraps(upstream)
-    def send(*args, **kwargs):
+    def send(*args, timeout=None, call_monitor_timeout=None, **kwargs):
         check()
-        return upstream(*args, **kwargs)
+        if call_monitor_timeout is not None:
+            # RabbitMQ's driver gives up a long call when he who works on it
+            # has not been heard of for this time. Here he is never heard of:
+            # it is given up when nobody alive would work for so long.
+            timeout = min(timeout, 10 * call_monitor_timeout)
+        return upstream(*args, timeout=timeout, **kwargs)
 
     return send
 
