@@ -276,3 +276,19 @@ class TestDeleteAfterTheSwitch(base.BreakingHosts):
             'GET', '/servers/' + self.server['id'])[0] == 404)
         self.assertEqual({}, self.hosts.domains(self.server['id']))
         self.assert_no_records()
+
+
+class TestStateIsReset(base.BreakingHosts):
+    """It says nothing about the guest, which is on its way."""
+
+    def test_another_migration_is_refused(self):
+        self.begin()
+        self.api.post_server_action(
+            self.server['id'], {'os-resetState': {'state': 'active'}})
+        for post_copy in (True, False):
+            status, message = self.refused(post_copy)
+            self.assertEqual(409, status)
+            self.assertIn('migration that it is in is not over', message)
+        self.go_on()
+
+        self.settled('completed', 'dest')

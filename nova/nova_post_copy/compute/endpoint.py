@@ -24,6 +24,8 @@ from nova.i18n import _
 from nova import objects
 from nova.virt import driver as virt_driver
 
+from nova_post_copy.compute import record
+
 CONF = nova.conf.CONF
 
 
@@ -45,6 +47,9 @@ class PostCopyEndpoint:
         """
         if not hasattr(self.driver, 'post_copy_source_refusals'):
             return [_other_driver()]
+        if record.exists(instance.uuid):
+            # A state that was reset says nothing about the guest.
+            return [_('the live migration that it is in is not over')]
         if not post_copy:
             return []
         return self.driver.post_copy_source_refusals(instance)

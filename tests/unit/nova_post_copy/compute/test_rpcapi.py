@@ -22,6 +22,7 @@ from nova.tests.unit import fake_instance
 import oslo_messaging as messaging
 
 from nova_post_copy.compute import endpoint
+from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.condition import Condition
 
@@ -89,6 +90,17 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
         api = self._serve(endpoint.PostCopyEndpoint(Driver()))
         self.assertEqual([], api.source_refusals(
             self.context, 'host-a', self.instance, False))
+
+    def test_another_migration_is_not_over(self):
+        api = self._serve(endpoint.PostCopyEndpoint(Driver()))
+        with mock.patch.object(record, 'exists', autospec=True,
+                               return_value=True) as exists:
+            for post_copy in (True, False):
+                self.assertEqual(
+                    ['the live migration that it is in is not over'],
+                    api.source_refusals(
+                        self.context, 'host-a', self.instance, post_copy))
+        exists.assert_called_with(self.instance.uuid)
 
     def test_no_answer(self):
         self.flags(rpc_response_timeout=1)
