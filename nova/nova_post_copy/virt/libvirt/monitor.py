@@ -245,7 +245,8 @@ class Monitor:
         if now - self._saved >= BEAT:
             self._saved = now
             self.journal.moving(self.switched)
-            self.journal.progress(info, self._pre_copy.per_cent(info))
+            self.journal.progress(
+                info, self._pre_copy.per_cent(info, self.switched))
 
     def _allow_downtime(self) -> None:
         """Let pre-copy end as soon as the rest fits the allowed downtime.

@@ -121,10 +121,13 @@ class PreCopy:
                    (info.memory_processed - self._sent_before) /
                    (info.elapsed - self._pass_began))
 
-    def per_cent(self, info: job.Statistics) -> float:
-        """Say how far the migration is, with what is likely to come."""
+    def per_cent(self, info: job.Statistics, switched: bool) -> float:
+        """Say how far the migration is, with what is likely to come.
+
+        :param switched: what is sent now is not sent again
+        """
         again = 0.0
-        if self._guest is not None and info.memory_bps:
+        if not switched and self._guest is not None and info.memory_bps:
             again = self._guest.dirtied(
                 info.memory_remaining / info.memory_bps)
         done = info.memory_processed

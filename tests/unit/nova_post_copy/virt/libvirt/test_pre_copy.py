@@ -272,26 +272,32 @@ class TestPerCent(PreCopyTestCase):
 
     def test_nothing_is_there_yet(self):
         self.assertEqual(0, self.pre_copy.per_cent(
-            _at(0.0, total=0, remaining=0)))
+            _at(0.0, total=0, remaining=0), False))
 
     def test_first_pass(self):
         info = _at(1.0, sent=128, remaining=384)
         self.decide(info)
-        self.assertEqual(25, self.pre_copy.per_cent(info))
+        self.assertEqual(25, self.pre_copy.per_cent(info, False))
 
     def test_what_the_guest_will_write_again(self):
         self.decide(_at(0.0))
         info = _at(2.0, 2, 400, 100)
         self.decide(info)
         # Of those 100 MiB it writes to some again before they are sent.
-        self.assertLess(self.pre_copy.per_cent(info), 80)
-        self.assertGreaterEqual(self.pre_copy.per_cent(info),
+        self.assertLess(self.pre_copy.per_cent(info, False), 80)
+        self.assertGreaterEqual(self.pre_copy.per_cent(info, False),
                                 100 * 400 / 600)
+
+    def test_after_the_switch_nothing_is_sent_again(self):
+        self.decide(_at(0.0))
+        self.decide(_at(2.0, 2, 400, 100))
+        self.assertEqual(90, self.pre_copy.per_cent(
+            _at(2.5, 2, 450, 50), True))
 
     def test_all_is_sent(self):
         info = _at(3.0, 3, 700, 0)
         self.decide(info)
-        self.assertEqual(100, self.pre_copy.per_cent(info))
+        self.assertEqual(100, self.pre_copy.per_cent(info, False))
 
 
 class TestWhateverLibvirtSays(PreCopyTestCase):
@@ -309,4 +315,6 @@ class TestWhateverLibvirtSays(PreCopyTestCase):
         for seconds, iteration, sent, remaining, bps, lag in looks:
             info = _at(seconds, iteration, sent, remaining, bps)
             self.assertTrue(self.decide(info, lag).reason)
-            self.assertTrue(0 <= self.pre_copy.per_cent(info) <= 100)
+            for switched in (True, False):
+                self.assertTrue(
+                    0 <= self.pre_copy.per_cent(info, switched) <= 100)
