@@ -16,6 +16,7 @@ The exit status is 0 only when no case violated the invariant.
 """
 
 import argparse
+from collections.abc import Iterator
 from collections.abc import Sequence
 import pathlib
 import sys
@@ -47,24 +48,28 @@ def main(argv: Sequence[str]) -> int:
         return 0
     say = progress.Progress(sys.stdout)
     cloud = lab_cloud.Cloud(ports=True, say=say)
+    path = arguments.output / report.name(
+        bool(arguments.random), arguments.upstream)
+    results = []
     with cli.in_cloud(cloud, arguments.keep):
-        results = run(cloud, _cases(arguments), arguments.upstream, say)
+        for result in run(cloud, _cases(arguments), arguments.upstream, say):
+            results.append(result)
+            # Each time: what is interrupted leaves what it has seen.
+            report.save(results, arguments.upstream, path)
     print('\n%s\n' % report.table(results))
-    print('Written: %s' % report.save(
-        results, arguments.upstream, arguments.output))
+    print('Written: %s' % path)
     violated = sum(bool(result.violations) for result in results)
     print('%d cases, %d violated the invariant' % (len(results), violated))
     return 1 if violated or not results else 0
 
 
 def run(cloud, cases: Sequence[tuple[Case, int]], with_upstream: bool,
-        say) -> list[report.Result]:
+        say) -> Iterator[report.Result]:
     """Run cases, each with its seed.
 
     :param with_upstream: against upstream's driver
     :param say: a :class:`lab.progress.Progress`
     """
-    results = []
     scene.upload_image(cloud)
     with computes.ready(cloud, with_upstream):
         for number, (case, seed) in enumerate(cases, 1):
@@ -72,8 +77,7 @@ def run(cloud, cases: Sequence[tuple[Case, int]], with_upstream: bool,
                 number, len(cases), case.name, seed, case.description))
             result = _run_one(cloud, case, seed, with_upstream, say)
             say('    ' + result.verdict)
-            results.append(result)
-    return results
+            yield result
 
 
 def _run_one(cloud, case: Case, seed: int, with_upstream: bool,
@@ -131,5 +135,6 @@ def _parser() -> argparse.ArgumentParser:
         '--keep', action='store_true', help='leave the cloud as it is')
     parser.add_argument(
         '--output', type=pathlib.Path, default=layout.ROOT, metavar='DIR',
-        help='where faults.json goes (default: %(default)s)')
+        help='where faults.json goes; faults-random.json, '
+        'faults-upstream.json (default: %(default)s)')
     return parser

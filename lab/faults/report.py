@@ -10,7 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The table of cases for the reader, and ``faults.json`` for programs."""
+"""The table of cases for the reader, and ``faults.json`` for programs.
+
+Cases that were drawn, and those against upstream's driver, have files of their
+own: ``faults-random.json``, ``faults-upstream.json``.
+"""
 
 from collections.abc import Sequence
 import dataclasses
@@ -44,28 +48,35 @@ def table(results: Sequence[Result]) -> str:
 
 def _row(result: Result) -> tuple[str, ...]:
     seen = result.observation
-    return (seen.case.name, str(seen.seed), _seconds(seen.blackout()),
-            _seconds(seen.blackout_beyond_cuts()), _seconds(seen.recovery()),
+    return (seen.case.name, str(seen.seed), seconds(seen.blackout()),
+            seconds(seen.blackout_beyond_cuts()), seconds(seen.recovery()),
             seen.final.summary() if seen.final else 'not seen',
             result.verdict)
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """Say how long, for the reader; None: it is not known."""
     return '-' if value is None else '%.1f s' % value
 
 
+def name(random: bool, upstream: bool) -> str:
+    """Return the name of the file for such cases."""
+    return 'faults%s%s.json' % ('-random' if random else '',
+                                '-upstream' if upstream else '')
+
+
 def save(results: Sequence[Result], upstream: bool,
-         folder: pathlib.Path) -> pathlib.Path:
-    """Write ``faults.json`` and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / 'faults.json'
-    path.write_text(json.dumps({
+         path: pathlib.Path) -> None:
+    """Write the file; one that is there is replaced at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix('.partial')
+    partial.write_text(json.dumps({
         'driver': 'upstream' if upstream else 'nova-post-copy',
         'cases': len(results),
         'violated': sum(bool(result.violations) for result in results),
         'results': [_as_json(result) for result in results],
     }, indent=1) + '\n')
-    return path
+    partial.replace(path)
 
 
 def _as_json(result: Result) -> dict:
@@ -84,6 +95,7 @@ def _as_json(result: Result) -> dict:
         'blackout_beyond_cuts_seconds': seen.blackout_beyond_cuts(),
         'recovery_seconds': seen.recovery(),
         'settled': since(seen.settled),
+        'records': seen.final.summary() if seen.final else None,
         'faults': [{'fault': str(injection.fault),
                     'begin': since(injection.begin),
                     'end': since(injection.end), 'hit': injection.hit,

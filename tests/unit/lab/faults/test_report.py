@@ -43,11 +43,16 @@ class ReportTest(testtools.TestCase):
             report.table(self.results))
 
     def test_json(self):
-        folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'new')
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'new',
+                            report.name(random=False, upstream=False))
         self.results[0].observation.note(101.5, 'nova', 'running')
 
-        written = json.loads(
-            report.save(self.results, False, folder).read_text())
+        report.save(self.results[:1], False, path)
+        report.save(self.results, False, path)
+
+        self.assertEqual('faults.json', path.name)
+        self.assertEqual([path], list(path.parent.iterdir()))
+        written = json.loads(path.read_text())
 
         self.assertEqual((2, 1), (written['cases'], written['violated']))
         first, second = written['results']
