@@ -165,6 +165,7 @@ def _libvirt() -> list[Case]:
         restarted('destination', Phase.POST_COPY, End.COMPLETED, after=1.0),
         restarted('source', Phase.PRE_COPY, End.STAYED),
         restarted('destination', Phase.PRE_COPY, End.STAYED),
+        restarted('source', Phase.SWITCH, End.EITHER),
         restarted('destination', Phase.SWITCH, End.ANY),
     ]
 
