@@ -1,0 +1,60 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+import pathlib
+
+import fixtures
+import testtools
+
+from lab.faults import page
+from lab.faults import report
+from tests.unit.lab.faults import base
+
+
+class PageTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+
+    def save(self, *violations, random=False, upstream=False):
+        report.save([report.Result(base.observation(), list(violations))],
+                    upstream, self.folder / report.name(random, upstream))
+
+    def written(self):
+        page.write(self.folder, self.folder)
+        return (self.folder / 'faults.inc').read_text()
+
+    def test_only_what_was_run(self):
+        self.save()
+        text = self.written()
+        self.assertIn('have a name: 1, of which 0 violated', text)
+        self.assertNotIn('drawn', text)
+        self.assertTrue(text.endswith(
+            '(``case``)\n     - 1.0 s\n     - 1.0 s\n     - 8.0 s\n'
+            '     - ACTIVE on host-b, migration completed\n     - \n'), text)
+
+    def test_beside_upstream(self):
+        self.save()
+        self.save('two copies', 'answered *no*', upstream=True)
+        self.save('the end was not seen', random=True)
+        text = self.written()
+        self.assertIn('were drawn: 1, of which 1 violated', text)
+        self.assertIn('     - two copies; answered \\*no\\*\n', text)
+
+    def test_violations_are_told(self):
+        self.save('the guest was never heard')
+        self.assertIn('- **the guest was never heard**\n', self.written())
+
+    def test_there_is_nothing_to_say(self):
+        self.assertRaises(FileNotFoundError, self.written)
