@@ -27,9 +27,7 @@ from lab.bench import picture
 from lab.bench import report
 from lab.bench import result
 from lab.bench import summary
-from lab import layout
-
-_SOURCE = layout.ROOT / 'doc' / 'source'
+from lab import output
 
 
 def render(bench: result.Bench) -> str:
@@ -64,12 +62,8 @@ def _conditions(conditions: dict) -> str:
 
 
 def _table(title: str, rows: Sequence[Sequence[str]], heads: int = 1) -> str:
-    lines = ['.. list-table:: %s' % title, '   :header-rows: %d' % heads,
-             '   :stub-columns: 1', '']
-    for row in rows:
-        for number, cell in enumerate(row):
-            lines.append('   %s - %s' % (' ' if number else '*', cell))
-    return '\n'.join(lines)
+    return output.table(rows, ':header-rows: %d' % heads, ':stub-columns: 1',
+                        title=title)
 
 
 def write(folder: pathlib.Path, source: pathlib.Path) -> None:
@@ -86,4 +80,4 @@ def write(folder: pathlib.Path, source: pathlib.Path) -> None:
 
 
 if __name__ == '__main__':
-    write(pathlib.Path(sys.argv[1]), _SOURCE)
+    write(pathlib.Path(sys.argv[1]), output.SOURCE)

@@ -21,6 +21,7 @@ import json
 import pathlib
 
 from lab.bench import plan
+from lab import output
 
 NAME = 'bench.json'
 
@@ -124,12 +125,8 @@ class Bench:
 
         :returns: its path
         """
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / NAME
-        partial = path.with_suffix('.partial')
-        partial.write_text(json.dumps(dataclasses.asdict(self), indent=1,
-                                      sort_keys=True) + '\n')
-        partial.replace(path)
+        output.save_json(path, dataclasses.asdict(self), sort_keys=True)
         return path
 
 

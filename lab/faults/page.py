@@ -23,9 +23,7 @@ import re
 import sys
 
 from lab.faults import report
-from lab import layout
-
-_SOURCE = layout.ROOT / 'doc' / 'source'
+from lab import output
 
 _HEADS = ('What happens', 'Silent', 'Beyond the cut', 'Recovery',
           'The records', "Upstream's driver")
@@ -41,17 +39,14 @@ def render(ours: dict, upstream: dict | None = None,
     """
     theirs = {(result['case'], result['seed']): _verdict(result)
               for result in (upstream or {'results': []})['results']}
-    lines = ['.. Written by "python -m lab.faults.page" from faults.json.', '',
+    parts = ['.. Written by "python -m lab.faults.page" from faults.json.',
              _sentence('The cases that have a name', ours)]
     if drawn:
-        lines += ['', _sentence('Faults and moments that were drawn', drawn)]
-    lines += ['', '.. list-table::', '   :header-rows: 1',
-              '   :widths: 30 9 9 9 18 25', '']
-    for row in (_HEADS, *(_row(result, theirs) for result
-                          in ours['results'])):
-        for number, cell in enumerate(row):
-            lines.append('   %s - %s' % (' ' if number else '*', cell))
-    return '\n'.join(lines) + '\n'
+        parts.append(_sentence('Faults and moments that were drawn', drawn))
+    parts.append(output.table(
+        (_HEADS, *(_row(result, theirs) for result in ours['results'])),
+        ':header-rows: 1', ':widths: 30 9 9 9 18 25'))
+    return '\n\n'.join(parts) + '\n'
 
 
 def _sentence(what: str, run: dict) -> str:
@@ -93,4 +88,4 @@ def _load(path: pathlib.Path) -> dict | None:
 
 
 if __name__ == '__main__':
-    write(pathlib.Path(sys.argv[1]), _SOURCE)
+    write(pathlib.Path(sys.argv[1]), output.SOURCE)

@@ -18,10 +18,10 @@ own: ``faults-random.json``, ``faults-upstream.json``.
 
 from collections.abc import Sequence
 import dataclasses
-import json
 import pathlib
 
 from lab.faults.observation import Observation
+from lab import output
 
 _HEADS = ('case', 'seed', 'blackout', 'beyond cut', 'recovery',
           'final records', 'verdict')
@@ -68,15 +68,12 @@ def name(random: bool, upstream: bool) -> str:
 def save(results: Sequence[Result], upstream: bool,
          path: pathlib.Path) -> None:
     """Write the file; one that is there is replaced at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps({
+    output.save_json(path, {
         'driver': 'upstream' if upstream else 'nova-post-copy',
         'cases': len(results),
         'violated': sum(bool(result.violations) for result in results),
         'results': [_as_json(result) for result in results],
-    }, indent=1) + '\n')
-    partial.replace(path)
+    })
 
 
 def _as_json(result: Result) -> dict:
