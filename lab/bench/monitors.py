@@ -30,7 +30,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 objects.register_all()
 
 from nova_post_copy import conf
-from nova_post_copy.virt.libvirt import monitor
+from nova_post_copy.migration import monitor
 from nova_post_copy.virt.libvirt import signals
 
 from lab.bench import costs
@@ -124,7 +124,7 @@ class Host:
         self.seconds = time.thread_time()
 
 
-class Journal:
+class Reporter:
     """Counts what would be saved."""
 
     switched = False
@@ -207,7 +207,7 @@ def _spent(monitors: Sequence[monitor.Monitor],
            wakes: Sequence[Wakes]) -> tuple[float, int, int]:
     """Return seconds of processor, wake-ups and saves until now."""
     return (time.process_time(), sum(each.count for each in wakes),
-            sum(each.journal.saved for each in monitors))
+            sum(each.reporter.saved for each in monitors))
 
 
 def _monitor(host: Host, uuid: str, heard: signals.Signals,
@@ -216,7 +216,7 @@ def _monitor(host: Host, uuid: str, heard: signals.Signals,
         host, objects.Instance(uuid=uuid, flavor=objects.Flavor(
             memory_mb=MEMORY // layout.MIB)),
         futurist.Future(), collections.deque(), can_switch=True,
-        link=types.SimpleNamespace(), journal=Journal(), signals=heard,
+        link=types.SimpleNamespace(), reporter=Reporter(), signals=heard,
         stopping=stopping)
 
 

@@ -59,6 +59,7 @@ class SimulatedLibvirt(fixtures.Fixture):
     def _setUp(self):
         for name, module in list(sys.modules.items()):
             if (name.startswith(('nova.virt.libvirt.',
+                                 'nova_post_copy.migration.',
                                  'nova_post_copy.virt.libvirt.'))
                     and hasattr(module, 'libvirt')):
                 self.useFixture(fixtures.MonkeyPatch(
@@ -110,7 +111,7 @@ class Cloud(base.ServersTestBase):
         self.processes = {}
         # What Nova asks the network of the hosts, past libvirt.
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.link._accepts',
+            'nova_post_copy.migration.link._accepts',
             lambda uri: not self.hosts.is_cut))
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.incoming.break_dead',

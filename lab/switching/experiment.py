@@ -12,7 +12,7 @@ import typing
 from lab.switching import guests
 from lab.switching import ways
 from lab.switching import world
-from nova_post_copy.virt.libvirt import workload
+from nova_post_copy.decisions import workload
 
 WEIGHTS = (0.5, 1.0, 2.0, 3.0, 5.0)
 DEFAULT_WEIGHT = 2.0

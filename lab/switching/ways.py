@@ -11,8 +11,8 @@ from lab.switching import guests
 from lab.switching import libvirt_view
 from lab.switching import world
 from nova_post_copy import conf
-from nova_post_copy.virt.libvirt import pre_copy
-from nova_post_copy.virt.libvirt import switch
+from nova_post_copy.decisions import switch
+from nova_post_copy.migration import pre_copy
 
 conf.register_opts(nova.conf.CONF)
 

@@ -227,17 +227,17 @@ class BreakingHosts(TwoHosts):
     """
 
     #: s between two looks for what nobody takes care of
-    SETTLE_INTERVAL = 0.2
+    RECONCILE_INTERVAL_S = 0.2
     WAITS = {
-        'compute.settlement.LOST_AFTER': 8,
-        'virt.libvirt.monitor.BEAT': 0.1,
-        'virt.libvirt.monitor.QUICK_BEAT': 0.025,
-        'virt.libvirt.monitor.STRANDED_AFTER': 1.0,
-        'virt.libvirt.recovery.STALLED_AFTER': 0.5,
-        'virt.libvirt.recovery.RETRY_AFTER': 0.1,
-        'virt.libvirt.recovery.SILENT_AFTER': 6.0,
-        'virt.libvirt.interruption.ASK_INTERVAL': 0.5,
-        'virt.libvirt.driver.ARRIVAL_INTERVAL': 0.2,
+        'compute.dropped_requests.DROPPED_AFTER_S': 8,
+        'migration.monitor.BEAT_S': 0.1,
+        'migration.monitor.QUICK_BEAT_S': 0.025,
+        'migration.monitor.STRANDED_AFTER_S': 1.0,
+        'decisions.recovery.STALLED_AFTER_S': 0.5,
+        'decisions.recovery.RETRY_AFTER_S': 0.1,
+        'decisions.recovery.SILENT_AFTER_S': 6.0,
+        'migration.interruption.ASK_INTERVAL_S': 0.5,
+        'virt.libvirt.driver.ARRIVAL_INTERVAL_S': 0.2,
     }
 
     def setUp(self):
@@ -262,16 +262,16 @@ class BreakingHosts(TwoHosts):
         # The test itself may be over before the thread notices.
         admin, hosts = context.get_admin_context(), self.hosts
         while process.alive and not hosts.closed:
-            for task in (compute.manager._settle_migrations,
-                         compute.manager._settle_lost_requests,
-                         compute.manager._report_lost_sources):
+            for task in (compute.manager._reconcile_migrations,
+                         compute.manager._give_up_dropped_requests,
+                         compute.manager._report_dead_sources):
                 try:
                     task(admin)
                 except Exception:
                     # As oslo.service does.
                     LOG.exception('A periodic task of %s failed',
                                   process.host)
-            time.sleep(self.SETTLE_INTERVAL)
+            time.sleep(self.RECONCILE_INTERVAL_S)
 
     def begin(self, what=guest.Happening.RESUMED):
         """Migrate, and let the time stop as soon as this happens."""

@@ -31,7 +31,7 @@ class OnItsWay(base.TwoHosts):
         super().setUp()
         # It stands still, and is not broken.
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.recovery.STALLED_AFTER', 600.0))
+            'nova_post_copy.decisions.recovery.STALLED_AFTER_S', 600.0))
         self.make_busy()
         self.stop_at(self.STOP_AT)
         self.live_migrate(True)

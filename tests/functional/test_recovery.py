@@ -147,23 +147,23 @@ class TestLost(base.BreakingHosts):
         self.inside('src', task, context.get_admin_context())
         return 'src' in self.hosts.domains(self.server['id'])
 
-    def remove_remnants(self):
-        return self.on_source(self.computes['src'].manager._remove_remnants)
+    def remove_leftovers(self):
+        return self.on_source(self.computes['src'].manager._remove_leftovers)
 
     def test_qemu_on_the_destination(self):
         self.lose('dest')
         self.assertEqual(set(), self.hosts.running_on(self.server['id']))
-        self.assertTrue(self.remove_remnants())
+        self.assertTrue(self.remove_leftovers())
         self.start_anew()
         # Only now nobody can need what the source has kept.
-        self.assertFalse(self.remove_remnants())
+        self.assertFalse(self.remove_leftovers())
         self.assert_on('dest')
 
     def test_qemu_on_the_source(self):
         self.lose('src')
-        self.assertTrue(self.remove_remnants())
+        self.assertTrue(self.remove_leftovers())
         self.start_anew()
-        self.assertFalse(self.remove_remnants())
+        self.assertFalse(self.remove_leftovers())
 
     def test_deleted(self):
         self.lose('dest')

@@ -263,7 +263,7 @@ class Events(stateful.RuleBasedStateMachine):
 class TestAnyOrder(base.BreakingHosts):
     SPEED = 8.0
     WAITS = base.BreakingHosts.WAITS | {
-        'virt.libvirt.recovery.STALLED_AFTER': 1.0}
+        'decisions.recovery.STALLED_AFTER_S': 1.0}
 
     def setUp(self):
         super().setUp()

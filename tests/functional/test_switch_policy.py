@@ -24,7 +24,7 @@ class SwitchPolicyTestCase(base.TwoHosts):
         super().setUp()
         # The time stands still, and not the stream.
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.recovery.STILL', 600.0))
+            'nova_post_copy.decisions.recovery.STILL_AFTER_S', 600.0))
 
     def begin(self, policy):
         """Migrate up to the beginning of the first pass."""

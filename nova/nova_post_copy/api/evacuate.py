@@ -18,17 +18,8 @@ from nova.compute import task_states
 from nova.i18n import _
 from nova import objects
 
-from nova_post_copy.api import server_migrations
 from nova_post_copy import exception
 from nova_post_copy.objects import migration as migration_obj
-
-# What libvirt may be carrying out. Before these it has not been asked yet,
-# and the server is nowhere but on the source.
-_IN_LIBVIRT = (
-    'running',
-    server_migrations.RUNNING_POST_COPY,
-    server_migrations.INTERRUPTED_POST_COPY,
-)
 
 
 class EvacuateController(upstream.EvacuateController):
@@ -66,19 +57,15 @@ def _on_its_way(context, instance) -> objects.Migration | None:
     # the responsibility, away from us.
     if instance.task_state != task_states.MIGRATING:
         return None
-    migrations = objects.MigrationList.get_by_filters(context, {
-        'instance_uuid': instance.uuid,
-        'migration_type': 'live-migration',
-        'status': _IN_LIBVIRT,
-    })
-    return next(filter(migration_obj.requested, migrations), None)
+    return migration_obj.unfinished(context, instance.uuid,
+                                    statuses=migration_obj.IN_LIBVIRT)
 
 
 def _refusal(instance, migration) -> exception.PostCopyEvacuateRefused:
     hosts = {'host': migration.source_compute, 'dest': migration.dest_compute}
     where = (
         _('runs on %(host)s or, by now, on %(dest)s')
-        if migration.status == 'running' else
+        if migration.status == migration_obj.Status.RUNNING else
         _('runs on %(dest)s, with part of its memory still on %(host)s'))
     return exception.PostCopyEvacuateRefused(
         instance_uuid=instance.uuid, status=migration.status,

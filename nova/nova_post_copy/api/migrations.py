@@ -11,7 +11,7 @@ from nova.api import validation
 from nova_post_copy.api import microversion
 from nova_post_copy.api import phase
 from nova_post_copy.api import schemas
-from nova_post_copy.api import server_migrations
+from nova_post_copy.objects import migration as migration_obj
 
 _index = inspect.unwrap(upstream.MigrationsController.index)
 
@@ -32,7 +32,7 @@ class MigrationsController(upstream.MigrationsController):
             migration['post_copy'] = post_copy
             migration['phase'] = phases[migration['uuid']]
             # As upstream links each live migration that can be shown.
-            if migration['status'] in server_migrations.POST_COPY:
+            if migration['status'] in migration_obj.SWITCHED:
                 migration['links'] = self._view_builder._get_links(
                     req, migration['id'],
                     self._collection_name % migration['instance_uuid'])

@@ -11,6 +11,8 @@ import enum
 from nova import objects
 from nova.objects import fields
 
+from nova_post_copy.objects.migration import Status
+
 
 class Phase(enum.StrEnum):
     SCHEDULING = 'scheduling'       #: a destination is being chosen
@@ -23,13 +25,13 @@ class Phase(enum.StrEnum):
     FINISHING = 'finishing'         #: everything has arrived
 
 
-_COPYING = ('running', 'running (post-copy)')
+_COPYING = (Status.RUNNING, Status.RUNNING_POST_COPY)
 _BY_STATUS = {
-    'accepted': Phase.SCHEDULING,
-    'queued': Phase.QUEUED,
-    'preparing': Phase.PREPARING,
-    'interrupted (post-copy)': Phase.INTERRUPTED,
-    'post-migrating': Phase.FINISHING,
+    Status.ACCEPTED: Phase.SCHEDULING,
+    Status.QUEUED: Phase.QUEUED,
+    Status.PREPARING: Phase.PREPARING,
+    Status.INTERRUPTED_POST_COPY: Phase.INTERRUPTED,
+    Status.POST_MIGRATING: Phase.FINISHING,
 }
 _BEFORE_COPYING = (Phase.SCHEDULING, Phase.QUEUED, Phase.PREPARING)
 
@@ -50,7 +52,7 @@ def of(migration: objects.Migration,
     # migration is complete.
     if instance is not None and instance.host == migration.dest_compute:
         return Phase.FINISHING
-    if migration.status == 'running':
+    if migration.status == Status.RUNNING:
         # The disks are copied before the memory, and until QEMU copies memory
         # libvirt does not know how much there is.
         if migration.memory_total:

@@ -22,19 +22,14 @@ from nova_post_copy.api import microversion
 from nova_post_copy.api import phase
 from nova_post_copy.api import schemas
 from nova_post_copy.objects import migration as migration_obj
-
-RUNNING_POST_COPY = 'running (post-copy)'
-# The stream of memory broke; it goes on as soon as the hosts reach each other.
-INTERRUPTED_POST_COPY = 'interrupted (post-copy)'
-POST_COPY = (RUNNING_POST_COPY, INTERRUPTED_POST_COPY)
-IN_PROGRESS = ('queued', 'preparing', 'running', *POST_COPY, 'post-migrating')
+from nova_post_copy.objects.migration import Status
 
 _SWITCHED = {
-    RUNNING_POST_COPY: _(
+    Status.RUNNING_POST_COPY: _(
         'Live migration %(id)s has switched to post-copy: server %(uuid)s is '
         'already running on the destination, and memory is still moving '
         'there from the source. %(consequence)s'),
-    INTERRUPTED_POST_COPY: _(
+    Status.INTERRUPTED_POST_COPY: _(
         'Live migration %(id)s has switched to post-copy and is interrupted: '
         'server %(uuid)s is already running on the destination, and waits '
         'for memory that is still on the source. It is resumed as soon as '
@@ -121,7 +116,7 @@ def _in_progress(context, server_id) -> dict[str, objects.Migration]:
     migrations = objects.MigrationList.get_by_filters(context, {
         'instance_uuid': server_id,
         'migration_type': 'live-migration',
-        'status': IN_PROGRESS,
+        'status': migration_obj.IN_PROGRESS,
     })
     return {str(migration.id): migration for migration in migrations}
 
@@ -145,7 +140,7 @@ def _explain_post_copy(req, server_id, id, consequence):
     :raises webob.exc.HTTPConflict: if the migration is in post-copy
     """
     migration = _in_progress(req.environ['nova.context'], server_id).get(id)
-    if migration is None or migration.status not in POST_COPY:
+    if migration is None or migration.status not in migration_obj.SWITCHED:
         return
     raise exc.HTTPConflict(explanation=_SWITCHED[migration.status] % {
         'id': id, 'uuid': server_id, 'consequence': consequence})

@@ -62,7 +62,7 @@ class PostCopyEndpoint:
         """What this host's libvirt says of the guest.
 
         :returns: a value of
-            :class:`nova_post_copy.condition.Condition`
+            :class:`nova_post_copy.decisions.condition.Condition`
         """
         return self.driver.post_copy_condition(instance).value
 

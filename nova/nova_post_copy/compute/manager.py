@@ -22,22 +22,25 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 
+from nova_post_copy.compute import dead_sources
+from nova_post_copy.compute import dropped_requests
 from nova_post_copy.compute import endpoint
+from nova_post_copy.compute import leftovers
+from nova_post_copy.compute import reconcile
 from nova_post_copy.compute import record
-from nova_post_copy.compute import remnant
 from nova_post_copy.compute import rpcapi
-from nova_post_copy.compute import settlement
 from nova_post_copy import exception
-from nova_post_copy import faults
+from nova_post_copy import instance_fault
 from nova_post_copy.objects.migration import requested
+from nova_post_copy.objects.migration import Status
 from nova_post_copy import threads
 
 LOG = logging.getLogger(__name__)
 
 # Seconds between two looks for migrations that nobody takes care of, and for
 # requests and servers that were lost.
-SETTLE_INTERVAL = 10
-LOST_INTERVAL = 60
+RECONCILE_INTERVAL_S = 10
+SWEEP_INTERVAL_S = 60
 
 
 class ComputeManager(manager.ComputeManager):
@@ -50,7 +53,7 @@ class ComputeManager(manager.ComputeManager):
         self._cared_for: set[str] = set()
         # Those which upstream's start-up leaves to us.
         self._postponed: set[str] = set()
-        self._settling = threading.Lock()
+        self._reconciling = threading.Lock()
         # The ids of migrations whose request has not arrived, and may not.
         self._given_up: set[int] = set()
         self._claiming = threading.Lock()
@@ -64,7 +67,7 @@ class ComputeManager(manager.ComputeManager):
             super().live_migration(context, dest, instance, block_migration,
                                    migration, migrate_data)
             return
-        if settlement.is_lost(context, migration):
+        if dropped_requests.was_given_up(context, migration):
             return
         with self._claiming:
             if migration.id in self._given_up:
@@ -119,28 +122,28 @@ class ComputeManager(manager.ComputeManager):
                 ctxt, instance, dest, block_migration, migrate_data,
                 source_bdms)
         else:
-            settlement.move_lost(self, ctxt, instance, migrate_data.migration,
-                                 lost)
-        settlement.close(self, ctxt, instance.uuid)
+            reconcile.move_lost(self, ctxt, instance, migrate_data.migration,
+                                lost)
+        reconcile.close(self, ctxt, instance.uuid)
 
     def _rollback_live_migration(
             self, context, instance, dest, migrate_data=None,
-            migration_status='failed', source_bdms=None,
+            migration_status=Status.FAILED, source_bdms=None,
             pre_live_migration=False) -> None:
         """Do what is due when the guest runs on the source."""
         ours = record.exists(instance.uuid)
         # Upstream's word, and its silence, when the destination could not be
         # prepared; else the virt driver says how it ended, and why.
-        unprepared = ours and migration_status == 'failed'
+        unprepared = ours and migration_status == Status.FAILED
         super()._rollback_live_migration(
             context, instance, dest, migrate_data,
-            'error' if unprepared else migration_status, source_bdms,
+            Status.ERROR if unprepared else migration_status, source_bdms,
             pre_live_migration)
         if unprepared:
-            faults.tell(context, instance, exception.PostCopyRolledBack(
+            instance_fault.add(context, instance, exception.PostCopyRolledBack(
                 host=self.host, dest=dest, reason=sys.exc_info()[1]))
         if ours:
-            settlement.close(self, context, instance.uuid)
+            reconcile.close(self, context, instance.uuid)
 
     # Take up what nobody takes care of
 
@@ -149,7 +152,7 @@ class ComputeManager(manager.ComputeManager):
 
         Upstream would abort the migration, or forget that there was one.
         """
-        if settlement.is_ours(context, self.host, instance):
+        if reconcile.is_ours(context, self.host, instance):
             LOG.info('A live migration of this instance is not settled: it '
                      'is taken up', instance=instance)
             self._postponed.add(instance.uuid)
@@ -158,15 +161,15 @@ class ComputeManager(manager.ComputeManager):
 
     def post_start_hook(self) -> None:
         super().post_start_hook()
-        self.settle_migrations()
+        self.reconcile_migrations()
 
-    @periodic_task.periodic_task(spacing=SETTLE_INTERVAL)
-    def _settle_migrations(self, context) -> None:
-        self.settle_migrations()
+    @periodic_task.periodic_task(spacing=RECONCILE_INTERVAL_S)
+    def _reconcile_migrations(self, context) -> None:
+        self.reconcile_migrations()
 
-    @periodic_task.periodic_task(spacing=LOST_INTERVAL)
-    def _settle_lost_requests(self, context) -> None:
-        settlement.find_lost(self, context, self._give_up)
+    @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
+    def _give_up_dropped_requests(self, context) -> None:
+        dropped_requests.give_up(self, context, self._give_up)
 
     def _give_up(self, migration: objects.Migration) -> bool:
         with self._claiming:
@@ -176,16 +179,16 @@ class ComputeManager(manager.ComputeManager):
             self._given_up.add(migration.id)
             return True
 
-    @periodic_task.periodic_task(spacing=SETTLE_INTERVAL)
-    def _report_lost_sources(self, context) -> None:
-        settlement.report_lost_sources(self, context)
+    @periodic_task.periodic_task(spacing=RECONCILE_INTERVAL_S)
+    def _report_dead_sources(self, context) -> None:
+        dead_sources.report(self, context)
 
-    @periodic_task.periodic_task(spacing=LOST_INTERVAL)
-    def _remove_remnants(self, context) -> None:
-        remnant.remove_unneeded(self)
+    @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
+    def _remove_leftovers(self, context) -> None:
+        leftovers.remove_unneeded(self)
 
-    @periodic_task.periodic_task(spacing=LOST_INTERVAL)
-    def _end_lost_arrivals(self, context) -> None:
+    @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
+    def _end_pending_arrivals(self, context) -> None:
         """End what upstream would wait for when the service stops.
 
         A server that was lost is recorded here, but nobody says to this host
@@ -201,29 +204,29 @@ class ComputeManager(manager.ComputeManager):
             if over:
                 self._end_pending_dest_live_migration_task(uuid)
 
-    def settle_migrations(self) -> None:
+    def reconcile_migrations(self) -> None:
         """Take up each migration that no thread takes care of."""
-        with self._settling:
+        with self._reconciling:
             for uuid in record.all_instances():
                 if uuid in self._cared_for:
                     continue
                 self._cared_for.add(uuid)
-                threads.spawn(self._settle, uuid).add_done_callback(
-                    functools.partial(self._settled, uuid))
+                threads.spawn(self._reconcile, uuid).add_done_callback(
+                    functools.partial(self._reconciled, uuid))
 
-    def _settle(self, uuid: str) -> None:
-        instance = settlement.settle(self, uuid)
+    def _reconcile(self, uuid: str) -> None:
+        instance = reconcile.bring_to_end(self, uuid)
         if uuid in self._postponed and instance is not None:
             self._postponed.discard(uuid)
             super()._init_instance(nova_context.get_admin_context(), instance)
 
-    def _settled(self, uuid: str, future) -> None:
+    def _reconciled(self, uuid: str, future) -> None:
         self._cared_for.discard(uuid)
         error = future.exception()
         if error is not None:
             LOG.warning('The live migration is not settled, the next try is '
                         'in %(seconds)d s: %(error)s',
-                        {'seconds': SETTLE_INTERVAL, 'error': error},
+                        {'seconds': RECONCILE_INTERVAL_S, 'error': error},
                         instance_uuid=uuid)
 
     # Delete

@@ -14,12 +14,12 @@ from nova import objects
 from nova.objects import base as objects_base
 from nova import rpc
 
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions.condition import Condition
 
 LOG = logging.getLogger(__name__)
 
 # Seconds that a host may take to say how a guest is: the caller asks again.
-ANSWER_TIMEOUT = 5
+ANSWER_TIMEOUT_S = 5
 
 
 class PostCopyComputeAPI:
@@ -90,7 +90,7 @@ class PostCopyComputeAPI:
     def _try(self, context: nova_context.RequestContext, host: str,
              question: str, **kwargs) -> str | None:
         client = self._router.client(context).prepare(
-            server=host, timeout=ANSWER_TIMEOUT)
+            server=host, timeout=ANSWER_TIMEOUT_S)
         try:
             return client.call(context, question, **kwargs)
         except messaging.UnsupportedVersion:

@@ -22,7 +22,7 @@ from nova_post_copy import threads
 LOG = logging.getLogger(__name__)
 
 # Seconds between two signs. The source waits for several.
-INTERVAL = 30.0
+INTERVAL_S = 30.0
 
 
 @contextlib.contextmanager
@@ -39,7 +39,7 @@ def shown(migration: objects.Migration) -> Iterator[None]:
 
 def _show(context: nova_context.RequestContext, migration_id: int,
           over: threading.Event) -> None:
-    while not over.wait(INTERVAL):
+    while not over.wait(INTERVAL_S):
         try:
             migration = objects.Migration.get_by_id(context, migration_id)
             migration.updated_at = timeutils.utcnow()

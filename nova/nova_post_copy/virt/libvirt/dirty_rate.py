@@ -25,14 +25,14 @@ from nova import objects
 from nova.virt.libvirt import guest as libvirt_guest
 from nova.virt.libvirt import host as libvirt_host
 
-from nova_post_copy.virt.libvirt import workload
+from nova_post_copy.decisions import workload
 
 LOG = logging.getLogger(__name__)
 
 # What libvirt accepts (s).
 SHORTEST, LONGEST = 1, 60
 # Where nothing limits the bandwidth: 10 Gb/s, in bytes/s.
-USUAL_BANDWIDTH = 1.25e9
+USUAL_BANDWIDTH_BYTES_PER_S = 1.25e9
 
 _MIB = 1 << 20
 
@@ -52,7 +52,7 @@ def seconds(memory: float, bandwidth: float) -> int:
     :param memory: of the guest (bytes)
     :param bandwidth: of the network (bytes/s); 0: not limited
     """
-    complete_pass = memory / (bandwidth or USUAL_BANDWIDTH)
+    complete_pass = memory / (bandwidth or USUAL_BANDWIDTH_BYTES_PER_S)
     return min(max(math.ceil(complete_pass / 4), SHORTEST), LONGEST)
 
 

@@ -13,7 +13,7 @@ from nova import objects
 from nova.virt.libvirt import guest as libvirt_guest
 from nova.virt.libvirt import host as libvirt_host
 
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions.condition import Condition
 
 
 def interpret(state: int, reason: int) -> Condition:

@@ -23,11 +23,16 @@ from nova import objects
 from nova.virt.libvirt import driver
 
 from nova_post_copy.compute import record
-from nova_post_copy import condition
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions import condition
+from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
-from nova_post_copy import faults
+from nova_post_copy import instance_fault
+from nova_post_copy.migration import link
+from nova_post_copy.migration import monitor
+from nova_post_copy.migration import reporter
+from nova_post_copy.migration import write_queue
 from nova_post_copy.objects.migration import requested_by
+from nova_post_copy.objects.migration import Status
 from nova_post_copy import threads
 from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import capability
@@ -36,22 +41,19 @@ from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import flags
 from nova_post_copy.virt.libvirt import guard
 from nova_post_copy.virt.libvirt import incoming
-from nova_post_copy.virt.libvirt import journal
-from nova_post_copy.virt.libvirt import link
-from nova_post_copy.virt.libvirt import monitor
 from nova_post_copy.virt.libvirt import own_connection
-from nova_post_copy.virt.libvirt import report
 from nova_post_copy.virt.libvirt import signals
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 # What Nova calls the migrations that did not succeed.
-_STATUS = {monitor.End.CANCELLED: 'cancelled',
-           monitor.End.STOPPED: 'cancelled', monitor.End.FAILED: 'error'}
+_STATUS = {monitor.End.CANCELLED: Status.CANCELLED,
+           monitor.End.STOPPED: Status.CANCELLED,
+           monitor.End.FAILED: Status.ERROR}
 # Seconds between two questions whether a guest has arrived, and how often the
 # destination must deny to know it.
-ARRIVAL_INTERVAL = 2.0
+ARRIVAL_INTERVAL_S = 2.0
 ABSENT_TIMES = 3
 
 
@@ -209,8 +211,9 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             recover_method(context, instance, dest, migrate_data,
                            migration_status=_STATUS[result.end])
             if result.end is not monitor.End.CANCELLED:
-                faults.tell(context, instance, exception.PostCopyRolledBack(
-                    host=CONF.host, dest=dest, reason=result.error))
+                instance_fault.add(
+                    context, instance, exception.PostCopyRolledBack(
+                        host=CONF.host, dest=dest, reason=result.error))
         self._clear_empty_migration(instance)
 
     def _watch(self, context: nova_context.RequestContext,
@@ -218,14 +221,14 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
                migrate_data: objects.LibvirtLiveMigrateData,
                operation: futurist.Future | None) -> monitor.Result:
         way = self._link(context, instance, dest, migrate_data)
-        story = journal.Journal(
+        told = reporter.Reporter(
             context, instance, migrate_data.migration, CONF.host, dest,
-            report.Reporter(threads.spawn))
+            write_queue.WriteQueue(threads.spawn))
         watching = self._monitors[instance.uuid] = monitor.Monitor(
             self._host, instance, operation,
             self.active_migrations[instance.uuid],
             can_switch=not _moves_by_pre_copy(instance),
-            link=way, journal=story,
+            link=way, reporter=told,
             signals=self._signals.subscribe(instance.uuid),
             stopping=self._stopping)
         try:
@@ -236,12 +239,12 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         if result.end is monitor.End.COMPLETED and not result.arrived:
             result = self._arrival(way, instance)
         if result.end is monitor.End.COMPLETED:
-            story.arrived(watching.figures())
+            told.arrived(watching.figures())
             self._forget(instance)
         if result.end is monitor.End.LOST:
-            story.lost(exception.PostCopyLost(
+            told.lost(exception.PostCopyLost(
                 host=CONF.host, dest=dest, reason=result.error))
-        story.finish()
+        told.finish()
         return result
 
     def _forget(self, instance: objects.Instance) -> None:
@@ -274,7 +277,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             LOG.info('The server has left this host; waiting for the '
                      'destination to say that it has arrived (%s)', there,
                      instance=instance)
-            time.sleep(ARRIVAL_INTERVAL)
+            time.sleep(ARRIVAL_INTERVAL_S)
         return monitor.Result(monitor.End.UNWATCHED)
 
     def _link(self, context: nova_context.RequestContext,

@@ -11,8 +11,8 @@ from nova import exception as nova_exception
 from nova import objects
 
 from nova_post_copy.compute import record
-from nova_post_copy import condition
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions import condition
+from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.virt.libvirt import domain

@@ -19,12 +19,12 @@ CONF = nova.conf.CONF
 
 # Seconds without a byte. A stream that lives is never that quiet, not even
 # at the slowest: what is resumed meanwhile must not be broken again.
-DEAD_AFTER = 3.0
+DEAD_AFTER_S = 3.0
 # Bytes that have come in on a stream which carries memory, and not on one by
 # which QEMU is just about to resume (some hundred, and TLS some thousand).
 # Before version 8.2 QEMU ends when it loses a stream then, and the guest with
 # it; left alone, it resumes as soon as TCP gets through.
-RESUMED = 64 * 1024
+RESUMED_BYTES = 64 * 1024
 
 
 def break_dead(uuid: str) -> int:
@@ -42,8 +42,8 @@ def break_dead(uuid: str) -> int:
 def _break_dead(uuid: str, first_port: int, last_port: int) -> int:
     dead = [connection for connection in connections.find()
             if first_port <= connection.local_port <= last_port
-            and connection.silent >= DEAD_AFTER
-            and connection.received >= RESUMED
+            and connection.silent >= DEAD_AFTER_S
+            and connection.received >= RESUMED_BYTES
             and connection.is_of_qemu(uuid)]
     connections.end(dead)
     return len(dead)

@@ -20,7 +20,7 @@ from nova.virt.libvirt import host as libvirt_host
 
 LOG = logging.getLogger(__name__)
 
-PAGE_SIZE = 4096
+PAGE_SIZE_BYTES = 4096
 
 _UNITS = {'b': 1, 'bytes': 1, 'KiB': units.Ki, 'MiB': units.Mi,
           'GiB': units.Gi}
@@ -47,9 +47,9 @@ def look(host: libvirt_host.Host, instance: objects.Instance,
     except (libvirt.libvirtError, exception.NovaException) as exc:
         LOG.debug('The memory in use is not known: %s', exc,
                   instance=instance)
-        return Memory(total, PAGE_SIZE)
+        return Memory(total, PAGE_SIZE_BYTES)
     # Huge pages are counted with no process.
-    names = ('actual',) if page_size > PAGE_SIZE else ('actual', 'rss')
+    names = ('actual',) if page_size > PAGE_SIZE_BYTES else ('actual', 'rss')
     known = [stats[name] * units.Ki for name in names if stats.get(name)]
     return Memory(min([total, *known]), page_size)
 
@@ -58,4 +58,4 @@ def _page_size(domain_xml: str) -> int:
     pages = ElementTree.fromstring(domain_xml).findall(
         './memoryBacking/hugepages/page')
     return max((int(page.get('size')) * _UNITS[page.get('unit', 'KiB')]
-                for page in pages), default=PAGE_SIZE)
+                for page in pages), default=PAGE_SIZE_BYTES)

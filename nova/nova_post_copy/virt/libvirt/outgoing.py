@@ -26,7 +26,7 @@ DAEMONS = ('libvirtd', 'virtqemud')
 # Seconds without a byte, and times that TCP has sent the same again. While
 # nothing else is said libvirt asks for a sign of life every 5 s, so of a
 # connection that lives both are not true for long.
-DEAD_AFTER = 3.0
+DEAD_AFTER_S = 3.0
 DEAD_RETRIES = 3
 
 
@@ -57,7 +57,7 @@ def _end_dead(addresses: list[str], port: int, first_stream: int,
             if (connection.peer_port == port or
                 first_stream <= connection.peer_port <= last_stream)
             and connection.peer_address in addresses
-            and connection.silent >= DEAD_AFTER
+            and connection.silent >= DEAD_AFTER_S
             and connection.retries >= DEAD_RETRIES
             and any(name in DAEMONS for name, _pid in connection.owners)]
     connections.end(dead)

@@ -12,7 +12,7 @@ import testtools
 from lab.switching import guests
 from lab.switching import ways
 from lab.switching import world
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 WEIGHT = 2.0        # the default
 DOWNTIME = 0.5

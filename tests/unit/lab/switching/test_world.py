@@ -7,7 +7,7 @@ import testtools
 from lab.switching import guests
 from lab.switching import ways
 from lab.switching import world
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 GIB = guests.GIB
 SCALE = guests.Scale('', 10 * GIB, GIB)     # a pass takes 10 s

@@ -16,7 +16,7 @@ from nova import test
 from nova_post_copy.api import microversion
 from nova_post_copy.api import phase
 from nova_post_copy.api import schemas
-from nova_post_copy.api import server_migrations
+from nova_post_copy.objects import migration as migration_obj
 from tests.unit.nova_post_copy.api import base
 
 SOURCE = pathlib.Path(__file__).parents[4] / 'api-ref' / 'source'
@@ -133,7 +133,7 @@ class TestParameters(test.NoDBTestCase):
     def test_statuses(self):
         page = (SOURCE / 'server-migrations.inc').read_text()
         told = self.parameters['status_in_progress']['description']
-        for status in server_migrations.IN_PROGRESS:
+        for status in migration_obj.IN_PROGRESS:
             self.assertIn('``%s``' % status, told)
             self.assertIn('``%s``' % status, page)
 

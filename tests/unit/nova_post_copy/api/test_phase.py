@@ -4,7 +4,7 @@ from nova import objects
 from nova import test
 
 from nova_post_copy.api import phase
-from nova_post_copy.api import server_migrations
+from nova_post_copy.objects import migration as migration_obj
 
 INSTANCE = objects.Instance(host='host-a', progress=40)
 # What is known of a migration before anything was counted.
@@ -34,7 +34,7 @@ class TestPhase(test.NoDBTestCase):
             self.assertEqual(expected, phase.of(migration(status)))
 
     def test_what_is_in_progress_has_a_phase(self):
-        for status in server_migrations.IN_PROGRESS:
+        for status in migration_obj.IN_PROGRESS:
             self.assertIsNotNone(phase.of(migration(status)))
 
     def test_what_is_copied(self):

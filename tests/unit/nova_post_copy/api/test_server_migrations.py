@@ -4,7 +4,7 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova.compute import task_states
 
-from nova_post_copy.api import server_migrations
+from nova_post_copy.objects import migration as migration_obj
 from tests.unit.nova_post_copy.api import base
 
 
@@ -49,7 +49,7 @@ class TestServerMigrations(base.ApiTestCase):
                           'progress': 0}, ours)
 
     def test_each_status(self):
-        for status in server_migrations.IN_PROGRESS:
+        for status in migration_obj.IN_PROGRESS:
             migration = self.create_migration(status, post_copy=True)
             self.assertEqual([status], [m['status'] for m in self._index()])
             self.assertEqual(200, self._show(migration)[0])
@@ -93,7 +93,7 @@ class TestServerMigrations(base.ApiTestCase):
                          (listed['phase'], listed['progress']))
 
     def test_post_copy_out_of_sight_below(self):
-        for status in server_migrations.POST_COPY:
+        for status in migration_obj.SWITCHED:
             migration = self.create_migration(status)
             self.assertEqual([], self._index(version=base.BELOW))
             self.assertEqual(
@@ -161,7 +161,7 @@ class TestServerMigrations(base.ApiTestCase):
             self.assertIn('nothing left to force', force[1])
 
     def test_too_late_after_the_switch_below(self):
-        for after in server_migrations.POST_COPY:
+        for after in migration_obj.SWITCHED:
             migration = self._migrating(after)
             for status, message in self._refusal(migration,
                                                  version=base.BELOW):

@@ -14,12 +14,12 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.compute import manager
 from nova_post_copy.compute import record
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from tests.unit.nova_post_copy.compute import records
 
 UPSTREAM = 'nova.compute.manager.ComputeManager.'
-SETTLEMENT = 'nova_post_copy.compute.settlement.'
+COMPUTE = 'nova_post_copy.compute.'
 
 
 class ManagerTestCase(test.NoDBTestCase):
@@ -95,7 +95,7 @@ class TestLiveMigration(ManagerTestCase):
     def setUp(self):
         super().setUp()
         self.lost = False
-        self.replace(SETTLEMENT + 'is_lost',
+        self.replace(COMPUTE + 'dropped_requests.was_given_up',
                      lambda context, migration: self.lost)
         self.does(UPSTREAM + 'live_migration', self._upstreams)
         self.bdms = records.make().source_bdms
@@ -146,10 +146,10 @@ class TestLiveMigration(ManagerTestCase):
     def _find_lost(self):
         """Look for lost requests, of which this is one as it seems."""
         claimed = []
-        self.replace(SETTLEMENT + 'find_lost',
+        self.replace(COMPUTE + 'dropped_requests.give_up',
                      lambda manager, context, claim: claimed.append(
                          claim(self.migration)))
-        self.manager._settle_lost_requests(self.context)
+        self.manager._give_up_dropped_requests(self.context)
         return claimed.pop()
 
     def test_arrives_when_it_is_given_up(self):
@@ -226,12 +226,13 @@ class TestEnd(ManagerTestCase):
         for name in ('_post_live_migration', '_rollback_live_migration',
                      '_post_live_migration_update_host'):
             self.does(UPSTREAM + name)
-        self.does(SETTLEMENT + 'move_lost')
+        self.does(COMPUTE + 'reconcile.move_lost')
         self.replace('nova.objects.Instance.get_by_uuid',
                      lambda cls, *args, **kwargs: self.instance)
         self.replace('nova.objects.Migration.get_by_id',
                      lambda cls, *args: self.migration)
-        self.replace(SETTLEMENT + '_release_resources', lambda *args: None)
+        self.replace(COMPUTE + 'reconcile._release_resources',
+                     lambda *args: None)
         self.left = Condition.ABSENT
         self.manager.driver.post_copy_condition = lambda instance: self.left
         self.keep()
@@ -293,7 +294,7 @@ class TestEnd(ManagerTestCase):
     def test_destination_that_could_not_be_prepared(self):
         told = []
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.faults.tell',
+            'nova_post_copy.instance_fault.add',
             lambda context, instance, fault: told.append(
                 fault.format_message())))
         statuses = []
@@ -314,47 +315,47 @@ class TestEnd(ManagerTestCase):
         self.assert_kept(True)
 
 
-class TestSettle(ManagerTestCase):
+class TestBringToEnd(ManagerTestCase):
     """What nobody takes care of is taken up."""
 
     def setUp(self):
         super().setUp()
         self.ours = True
-        self.replace(SETTLEMENT + 'is_ours', lambda *args: self.ours)
+        self.replace(COMPUTE + 'reconcile.is_ours', lambda *args: self.ours)
         self.result = self.instance
         self.settled = []
-        self.does(SETTLEMENT + 'settle', self._settle)
+        self.does(COMPUTE + 'reconcile.bring_to_end', self._bring_to_end)
         self.does(UPSTREAM + '_init_instance')
 
-    def _settle(self, manager, uuid):
+    def _bring_to_end(self, manager, uuid):
         self.settled.append(uuid)
         return self.result
 
     def test_each_record(self):
         for uuid in (uuids.a, uuids.b):
             self.keep(uuid)
-        self.manager.settle_migrations()
+        self.manager.reconcile_migrations()
         self.run_threads()
         self.assertEqual(sorted([uuids.a, uuids.b]), self.settled)
         self.assertEqual(set(), self.manager._cared_for)
 
     def test_once_at_a_time(self):
         self.keep()
-        self.manager.settle_migrations()
-        self.manager.settle_migrations()
+        self.manager.reconcile_migrations()
+        self.manager.reconcile_migrations()
         self.assertEqual(1, len(self.threads))
 
     def test_not_what_is_taken_care_of(self):
         self.keep()
         self.manager._cared_for.add(self.instance.uuid)
-        self.manager.settle_migrations()
+        self.manager.reconcile_migrations()
         self.assertEqual(0, len(self.threads))
 
     def test_again_after_an_error(self):
         self.keep()
-        self.errors['settle'] = test.TestingException('no database')
+        self.errors['bring_to_end'] = test.TestingException('no database')
         for _time in range(2):
-            self.manager.settle_migrations()
+            self.manager.reconcile_migrations()
             self.run_threads()
         self.assertEqual([self.instance.uuid], self.settled)
 
@@ -363,16 +364,16 @@ class TestSettle(ManagerTestCase):
         self.does(UPSTREAM + 'post_start_hook')
         self.manager.post_start_hook()
         self.run_threads()
-        self.assertEqual(['post_start_hook', 'settle'], self.done)
+        self.assertEqual(['post_start_hook', 'bring_to_end'], self.done)
 
     def test_initialized_when_it_is_settled(self):
         self.keep()
         self.manager._init_instance(self.context, self.instance)
         self.assertEqual([], self.done)
-        self.manager.settle_migrations()
+        self.manager.reconcile_migrations()
         self.run_threads()
-        self.assertEqual(['settle', '_init_instance'], self.done)
-        self.manager.settle_migrations()
+        self.assertEqual(['bring_to_end', '_init_instance'], self.done)
+        self.manager.reconcile_migrations()
         self.run_threads()
         self.assertEqual(1, self.done.count('_init_instance'))
 
@@ -380,9 +381,9 @@ class TestSettle(ManagerTestCase):
         self.keep()
         self.manager._init_instance(self.context, self.instance)
         self.result = None
-        self.manager.settle_migrations()
+        self.manager.reconcile_migrations()
         self.run_threads()
-        self.assertEqual(['settle'], self.done)
+        self.assertEqual(['bring_to_end'], self.done)
 
     def test_others_are_initialized_at_once(self):
         self.ours = False
@@ -392,8 +393,8 @@ class TestSettle(ManagerTestCase):
     def test_periodic_tasks(self):
         names = {name for name, _task in self.manager._periodic_tasks}
         self.assertLessEqual(
-            {'_settle_migrations', '_settle_lost_requests',
-             '_report_lost_sources',
+            {'_reconcile_migrations', '_give_up_dropped_requests',
+             '_report_dead_sources',
              # and upstream's
              '_sync_power_states'}, names)
 
@@ -419,7 +420,7 @@ class TestArrival(ManagerTestCase):
 
     def waits_for(self):
         """Return what a nova-compute that stops would wait for."""
-        self.manager._end_lost_arrivals(self.context)
+        self.manager._end_pending_arrivals(self.context)
         return len(self.manager._in_progress_tasks)
 
     def test_on_its_way(self):

@@ -14,7 +14,7 @@ import oslo_messaging as messaging
 from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions.condition import Condition
 
 
 class Driver:
@@ -150,7 +150,7 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
 
     def test_guest_condition_without_an_answer(self):
         self.useFixture(test.fixtures.MonkeyPatch(
-            'nova_post_copy.compute.rpcapi.ANSWER_TIMEOUT', 1))
+            'nova_post_copy.compute.rpcapi.ANSWER_TIMEOUT_S', 1))
         api = rpcapi.PostCopyComputeAPI()
         self.assertIsNone(self._condition(api))
         self.assertIsNone(api.recovery_address(self.context, 'host-a'))

@@ -9,7 +9,7 @@ from oslo_db import exception as db_exception
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslo_utils import timeutils
 
-from nova_post_copy.compute import settlement
+from nova_post_copy.compute import dropped_requests
 from nova_post_copy.conductor import sign_of_life
 
 
@@ -47,7 +47,7 @@ class TestSignOfLife(test.TestCase):
 
     def _is_lost(self):
         return timeutils.is_older_than(
-            self._stored().updated_at, settlement.LOST_AFTER)
+            self._stored().updated_at, dropped_requests.DROPPED_AFTER_S)
 
     def test_touched(self):
         self.assertTrue(self._is_lost())
@@ -94,4 +94,5 @@ class TestSignOfLife(test.TestCase):
         self.assertIsNot(self.context, context)
 
     def test_several_before_a_request_is_given_up(self):
-        self.assertLessEqual(5 * sign_of_life.INTERVAL, settlement.LOST_AFTER)
+        self.assertLessEqual(5 * sign_of_life.INTERVAL_S,
+                             dropped_requests.DROPPED_AFTER_S)

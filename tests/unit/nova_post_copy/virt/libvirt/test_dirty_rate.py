@@ -10,7 +10,7 @@ from oslo_utils import units
 
 from lab.simulation import names
 from nova_post_copy.virt.libvirt import dirty_rate
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 MEASURED = {'dirtyrate.calc_status': names.VIR_DOMAIN_DIRTYRATE_MEASURED,
             'dirtyrate.calc_period': 4,

@@ -7,9 +7,9 @@ from nova import test
 from nova.tests.unit import fake_instance
 
 from lab.simulation import names
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.virt.libvirt import domain
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 
 class ConditionTestCase(test.NoDBTestCase):

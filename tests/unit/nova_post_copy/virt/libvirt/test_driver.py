@@ -22,12 +22,12 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from lab.simulation import names
 from nova_post_copy.compute import record
-from nova_post_copy.condition import Condition
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.migration import monitor
 from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import driver
-from nova_post_copy.virt.libvirt import monitor
 from tests.unit.nova_post_copy.compute import records
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 LIVE = fakelibvirt.VIR_MIGRATE_LIVE
 POSTCOPY = fakelibvirt.VIR_MIGRATE_POSTCOPY
@@ -258,18 +258,18 @@ class WatchTestCase(DriverTestCase):
         self.ends = []
         self.faults = []
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.faults.tell',
+            'nova_post_copy.instance_fault.add',
             lambda context, instance, fault: self.faults.append(
                 fault.format_message())))
         self.told = []
         for name in ('arrived', 'lost'):
             self.useFixture(fixtures.MonkeyPatch(
-                'nova_post_copy.virt.libvirt.journal.Journal.' + name,
-                lambda journal, *args, name=name: self.told.append(name)))
+                'nova_post_copy.migration.reporter.Reporter.' + name,
+                lambda reporter, *args, name=name: self.told.append(name)))
         # What the destination says of the guest, one after the other.
         self.there = []
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.link.Link.destination',
+            'nova_post_copy.migration.link.Link.destination',
             lambda link: self.there.pop(0)))
 
     def _post(self, context, instance, dest, block_migration, migrate_data,
@@ -286,7 +286,7 @@ class WatchTestCase(DriverTestCase):
         """Return how nova-compute is told that it ended."""
         self._request(True)
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.monitor.Monitor.watch',
+            'nova_post_copy.migration.monitor.Monitor.watch',
             lambda monitor: result))
         self.driver.watch_live_migration(
             self.context, self.instance, 'dest', self._post, self._recover,

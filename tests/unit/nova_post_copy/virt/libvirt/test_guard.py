@@ -14,7 +14,7 @@ from nova_post_copy.compute import record
 from nova_post_copy import exception
 from nova_post_copy.virt.libvirt import guard
 from tests.unit.nova_post_copy.compute import records
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 # What starts, stops or lets go on the guest, and its arguments after a
 # context, where it takes one.

@@ -5,7 +5,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 
 from lab.simulation import names
 from nova_post_copy.virt.libvirt import job
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 
 class TestJob(test.NoDBTestCase):

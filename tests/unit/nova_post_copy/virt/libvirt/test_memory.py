@@ -7,7 +7,7 @@ from oslo_utils import units
 
 from lab.simulation import names
 from nova_post_copy.virt.libvirt import memory
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 TOTAL = 4 * units.Gi
 

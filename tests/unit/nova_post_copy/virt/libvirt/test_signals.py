@@ -10,7 +10,7 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from lab.simulation import names
 from nova_post_copy.virt.libvirt import signals
-from tests.unit.nova_post_copy.virt.libvirt import scripted
+from tests.unit.nova_post_copy.migration import scripted
 
 ITERATION = names.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION
 COMPLETED = names.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED

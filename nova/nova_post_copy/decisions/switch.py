@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""When to switch a migration from pre-copy to post-copy.
+
+A pure decision: no libvirt, no clock, no log. The monitor asks it at the
+boundaries of iterations, and carries out the answer.
+
+A pass of pre-copy costs its time, and pays by what it takes off the part that
+is left for post-copy, during which the guest is degraded. So what is compared
+is seconds: those until the memory is complete, and those during which the
+guest is degraded, which count ``weight`` times as much again. See
+:doc:`switching` in the documentation for how this was found.
+"""
+
+import enum
+import typing
+
+from nova.i18n import _
+
+from nova_post_copy.decisions import workload
+
+# QEMU counts the times that it has collected dirty pages. The first time is
+# before the first pass, so 2 says that the first pass is complete.
+FIRST_PASS_COMPLETE = 2
+# Passes that are looked ahead. What takes more is not worth waiting for.
+HORIZON_PASSES = 30
+# Boundaries at which the rest may fit the allowed downtime without QEMU
+# ending pre-copy: it measures the bandwidth by itself, and may be right.
+FITTING_BOUNDARIES = 5
+# The rest has to be expected so much smaller than what fits: the bandwidth of
+# a moment goes up and down, and hope must not hang on that.
+MARGIN_FACTOR = 1.1
+# Seconds of degradation that every switch costs, however little is left.
+OVERHEAD_S = 0.1
+
+_MIB = 1 << 20
+
+
+class Action(enum.Enum):
+    GO_ON = 'go on'
+    SWITCH = 'switch'
+    STOP = 'stop'
+
+
+class Policy(enum.Enum):
+    """What ``[post_copy] switch_policy`` may say."""
+
+    AUTO = 'auto'               #: as soon as another pass does not pay
+    FIRST_PASS = 'first-pass'   #: after one complete pass
+    MANUAL = 'manual'           #: when a user asks, or pre-copy takes too long
+
+
+class Decision(typing.NamedTuple):
+    action: Action
+    reason: str     #: in words, for the log and the instance action
+
+
+class Settings(typing.NamedTuple):
+    """What the operator wants."""
+
+    policy: Policy
+    weight: float           #: of a second in which the guest is degraded
+    downtime: float         #: seconds that a guest may stand still
+    timeout: float          #: seconds that pre-copy may take, 0 for ever
+    abort: bool             #: what follows: the end, and not the switch
+
+
+class Progress(typing.NamedTuple):
+    """What is known of a migration that copies memory."""
+
+    iteration: int      #: how many times QEMU has collected dirty pages
+    remaining: float    #: bytes of memory that this pass has still to send
+    sent: float         #: bytes that it has sent
+    bandwidth: float    #: bytes per second that the network carries
+    elapsed: float      #: seconds since QEMU began to copy memory
+    page_size: int      #: bytes that one missing page takes on the network
+    #: boundaries in a row, up to the last one, at which the rest fitted the
+    #: allowed downtime
+    fitting: int
+    guest: workload.Workload
+
+
+class _Course(typing.NamedTuple):
+    """What will come of one way to go on."""
+
+    passes: int         #: of pre-copy from now on
+    seconds: float      #: until the memory is complete
+    degraded: float     #: seconds of them in post-copy
+    left: float         #: bytes that are left for post-copy
+
+    def cost(self, weight: float) -> float:
+        return self.seconds + weight * self.degraded
+
+
+def decide(progress: Progress, settings: Settings,
+           forced: bool) -> Decision:
+    """Decide how to go on.
+
+    :param forced: a user has asked for the switch
+    """
+    if not progress.iteration:
+        # Disks come first, and QEMU cannot switch before it copies memory.
+        return Decision(Action.GO_ON, _('memory is not being copied yet'))
+    if forced:
+        return Decision(Action.SWITCH, _('a user asked for it'))
+    if settings.timeout and progress.elapsed > settings.timeout:
+        return Decision(
+            Action.STOP if settings.abort and settings.policy is Policy.MANUAL
+            else Action.SWITCH,
+            _('pre-copy has not ended in the %d s that it may take')
+            % settings.timeout)
+    if settings.policy is Policy.MANUAL:
+        return Decision(Action.GO_ON, _(
+            'post-copy waits for a user, as [post_copy] switch_policy says'))
+    if not progress.bandwidth:
+        return Decision(Action.GO_ON, _('the bandwidth is not known yet'))
+    if progress.iteration < FIRST_PASS_COMPLETE:
+        if settings.policy is Policy.FIRST_PASS or not progress.guest.known:
+            return Decision(Action.GO_ON, _('the first pass is not complete'))
+    elif not progress.guest.known:
+        # nova-compute was restarted in the middle of a pass.
+        return Decision(Action.GO_ON, _('no complete pass was seen yet'))
+    elif progress.fitting:
+        if progress.fitting <= FITTING_BOUNDARIES:
+            return Decision(Action.GO_ON, _(
+                'the remaining %(left)d MiB fit the allowed downtime of '
+                '%(downtime)d ms') % {
+                    'left': progress.remaining / _MIB,
+                    'downtime': settings.downtime * 1000})
+        return Decision(Action.SWITCH, _(
+            'pre-copy should have ended %(times)d times, but QEMU goes on')
+            % {'times': progress.fitting})
+    elif settings.policy is Policy.FIRST_PASS:
+        return Decision(Action.SWITCH, _(
+            'the first pass is complete, and the remaining %(left)d MiB do '
+            'not fit the allowed downtime of %(downtime)d ms') % {
+                'left': progress.remaining / _MIB,
+                'downtime': settings.downtime * 1000})
+    return _weigh(progress, settings)
+
+
+def _weigh(progress: Progress, settings: Settings) -> Decision:
+    """Compare post-copy now with all that more passes may bring."""
+    now = _switch_now(progress)
+    page = progress.page_size / progress.bandwidth
+    # A guest that stands still for each page longer than for a whole switch
+    # is worse off than one that is only slow.
+    weight = settings.weight * max(1.0, page / settings.downtime)
+    best = min(_more_passes(progress, settings),
+               key=lambda course: course.cost(weight))
+    words = {
+        'left': now.left / _MIB, 'degraded': now.degraded,
+        'passes': best.passes, 'then': best.left / _MIB,
+        'longer': best.seconds - now.seconds,
+        'page': progress.page_size / _MIB, 'stall': page}
+    if best.cost(weight) < now.cost(weight):
+        if not best.degraded:
+            reason = _('pre-copy is expected to end by itself (passes to go: '
+                       '%(passes)d)')
+        else:
+            reason = _('pre-copy is expected to leave %(then)d MiB instead of '
+                       '%(left)d MiB for post-copy (passes to go: '
+                       '%(passes)d)')
+        return Decision(Action.GO_ON, reason % words)
+    reason = _('%(left)d MiB for post-copy take %(degraded).1f s; another '
+               'pass would leave %(then)d MiB and take %(longer).1f s more')
+    if page > settings.downtime:
+        reason += _('; each missing page of %(page)d MiB will keep the guest '
+                    'waiting for %(stall).1f s')
+    return Decision(Action.SWITCH, reason % words)
+
+
+def _switch_now(progress: Progress) -> _Course:
+    """Expect what post-copy would take from now on.
+
+    What this pass has sent already, and the guest has written to since, is
+    left for post-copy, too.
+    """
+    again = 0.0
+    if progress.sent:
+        again = (progress.guest.dirtied(progress.sent / progress.bandwidth) *
+                 progress.sent / max(progress.guest.memory, progress.sent))
+    left = progress.remaining + again
+    seconds = left / progress.bandwidth
+    return _Course(0, seconds, seconds + OVERHEAD_S, left)
+
+
+def _more_passes(progress: Progress,
+                 settings: Settings) -> typing.Iterator[_Course]:
+    """Expect what comes of one more pass, of two, ..."""
+    remaining, elapsed = progress.remaining, 0.0
+    length = (progress.remaining + progress.sent) / progress.bandwidth
+    for passes in range(1, HORIZON_PASSES + 1):
+        elapsed += remaining / progress.bandwidth
+        # At least a page, else a pass would take no time.
+        remaining = max(progress.guest.dirtied(length), progress.page_size)
+        length = remaining / progress.bandwidth
+        ends = (remaining * MARGIN_FACTOR <=
+                progress.bandwidth * settings.downtime)
+        yield _Course(passes, elapsed + length,
+                      0.0 if ends else length + OVERHEAD_S, remaining)
+        if ends:
+            return

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The ways from the source to the destination, while the stream is broken:
+libvirt's, to resume the migration, and Nova's, to ask how things are there.
+"""
+
+import socket
+import time
+import typing
+from urllib import parse
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+import futurist
+from oslo_log import log as logging
+
+from nova.compute import task_states
+from nova import context as nova_context
+from nova import exception
+from nova.network import neutron
+from nova import objects
+from nova.virt.libvirt import host as libvirt_host
+
+from nova_post_copy.compute import record
+from nova_post_copy.compute import rpcapi
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.decisions import recovery
+from nova_post_copy.objects.migration import Status
+from nova_post_copy.virt.libvirt import outgoing
+from nova_post_copy.virt.libvirt import own_connection
+
+LOG = logging.getLogger(__name__)
+
+# Seconds that an address may take to accept a connection.
+PROBE_TIMEOUT_S = 1.0
+# Seconds that upstream has to move the network at the event of the switch.
+EVENT_GRACE_S = 1.0
+# Where libvirt listens, by the transport in its URI.
+_PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
+# Of the migrations that libvirt carries out, and that are not interrupted.
+_GOES_ON = [Status.RUNNING, Status.RUNNING_POST_COPY]
+
+# What upstream sets for the first attempt, and what a resume has no use for:
+# disks are complete, and the guest is not slowed down.
+_FIRST_ATTEMPT_ONLY = ('VIR_MIGRATE_NON_SHARED_DISK',
+                       'VIR_MIGRATE_NON_SHARED_INC',
+                       'VIR_MIGRATE_AUTO_CONVERGE')
+
+
+class Target(typing.NamedTuple):
+    """Where libvirt finds the destination."""
+
+    uri: str                #: of its libvirt
+    migrate_uri: str | None     #: of the stream; None: libvirt chooses
+
+
+class Answer(typing.NamedTuple):
+    """How things are, as far as Nova can tell."""
+
+    #: what the destination's domain says; None: no answer
+    destination: Condition | None
+    decided: bool           #: the server is deleted, or its state was reset
+
+
+class Link:
+    """The ways to the destination of one migration.
+
+    :param addresses: the migration address of the destination, then those to
+        fall back on
+    :param target: makes the URIs of an address
+    :param flags: libvirt's flags of the first attempt
+    :param spawn: starts a function in a thread and returns its future
+    """
+
+    def __init__(self, context: nova_context.RequestContext,
+                 host: libvirt_host.Host, instance: objects.Instance,
+                 dest: str, addresses: list[str],
+                 target: typing.Callable[[str], Target], flags: int,
+                 spawn: typing.Callable[..., futurist.Future]) -> None:
+        self._context = context
+        self._host = host
+        self._instance = instance
+        self._dest = dest
+        self._addresses = addresses
+        self._target = target
+        self._flags = flags
+        self._spawn = spawn
+        self._compute = rpcapi.PostCopyComputeAPI()
+
+    def cut_over_network(self) -> futurist.Future:
+        """Activate the port bindings of the destination.
+
+        Upstream does it at libvirt's event of the switch, which may come
+        late, or when the status is another one again; then the server would
+        be without network until all of its memory has arrived.
+        """
+        return self._spawn(self._cut_over_network)
+
+    def _cut_over_network(self) -> None:
+        time.sleep(EVENT_GRACE_S)
+        try:
+            neutron.API().migrate_instance_start(
+                self._context, self._instance, objects.Migration(
+                    source_compute=self._instance.host,
+                    dest_compute=self._dest))
+        except Exception as exc:
+            LOG.warning('The port bindings on %(dest)s are not active yet, '
+                        'which is tried again when the migration ends: '
+                        '%(error)s', {'dest': self._dest, 'error': exc},
+                        instance=self._instance)
+
+    def open_address(self, failures: int) -> str | None:
+        """Find an address of the destination that accepts connections.
+
+        libvirt by itself would try the first one only, for as long as TCP
+        takes to give it up.
+        """
+        for address in recovery.addresses_to_try(self._addresses, failures):
+            if _accepts(self._target(address).uri):
+                return address
+        return None
+
+    def resume(self, address: str) -> futurist.Future:
+        """Resume the migration; the result is None or libvirt's error."""
+        LOG.info('Resuming the post-copy migration over %s', address,
+                 instance=self._instance)
+        return self._spawn(self._resume, self._target(address))
+
+    def _resume(self, target: Target) -> Exception | None:
+        flags = self._flags | libvirt.VIR_MIGRATE_POSTCOPY_RESUME
+        for name in _FIRST_ATTEMPT_ONLY:
+            flags &= ~getattr(libvirt, name)
+        params = {}
+        if target.migrate_uri:
+            params[libvirt.VIR_MIGRATE_PARAM_URI] = target.migrate_uri
+        try:
+            own_connection.guest(
+                self._host, self._instance)._domain.migrateToURI3(
+                target.uri, params=params, flags=flags)
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            return exc
+        return None
+
+    def let_go(self) -> None:
+        """End the source's half of a guest that has arrived as a whole."""
+        LOG.warning('All of the server has arrived on %s, but libvirt has not '
+                    'heard of it; what stands still here is ended',
+                    self._dest, instance=self._instance)
+        try:
+            self._host.get_guest(self._instance).poweroff()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.warning('It is not ended yet: %s', exc,
+                        instance=self._instance)
+
+    def ask(self) -> futurist.Future:
+        """Ask Nova; the result is an :class:`Answer`.
+
+        Both hosts notice by this that what they wait for is dead.
+        """
+        return self._spawn(self._ask)
+
+    def _ask(self) -> Answer:
+        destination = self.destination()
+        if destination in (Condition.POST_COPY, Condition.BROKEN):
+            # Its QEMU may still wait for the dead stream, and libvirt here
+            # for a word of the destination: both would refuse to resume.
+            self._compute.break_incoming_stream(
+                self._context, self._dest, self._instance)
+            self._end_dead_calls()
+        return Answer(destination, self._decided())
+
+    def destination(self) -> Condition | None:
+        """Ask the destination's nova-compute; None: it does not answer."""
+        return self._compute.guest_condition(
+            self._context, self._dest, self._instance)
+
+    def _end_dead_calls(self) -> None:
+        """Let libvirt here notice that the destination does not answer.
+
+        Not before the guest runs there: until then this connection decides on
+        which host it runs.
+        """
+        try:
+            if self._others_go_on():
+                # Their calls may survive what breaks ours.
+                return
+            for address in self._addresses:
+                host, port = _where(self._target(address).uri)
+                if host is not None and port is not None:
+                    outgoing.end_dead(host, port)
+        except Exception as exc:
+            # The database is away, for example.
+            LOG.info('It is left to libvirt to notice that the destination '
+                     'does not answer: %s', exc, instance=self._instance)
+
+    def _others_go_on(self) -> bool:
+        """Whether libvirt carries out other migrations on this way."""
+        return any(
+            migration.dest_compute == self._dest
+            and migration.instance_uuid != self._instance.uuid
+            for migration in objects.MigrationList.get_by_filters(
+                self._context, {'source_compute': self._instance.host,
+                                'migration_type': 'live-migration',
+                                'status': _GOES_ON}))
+
+    def _decided(self) -> bool:
+        try:
+            instance = objects.Instance.get_by_uuid(
+                self._context, self._instance.uuid)
+        except exception.InstanceNotFound:
+            return True
+        except Exception as exc:
+            # The database is away: nobody can have decided anything.
+            LOG.debug('The state of the server is not known: %s', exc,
+                      instance=self._instance)
+            return False
+        kept = record.load(self._instance.uuid)
+        return (instance.task_state != task_states.MIGRATING or
+                kept is not None and kept.deleting)
+
+
+def _where(uri: str) -> tuple[str | None, int | None]:
+    """Return the host and the port of a libvirt, as far as they are known."""
+    parts = parse.urlsplit(uri)
+    return (parts.hostname,
+            parts.port or _PORTS.get(parts.scheme.rpartition('+')[2]))
+
+
+def _accepts(uri: str) -> bool:
+    host, port = _where(uri)
+    if host is None or port is None:
+        # A transport that we do not know: libvirt will find out.
+        return True
+    try:
+        socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True

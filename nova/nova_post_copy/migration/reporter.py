@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a person sees of a migration: status, progress, events, faults.
+
+The monitor says what happened, here it is written to where users already
+look. Only :meth:`Reporter.switching` waits for the database.
+"""
+
+import functools
+
+from oslo_db import exception as db_exception
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from nova.compute import vm_states
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.objects import fields
+from nova.virt.libvirt import migration as libvirt_migrate
+
+from nova_post_copy import events
+from nova_post_copy import exception
+from nova_post_copy import instance_fault
+from nova_post_copy.migration import write_queue
+from nova_post_copy import notifications
+from nova_post_copy.objects.migration import Status
+from nova_post_copy.objects.migration import SWITCHED
+from nova_post_copy.virt.libvirt import job
+
+LOG = logging.getLogger(__name__)
+
+
+class Reporter:
+    """The story of one migration.
+
+    :param host: the source, which is this host
+    :param dest: the destination
+    """
+
+    def __init__(self, context: nova_context.RequestContext,
+                 instance: objects.Instance, migration: objects.Migration,
+                 host: str, dest: str, queue: write_queue.WriteQueue) -> None:
+        self._context = context
+        self._instance = instance
+        self._migration = migration
+        self._host = host
+        self._dest = dest
+        self._queue = queue
+        self._status = migration.status
+        # Nothing was saved of a migration that has just begun; what is there
+        # of progress belongs to the last one.
+        begun = 'memory_total' in migration and migration.memory_total
+        self._per_cent = instance.progress or 0 if begun else 0
+
+    @property
+    def switched(self) -> bool:
+        """Whether the guest may have left, by the status as last saved."""
+        return self._status in SWITCHED
+
+    def go_on(self) -> None:
+        """Write what could not be written yet."""
+        self._queue.go_on()
+
+    def finish(self) -> None:
+        """Wait until everything is written."""
+        self._queue.finish()
+
+    # In the course of things
+
+    def progress(self, info: job.Statistics, per_cent: float) -> None:
+        """Save how many bytes are left, and the per cent of the server.
+
+        The bytes grow when the guest has written to memory that was sent. The
+        per cent never fall: they stand still until it has been sent again.
+        """
+        self._per_cent = max(self._per_cent, min(round(per_cent), 100))
+        left = 100 - self._per_cent
+        self._queue.show(lambda: libvirt_migrate.save_stats(
+            self._instance, self._migration, info, left))
+
+    def moving(self, switched: bool) -> None:
+        """Correct the status, should it say something else."""
+        self._set_status(
+            Status.RUNNING_POST_COPY if switched else Status.RUNNING)
+
+    def switching(self) -> bool:
+        """Save the status of the switch, before the switch.
+
+        As soon as the guest is suspended on the source, Nova looks the
+        migration up by this status to activate the destination's port
+        bindings.
+
+        :returns: whether it is saved
+        """
+        self._queue.finish()
+        try:
+            self._save_status(Status.RUNNING_POST_COPY)
+        except (messaging.MessagingException, db_exception.DBError) as exc:
+            LOG.warning('The switch to post-copy waits, because its status '
+                        'could not be saved: %s', exc,
+                        instance=self._instance)
+            self._migration.status = self._status
+            return False
+        self._status = Status.RUNNING_POST_COPY
+        return True
+
+    def switched_over(self) -> None:
+        """The guest runs on the destination, degraded."""
+        self._queue.tell(lambda: events.start(
+            self._context, self._instance, events.DEGRADED))
+
+    # When the stream breaks
+
+    def interrupted(self, error: Exception | str) -> None:
+        """The stream broke; recovery begins."""
+        fault = exception.PostCopyInterrupted(
+            host=self._host, dest=self._dest, reason=error)
+        LOG.warning(fault.format_message(), instance=self._instance)
+        if self._status == Status.INTERRUPTED_POST_COPY:
+            # It was told before nova-compute was restarted.
+            return
+        self._set_status(Status.INTERRUPTED_POST_COPY)
+        self._queue.tell(lambda: events.start(
+            self._context, self._instance, events.RECOVERY))
+        self._notify(fields.NotificationPhase.START, fault)
+
+    def resumed(self) -> None:
+        """The stream goes on."""
+        LOG.info('The post-copy migration goes on', instance=self._instance)
+        self._set_status(Status.RUNNING_POST_COPY)
+        self._queue.tell(self._clear_error)
+        self._queue.tell(lambda: events.finish(
+            self._context, self._instance, events.RECOVERY))
+        self._notify(fields.NotificationPhase.END)
+
+    def unreachable(self) -> None:
+        """Nobody on the destination has answered for a long time."""
+        fault = exception.PostCopyUnreachable(
+            host=self._host, dest=self._dest)
+        self._queue.tell(self._set_error)
+        self._queue.tell(
+            lambda: instance_fault.add(self._context, self._instance, fault))
+
+    def arrived(self, figures: str | None = None) -> None:
+        """All of the memory is there.
+
+        :param figures: what it was like, if it was switched
+        """
+        self._queue.tell(self._clear_error)
+        if self.switched:
+            self._queue.tell(lambda: events.finish(
+                self._context, self._instance, events.DEGRADED, figures))
+
+    def lost(self, fault: nova_exception.NovaException) -> None:
+        """The memory on the source will never arrive."""
+        open_events = []
+        if self._status == Status.INTERRUPTED_POST_COPY:
+            open_events.append(events.RECOVERY)
+        if self.switched:
+            open_events.append(events.DEGRADED)
+        for event in open_events:
+            self._queue.tell(functools.partial(
+                events.fail, self._context, self._instance, event,
+                fault.format_message()))
+        self._notify(fields.NotificationPhase.ERROR, fault)
+
+    def _notify(self, phase: str, exc: Exception | None = None) -> None:
+        self._queue.tell(lambda: notifications.notify(
+            self._context, self._instance, self._host, phase, exc))
+
+    def _set_status(self, status: str) -> None:
+        if status != self._status:
+            self._status = status
+            self._queue.tell(lambda: self._save_status(status))
+
+    def _save_status(self, status: str) -> None:
+        self._migration.status = status
+        self._migration.save()
+
+    def _set_error(self) -> None:
+        self._instance.vm_state = vm_states.ERROR
+        self._instance.save()
+
+    def _clear_error(self) -> None:
+        # Nova does not migrate a server that is in ERROR.
+        if self._instance.vm_state == vm_states.ERROR:
+            self._instance.vm_state = vm_states.ACTIVE
+            self._instance.save()

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import fixtures
+from nova.compute import task_states
+from nova import test
+
+from nova_post_copy.compute import leftovers
+from nova_post_copy.compute import record
+from nova_post_copy.decisions.condition import Condition
+from tests.unit.nova_post_copy.compute import base
+
+
+class TestLeftovers(base.ReconcileTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.there = Condition.RUNNING
+        self.asked = []
+        self.meanwhile = lambda: None
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.compute.rpcapi.PostCopyComputeAPI', lambda: self))
+        self.manager._get_instance_block_device_info = (
+            lambda context, instance, bdms: bdms)
+        self.driver.condition = Condition.BROKEN
+        self.change(host='dest', task_state=None)
+        self.keep()
+        record.set_aside(self.instance.uuid)
+
+    def guest_condition(self, context, host, instance):
+        self.asked.append((host, instance.uuid))
+        self.meanwhile()
+        return self.there
+
+    def look(self):
+        leftovers.remove_unneeded(self.manager)
+        return self.outside.done
+
+    def assert_kept(self):
+        self.assertEqual([], self.look())
+        self.assertEqual([self.instance.uuid],
+                         record.all_instances(record.LOST))
+
+    def assert_forgotten(self):
+        self.assertEqual([], self.look())
+        self.assertEqual([], record.all_instances(record.LOST))
+
+    def test_server_was_started_anew(self):
+        for found in (Condition.BROKEN, Condition.SHUTOFF,
+                      Condition.MIGRATED):
+            self.outside.done.clear()
+            self.keep()
+            record.set_aside(self.instance.uuid)
+            self.driver.condition = found
+            # Never its disk.
+            self.assertEqual(
+                [('destroy', self.instance.uuid, False)], self.look())
+            self.assertEqual([], record.all_instances(record.LOST))
+        self.assertEqual([('dest', self.instance.uuid)] * 3, self.asked)
+
+    def test_server_is_not_started(self):
+        for there in set(Condition) - {Condition.RUNNING} | {None}:
+            self.there = there
+            self.assert_kept()
+
+    def test_somebody_works_on_it(self):
+        # It may be on its way back.
+        self.change(task_state=task_states.MIGRATING)
+        self.assert_kept()
+
+    def test_somebody_begins_to_work_on_it(self):
+        self.meanwhile = lambda: self.change(
+            task_state=task_states.MIGRATING)
+        self.assert_kept()
+
+    def test_not_what_was_left(self):
+        for found in (Condition.RUNNING, Condition.PAUSED,
+                      Condition.MIGRATING, Condition.POST_COPY,
+                      Condition.UNKNOWN):
+            self.driver.condition = found
+            self.assert_kept()
+
+    def test_server_is_back(self):
+        self.change(host='src')
+        self.assert_forgotten()
+
+    def test_removed_by_hand(self):
+        self.driver.condition = Condition.ABSENT
+        self.assert_forgotten()
+
+    def test_server_was_deleted(self):
+        self.instance.destroy()
+        self.assert_forgotten()
+
+    def test_damaged(self):
+        path = '%s/post_copy_lost/%s.json' % (
+            record.CONF.state_path, self.instance.uuid)
+        with open(path, 'w') as stream:
+            stream.write('{')
+        self.assert_forgotten()
+
+    def test_failure(self):
+        self.outside.error = 'destroy'
+        self.assert_kept()
+        self.outside.error = None
+        self.assertEqual(1, len(self.look()))
+
+    def test_database_is_away(self):
+        self.useFixture(fixtures.MockPatch(
+            'nova.objects.Instance.get_by_uuid',
+            side_effect=test.TestingException))
+        self.assert_kept()

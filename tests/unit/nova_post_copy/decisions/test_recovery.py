@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from hypothesis import given
+from hypothesis import strategies as st
+import testtools
+
+from nova_post_copy.decisions import condition
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.decisions import recovery
+from nova_post_copy.decisions.recovery import Action
+
+seconds = st.floats(0, 1e6, allow_nan=False)
+interruptions = st.builds(
+    recovery.Interruption, elapsed=seconds,
+    destination=st.none() | st.sampled_from(Condition),
+    reachable=st.booleans(), since_attempt=seconds, decided=st.booleans(),
+    refused=st.booleans())
+timeouts = st.just(0) | st.integers(1, 10 ** 6)
+
+
+def _decide(timeout=0, **known):
+    return recovery.decide(recovery.Interruption(**{
+        'elapsed': 10.0, 'destination': Condition.BROKEN, 'reachable': True,
+        'since_attempt': 10.0, 'decided': False} | known), timeout)
+
+
+class TestDecide(testtools.TestCase):
+
+    def test_resume(self):
+        self.assertIs(Action.RESUME, _decide().action)
+
+    def test_destination_that_nova_cannot_ask_is_resumed(self):
+        self.assertIs(Action.RESUME, _decide(destination=None).action)
+
+    def test_wait(self):
+        self.assertIs(Action.WAIT, _decide(reachable=False).action)
+        self.assertIs(Action.WAIT, _decide(since_attempt=0.4).action)
+
+    def test_an_operator_decides(self):
+        self.assertEqual(
+            (Action.GIVE_UP, 'its state was reset, or it is being deleted'),
+            _decide(decided=True))
+
+    def test_destination_has_lost_it(self):
+        for gone in (Condition.SHUTOFF, Condition.ABSENT):
+            self.assertEqual(
+                (Action.GIVE_UP, 'its QEMU on the destination has ended'),
+                _decide(destination=gone))
+
+    def test_all_of_it_has_arrived(self):
+        self.assertIs(Action.LET_GO, _decide(
+            destination=Condition.RUNNING, refused=True).action)
+        # libvirt there would take a resume only if it were not so.
+        self.assertIs(Action.RESUME, _decide(
+            destination=Condition.RUNNING).action)
+
+    @given(interruption=interruptions, timeout=timeouts)
+    def test_lets_go_of_nothing_that_is_needed(self, interruption, timeout):
+        if recovery.decide(interruption, timeout).action is Action.LET_GO:
+            self.assertIs(Condition.RUNNING, interruption.destination)
+            self.assertTrue(interruption.refused)
+
+    def test_timeout(self):
+        self.assertIs(Action.RESUME, _decide(timeout=10).action)
+        self.assertEqual(
+            (Action.GIVE_UP,
+             'the 10 s of [post_copy] recovery_timeout are over'),
+            _decide(timeout=10, elapsed=10.1))
+
+    @given(interruption=interruptions, timeout=timeouts)
+    def test_gives_up_only_for_a_reason(self, interruption, timeout):
+        decision = recovery.decide(interruption, timeout)
+        self.assertEqual(
+            interruption.decided or
+            interruption.destination in condition.GONE or
+            bool(timeout) and interruption.elapsed > timeout,
+            decision.action is Action.GIVE_UP)
+        self.assertEqual(decision.action is Action.GIVE_UP,
+                         bool(decision.reason))
+
+    @given(interruption=interruptions, timeout=timeouts)
+    def test_resumes_only_where_it_can(self, interruption, timeout):
+        if recovery.decide(interruption, timeout).action is Action.RESUME:
+            self.assertTrue(interruption.reachable)
+            self.assertGreaterEqual(interruption.since_attempt,
+                                    recovery.RETRY_AFTER_S)
+
+    @given(interruption=interruptions)
+    def test_never_waits_for_ever(self, interruption):
+        # Whatever it is now: as soon as the network is back it is resumed,
+        # if nobody has decided and the guest is alive.
+        alive = interruption._replace(
+            decided=False, destination=Condition.BROKEN, reachable=True,
+            since_attempt=recovery.RETRY_AFTER_S)
+        self.assertIs(Action.RESUME, recovery.decide(alive, 0).action)
+
+
+class TestAddresses(testtools.TestCase):
+
+    def test_first_one_first(self):
+        for failures in range(recovery.FIRST_ADDRESS_TRIES):
+            self.assertEqual(
+                ['a'], recovery.addresses_to_try(['a', 'b'], failures))
+
+    def test_then_all(self):
+        for failures in (recovery.FIRST_ADDRESS_TRIES, 1000):
+            self.assertEqual(
+                ['a', 'b'], recovery.addresses_to_try(['a', 'b'], failures))
+            self.assertEqual(
+                ['a'], recovery.addresses_to_try(['a'], failures))
+
+
+class TestStream(testtools.TestCase):
+
+    def test_stands_still(self):
+        stream = recovery.Stream()
+        self.assertEqual(0, stream.look((1, 2), 101.0))
+        self.assertEqual(3, stream.look((1, 2), 104.0))
+
+    def test_any_figure_is_a_sign_of_life(self):
+        stream = recovery.Stream()
+        stream.look((1, 2), 0.0)
+        self.assertEqual(2, stream.look((1, 2), 2.0))
+        self.assertEqual(0, stream.look((1, 3), 4.9))
+        self.assertEqual(1, stream.look((1, 3), 5.9))

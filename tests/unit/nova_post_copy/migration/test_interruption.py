@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import futurist
+from nova import test
+from nova.tests.unit import fake_instance
+
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.decisions import recovery
+from nova_post_copy.migration import interruption
+from nova_post_copy.migration import link
+from tests.unit.nova_post_copy.migration import scripted
+
+
+class Link:
+    """The ways to the destination, open or not."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.open = True
+        self.failures = []      # each number that was given
+        self.attempts = []      # when, and what comes of it
+        self.questions = []     # when
+        self.answer = link.Answer(Condition.BROKEN, False)
+        self.answers = True     # in no time
+        self.let_go_at = []
+
+    def open_address(self, failures):
+        self.failures.append(failures)
+        return 'a' if self.open else None
+
+    def resume(self, address):
+        self.attempts.append((self.clock.now, futurist.Future()))
+        return self.attempts[-1][1]
+
+    def let_go(self):
+        self.let_go_at.append(self.clock.now)
+
+    def ask(self):
+        self.questions.append(self.clock.now)
+        question = futurist.Future()
+        if self.answers:
+            question.set_result(self.answer)
+        return question
+
+
+class Story:
+    def __init__(self):
+        self.unreachable_at = []
+
+    def unreachable(self):
+        self.unreachable_at.append(True)
+
+
+class TestInterruption(test.NoDBTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clock = self.useFixture(scripted.Clock())
+        self.link = Link(self.clock)
+        self.story = Story()
+        self.interruption = interruption.Interruption(
+            fake_instance.fake_instance_obj(None), self.link, self.story)
+
+    def step(self, seconds=0.25, times=1):
+        for _time in range(times):
+            self.clock.sleep(seconds)
+            reason = self.interruption.step()
+            if reason is not None:
+                return reason
+
+    def fail(self, error='still running'):
+        self.link.attempts[-1][1].set_result(scripted.libvirt_error(error))
+
+    def test_one_attempt_at_a_time(self):
+        self.step(times=20)
+        self.assertEqual(1, len(self.link.attempts))
+        self.assertIs(self.interruption.attempt, self.link.attempts[0][1])
+
+    def test_next_attempt_a_moment_after_the_last(self):
+        self.step(times=10)
+        self.fail()
+        self.step(times=10)
+        self.fail()
+        self.step(times=10)
+        self.assertEqual([0.5, 3.25, 5.75],
+                         [when for when, _attempt in self.link.attempts])
+        # As many failures as there were attempts.
+        self.assertEqual(2, self.link.failures[-1])
+
+    def test_attempt_that_ended_without_an_error_is_none(self):
+        # libvirt says that it is through, but the domain is still broken.
+        self.step(times=2)
+        self.link.attempts[-1][1].set_result(None)
+        self.step(times=3)
+        self.assertEqual(2, len(self.link.attempts))
+
+    def test_waits_for_an_address(self):
+        self.link.open = False
+        self.step(times=20)
+        self.assertEqual([], self.link.attempts)
+        self.assertEqual(list(range(20)), self.link.failures)
+        self.link.open = True
+        self.step()
+        self.assertEqual(1, len(self.link.attempts))
+
+    def test_asks_now_and_then(self):
+        self.link.open = False
+        self.step(times=80)
+        self.assertEqual([0.25, 5.25, 10.25, 15.25], self.link.questions)
+
+    def test_asks_while_a_resume_hangs(self):
+        # By the question libvirt is freed of a call that nobody answers.
+        self.step(times=80)
+        self.assertEqual(1, len(self.link.attempts))
+        self.assertEqual([0.25, 5.25, 10.25, 15.25], self.link.questions)
+        self.fail('client socket is closed')
+        self.step(times=4)
+        self.assertEqual(2, len(self.link.attempts))
+
+    def test_one_question_at_a_time(self):
+        self.link.open = self.link.answers = False
+        self.step(times=200)
+        self.assertEqual(1, len(self.link.questions))
+
+    def test_operator_decides(self):
+        self.link.open = False
+        self.step(times=100)
+        self.link.answer = link.Answer(None, True)
+        self.assertIn('its state was reset', self.step(times=100))
+
+    def test_destination_has_to_say_it_twice(self):
+        self.link.open = False
+        self.step(times=2)
+        self.link.answer = link.Answer(Condition.ABSENT, False)
+        self.assertIsNone(self.step(times=22))
+        self.link.answer = link.Answer(Condition.BROKEN, False)
+        self.assertIsNone(self.step(times=40))
+        asked = len(self.link.questions)
+        self.link.answer = link.Answer(Condition.SHUTOFF, False)
+        self.assertIn('destination has ended', self.step(times=60))
+        self.assertEqual(asked + 2, len(self.link.questions))
+
+    def test_all_of_it_has_arrived(self):
+        self.link.answer = link.Answer(Condition.RUNNING, False)
+        # It has to say so twice, and libvirt there to refuse what is resumed.
+        self.step(times=40)
+        self.assertEqual([], self.link.let_go_at)
+        self.fail('no post-copy migration in progress')
+        self.assertIsNone(self.step(times=2))
+        self.assertEqual([10.25], self.link.let_go_at)
+
+    def test_was_refused_before_it_arrived(self):
+        self.step(times=2)
+        self.fail()
+        self.link.answer = link.Answer(Condition.RUNNING, False)
+        self.link.open = False
+        self.step(times=80)
+        self.assertEqual([], self.link.let_go_at)
+
+    def test_timeout(self):
+        self.flags(recovery_timeout=30, group='post_copy')
+        self.link.open = False
+        self.assertIn('30 s of [post_copy] recovery_timeout',
+                      self.step(times=1000))
+        self.assertEqual(30.25, self.clock.now)
+
+    def test_never_without_a_timeout(self):
+        self.link.open = False
+        self.assertIsNone(self.step(seconds=1, times=900))
+
+    def test_unreachable_is_told_once(self):
+        self.link.open = False
+        self.link.answer = link.Answer(None, False)
+        self.step(seconds=1, times=int(recovery.SILENT_AFTER_S))
+        self.assertEqual([], self.story.unreachable_at)
+        self.step(seconds=1, times=100)
+        self.assertEqual(1, len(self.story.unreachable_at))
+
+    def test_destination_that_answers_is_not_unreachable(self):
+        self.link.open = False
+        self.step(seconds=1, times=200)
+        self.assertEqual([], self.story.unreachable_at)
