@@ -3,23 +3,22 @@
 """The lab's commands: ``python -m lab COMMAND`` or ``./run lab COMMAND``."""
 
 import argparse
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Sequence
 import os
 import signal
 import subprocess
 import sys
 
+from lab.cloud import lifetime
 from lab import errors
 from lab import layout
-from lab import preflight
 
 
 def _cloud(arguments: argparse.Namespace):
     # Here and not above: --help must work where the services are not
     # installed.
-    from lab import cloud
-    from lab import lock
+    from lab.cloud import cloud
+    from lab.cloud import lock
 
     there = lock.owner() if lock.is_ours() else {}
     return cloud.Cloud(
@@ -34,68 +33,34 @@ def _cloud(arguments: argparse.Namespace):
 
 def up(arguments: argparse.Namespace) -> int:
     """bring the cloud up, or what is missing of it"""
-    if lacks := preflight.missing():
-        raise errors.LabError('\n  '.join(
-            ['this machine cannot host the lab:', *lacks]))
+    lifetime.require_machine()
     cloud = _cloud(arguments)
     try:
         cloud.up()
     except KeyboardInterrupt:
-        undisturbed(cloud.down)
+        lifetime.undisturbed(cloud.down)
         raise
     print('The cloud is up. To use it:\n'
           '  eval "$(./run lab openrc)"\n'
           '  nova list; openstack hypervisor list')
     if cloud.horizon:
-        from lab.services import horizon
+        from lab.cloud.services import horizon
 
         print('The dashboard is %s, for the user admin with the password %s.'
               % (horizon.URL, layout.PASSWORD))
     return 0
 
 
-def undisturbed(function) -> None:
-    """Call it without being interrupted once more."""
-    before = {number: signal.signal(number, signal.SIG_IGN)
-              for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        function()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def in_cloud(cloud, keep: bool = False) -> Iterator[None]:
-    """Bring the cloud up, and remove it in the end.
-
-    One that was there before is not ours to remove.
-
-    :param keep: leave it in any case
-    :raises LabError: when this machine cannot host it
-    """
-    was_up = cloud.is_up()
-    if not was_up and (lacks := preflight.missing()):
-        raise errors.LabError('\n  '.join(
-            ['this machine cannot host the lab:', *lacks]))
-    try:
-        cloud.up()
-        yield
-    finally:
-        if not (was_up or keep):
-            undisturbed(cloud.down)
-
-
 def down(arguments: argparse.Namespace) -> int:
     """remove the cloud, whatever is left of it"""
-    undisturbed(_cloud(arguments).down)
+    lifetime.undisturbed(_cloud(arguments).down)
     return 0
 
 
 def status(arguments: argparse.Namespace) -> int:
     """say what is running; exit status 1 unless it is complete"""
-    from lab import bringup
-    from lab import lock
+    from lab.cloud import bringup
+    from lab.cloud import lock
 
     owner = lock.owner()
     if not owner:
@@ -125,7 +90,7 @@ def logs(arguments: argparse.Namespace) -> int:
 
 def openrc(arguments: argparse.Namespace) -> int:
     """print the environment for nova and openstack"""
-    from lab import content
+    from lab.cloud import content
 
     print(content.openrc(), end='')
     return 0
@@ -140,9 +105,9 @@ def shell(arguments: argparse.Namespace) -> int:
 
 def demo(arguments: argparse.Namespace) -> int:
     """a busy server moves by post-copy, with proof and picture"""
-    from lab import demo
+    from lab.demo import command
 
-    return demo.main(arguments.rest)
+    return command.main(arguments.rest)
 
 
 def faults(arguments: argparse.Namespace) -> int:
@@ -164,7 +129,7 @@ def test(arguments: argparse.Namespace) -> int:
     arguments.horizon = True
     arguments.ports = True
     arguments.upstream = False
-    with in_cloud(_cloud(arguments)):
+    with lifetime.in_cloud(_cloud(arguments)):
         return subprocess.run(
             [layout.BIN / 'stestr', 'run', '--serial', *arguments.rest],
             cwd=layout.ROOT,

@@ -30,7 +30,7 @@ _LIMIT = 60.0
 def measure(cloud, seed: int, say) -> dict:
     """Time requests to the API of a lab.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     :returns: as it is written in ``bench.json``
     """
     evacuation.prepare(cloud)

@@ -20,8 +20,8 @@ from lab.bench import observed
 from lab.bench import result
 from lab.bench import servers
 from lab import errors
-from lab.guest import heartbeat
-from lab import record
+from lab.instruments import heartbeat
+from lab.instruments import record
 
 _MODE = 'virsh'
 
@@ -29,7 +29,7 @@ _MODE = 'virsh'
 class BareWay:
     """One migration by virsh.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     :param busy: the server whose domain and disk are copied
     """
 

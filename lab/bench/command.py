@@ -24,8 +24,8 @@ from lab.bench import result
 from lab.bench import runner
 from lab.bench import summary
 from lab.bench import tail
-from lab import cli
-from lab import cloud as lab_cloud
+from lab.cloud import cloud as lab_cloud
+from lab.cloud import lifetime
 from lab import layout
 from lab import progress
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     say = progress.Progress(sys.stdout)
     cloud = lab_cloud.Cloud(ports=arguments.network, say=say)
-    with cli.in_cloud(cloud, arguments.keep):
+    with lifetime.in_cloud(cloud, arguments.keep):
         bench = _begin(cloud, arguments)
         _measure(cloud, arguments, bench, say)
     return show(bench, arguments.output)

@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 
-from lab.services import nova
+from lab.cloud.services import nova
 
 
 class Computes:

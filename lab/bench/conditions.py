@@ -23,7 +23,7 @@ _PACKAGES = ('nova', 'nova-post-copy', 'python-novaclient', 'neutron',
 def look(cloud, seed: int, rounds: int) -> dict:
     """Describe what the figures hold for, and how to make them again.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     """
     connection = cloud.host(layout.HOSTS[0].name).connect()
     try:

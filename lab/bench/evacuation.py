@@ -15,12 +15,12 @@ import tempfile
 import time
 
 from lab.bench import computes
-from lab import content
+from lab.cloud import content
 from lab import errors
 from lab import guest
-from lab.guest import heartbeat
+from lab.instruments import heartbeat
+from lab.instruments import record
 from lab import layout
-from lab import record
 from lab import wait
 
 SIZES = (1, 4, 8, 16)
@@ -66,7 +66,7 @@ class Small:
 def measure(cloud, say) -> dict:
     """Empty a host again and again.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     :returns: as it is written in ``bench.json``
     """
     prepare(cloud)

@@ -9,7 +9,7 @@ import bisect
 from collections.abc import Mapping, Sequence
 
 from lab.bench import result
-from lab import record
+from lab.instruments import record
 
 # As libvirt calls it; libvirt-python is not needed to read a record.
 _ON_DEMAND = 'memory_postcopy_requests'

@@ -14,10 +14,10 @@ from lab.bench import nova_way
 from lab.bench import result
 from lab.bench import runner
 from lab.bench import servers
+from lab.guest import linux as linux_guest
+from lab.instruments import ping
+from lab.instruments import record
 from lab import layout
-from lab import linux_guest
-from lab import ping
-from lab import record
 from lab import wait
 
 ADDRESS = '198.18.92.60'
@@ -56,7 +56,7 @@ class Pulse:
 def measure(cloud, bench: result.Bench, rounds: int, say) -> None:
     """Move a server with a port there and back, in each of the modes.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up with ports
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up with ports
     :param bench: its ``network`` is replaced
     """
     linux_guest.upload(cloud, IMAGE, ADDRESS)

@@ -13,7 +13,7 @@ from lab.bench import observed
 from lab.bench import result
 from lab.bench import servers
 from lab import errors
-from lab import record
+from lab.instruments import record
 from lab import wait
 
 # Seconds between two questions to Nova.
@@ -29,7 +29,7 @@ _MICROVERSION = '2.84'      # shows the details of events
 class NovaWay:
     """One migration.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     """
 
     def __init__(self, cloud, busy: servers.Server, kind: guests.Guest,

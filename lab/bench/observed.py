@@ -14,11 +14,11 @@ from lab.bench import figures
 from lab.bench import guests
 from lab.bench import result
 from lab import errors
-from lab.guest import heartbeat
+from lab.instruments import heartbeat
+from lab.instruments import record
+from lab.instruments import watch
 from lab import layout
-from lab import record
 from lab import wait
-from lab import watch
 
 # Seconds: of the undisturbed guest, before; and after, for late news.
 SETTLED = 2.5

@@ -12,7 +12,7 @@ from lab.bench import guests
 from lab.bench import modes
 from lab.bench import result
 from lab.bench import summary
-from lab import picture
+from lab.instruments import picture
 
 NAME = 'bench.png'
 OURS = picture.DESTINATION

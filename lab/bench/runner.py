@@ -13,16 +13,16 @@ from lab.bench import nova_way
 from lab.bench import plan
 from lab.bench import result
 from lab.bench import servers
-from lab import bringup
+from lab.cloud import bringup
+from lab.cloud import restore
 from lab import errors
-from lab.faults import restore
 from lab import layout
 
 
 class Runner:
     """All runs of a bench.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up, without servers
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up, without servers
     :param bench: what is known so far; each run is added
     :param folder: where ``bench.json`` is
     :param seed: of the moments of the requests

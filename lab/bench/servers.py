@@ -4,7 +4,7 @@
 
 from lab.bench import guests
 from lab import errors
-from lab.guest import heartbeat
+from lab.instruments import heartbeat
 from lab import layout
 from lab import wait
 
@@ -15,7 +15,7 @@ _BOOT_LIMIT = 60.0
 def boot(cloud, kind: guests.Guest, host: str) -> 'Server':
     """Boot one of the guests; return when it is at work.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     """
     server = cloud.boot(NAME, host, image=kind.image, flavor=guests.FLAVOR)
     pulse = heartbeat.Heartbeat()
@@ -34,10 +34,10 @@ def clear(cloud) -> None:
 class Server:
     """A server that is heard.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up
-    :param server: as :meth:`lab.cloud.Cloud.boot` returns it
-    :param pulse: a :class:`lab.guest.heartbeat.Heartbeat` that follows it, or
-        what has the same to say
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
+    :param server: as :meth:`lab.cloud.cloud.Cloud.boot` returns it
+    :param pulse: a :class:`lab.instruments.heartbeat.Heartbeat` that follows
+        it, or what has the same to say
     """
 
     def __init__(self, cloud, server, pulse) -> None:

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import pathlib
 import sys
 
-from lab import bringup
-from lab import cli
-from lab import cloud as lab_cloud
+from lab.cloud import bringup
+from lab.cloud import cloud as lab_cloud
+from lab.cloud import lifetime
+from lab.cloud import restore
 from lab.faults.case import Case
 from lab.faults import computes
 from lab.faults import draw
 from lab.faults import evidence
 from lab.faults import matrix
 from lab.faults import report
-from lab.faults import restore
 from lab.faults import runner
 from lab.faults import scene
 from lab import layout
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     path = arguments.output / report.name(
         bool(arguments.random), arguments.upstream)
     results = []
-    with cli.in_cloud(cloud, arguments.keep):
+    with lifetime.in_cloud(cloud, arguments.keep):
         for result in run(cloud, _cases(arguments), arguments.upstream, say):
             results.append(result)
             # Each time: what is interrupted leaves what it has seen.

@@ -11,7 +11,7 @@ it: the host-wide flag, and ``force-complete`` by hand after the first pass.
 from collections.abc import Iterator
 import contextlib
 
-from lab.services import nova
+from lab.cloud.services import nova
 
 
 @contextlib.contextmanager

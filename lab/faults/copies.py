@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pathlib
 import threading
 
-from lab import proof
+from lab.instruments import proof
 
 INTERVAL = 0.2          # s between two looks
 TICKS = 2               # of the kernel's 10 ms, in one interval: it runs
@@ -37,7 +37,7 @@ class Copies:
     At the switch one copy stops and the other starts within one interval, so
     only what runs in two successive intervals is a second copy.
 
-    :param hosts: as for :func:`lab.proof.qemu_processes`
+    :param hosts: as for :func:`lab.instruments.proof.qemu_processes`
     :param on_twice: called with the hosts that ran a copy each
     """
 

@@ -13,15 +13,15 @@ import pathlib
 import signal
 import typing
 
+from lab.cloud import network
+from lab.cloud import process
+from lab.cloud.services import database
+from lab.cloud.services import messages
+from lab.cloud.services import nova
+from lab.cloud.services import placement
 from lab.faults import requests
+from lab.instruments import proof
 from lab import layout
-from lab import network
-from lab import process
-from lab import proof
-from lab.services import database
-from lab.services import messages
-from lab.services import nova
-from lab.services import placement
 
 
 class Injector(typing.NamedTuple):

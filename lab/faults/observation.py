@@ -7,7 +7,7 @@ import itertools
 
 from lab.faults.case import Case
 from lab.faults.case import Fault
-from lab import record
+from lab.instruments import record
 
 
 @dataclasses.dataclass

@@ -5,7 +5,7 @@
 import random
 import time
 
-from lab import bringup
+from lab.cloud import bringup
 from lab.faults.case import Case
 from lab.faults.case import Phase
 from lab.faults.injectors import INJECTORS
@@ -29,7 +29,7 @@ _SLOW = (20 * layout.MIB, 40 * layout.MIB)
 class Runner:
     """One case.
 
-    :param cloud: a :class:`lab.cloud.Cloud` that is up, without servers
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up, without servers
     :param seed: of the moments, and of the speed of the link
     :param upstream: without a word of post-copy in the request; it is forced
         by hand after the first pass over memory

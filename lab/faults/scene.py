@@ -15,9 +15,9 @@ from lab.faults.observation import Final
 from lab.faults.observation import Observation
 from lab.faults import sampler
 from lab import guest
-from lab.guest import heartbeat
+from lab.instruments import heartbeat
+from lab.instruments import proof
 from lab import layout
-from lab import proof
 from lab import wait
 
 IMAGE = 'faults'

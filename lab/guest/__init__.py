@@ -4,7 +4,7 @@
 
 It is a boot sector (``boot.S``), assembled when an image is built, so that
 there is no binary in the tree and every parameter is a constant in it.
-``lab.guest.heartbeat`` reads what it says.
+``lab.instruments.heartbeat`` reads what it says.
 """
 
 import pathlib

@@ -6,7 +6,7 @@
 # what is there with what it left there in the pass before, then writes what
 # belongs to this pass. A page that was lost, is stale or came from another
 # address is counted as wrong. After each beat, a fixed number of pages, it
-# sends one line over COM1 (see lab.guest.heartbeat):
+# sends one line over COM1 (see lab.instruments.heartbeat):
 #
 #     <beats since boot> <wrong pages since boot>      8 hex digits each
 #

@@ -5,7 +5,7 @@
 Upstream's functional test base is that Nova: API, conductor, scheduler and
 computes are the real services, on SQLite and in-memory RPC. Joined to it here
 are nova-post-copy and hosts that can migrate. The functional tests derive from
-:class:`Cloud`; ``lab.simulation.demo`` uses it outside of a test runner.
+:class:`Cloud`; ``lab.demo.simulated`` uses it outside of a test runner.
 """
 
 from collections.abc import Iterator

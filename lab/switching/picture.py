@@ -8,7 +8,7 @@ import statistics
 
 from matplotlib import figure
 
-from lab import picture
+from lab.instruments import picture
 from lab.switching import experiment
 from lab.switching import report
 

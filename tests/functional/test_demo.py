@@ -15,9 +15,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 # Without the picture: what draws it is not needed for tests.
 SCRIPT = """
 import pathlib, sys
+from lab.demo import simulated
 from lab import progress
-from lab.simulation import demo
-run = demo.run(progress.Progress(sys.stdout))
+run = simulated.run(progress.Progress(sys.stdout))
 print(run.table())
 run.save(pathlib.Path(sys.argv[1]))
 """

@@ -168,9 +168,9 @@ class TestRemoved(test.TestCase):
 
     # A Nova that has not loaded us, as nova-manage or any service.
     SCRIPT = """
-import sys
 import nova.conf
 from nova import config
+import sys
 config.parse_args(['nova'], default_config_files=[sys.argv[1]])
 from nova import context, objects
 from nova.db.main import api

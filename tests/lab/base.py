@@ -10,11 +10,11 @@ import pathlib
 import tempfile
 import time
 
-from lab import cloud as lab_cloud
+from lab.cloud import cloud as lab_cloud
 from lab import guest
-from lab.guest import heartbeat
+from lab.instruments import heartbeat
+from lab.instruments import proof
 from lab import layout
-from lab import proof
 from lab import wait
 import testtools
 

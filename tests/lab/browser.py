@@ -4,8 +4,8 @@
 
 import pathlib
 
+from lab.cloud.services import horizon
 from lab import layout
-from lab.services import horizon
 from selenium import webdriver
 from selenium.webdriver.common import by
 from selenium.webdriver.support import expected_conditions

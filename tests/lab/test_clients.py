@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 
-from lab import content
+from lab.cloud import content
 from lab import layout
 from lab import wait
 from openstack import connection

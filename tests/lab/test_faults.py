@@ -11,7 +11,8 @@ import types
 
 import ddt
 import fixtures
-from lab import cloud as lab_cloud
+from lab.cloud import cloud as lab_cloud
+from lab.cloud import restore
 from lab.faults.case import Case
 from lab.faults.case import End
 from lab.faults.case import Fault
@@ -20,7 +21,6 @@ from lab.faults.case import Step
 from lab.faults import computes
 from lab.faults import injectors
 from lab.faults import matrix
-from lab.faults import restore
 from lab.faults import runner
 from lab.faults import scene
 from lab.faults import view
@@ -113,7 +113,7 @@ class RunnerTest(testtools.TestCase):
         self.done: list[str] = []
         for name, value in {
                 'lab.faults.scene.Scene': Scene,
-                'lab.bringup.missing': lambda cloud: [],
+                'lab.cloud.bringup.missing': lambda cloud: [],
                 'lab.faults.view.JITTER': dict.fromkeys(Phase, 0)}.items():
             self.useFixture(fixtures.MonkeyPatch(name, value))
         self.useFixture(fixtures.MonkeyPatch(

@@ -4,11 +4,11 @@
 
 import json
 
-from lab import content
+from lab.cloud import content
+from lab.cloud import process
+from lab.cloud.services import common
+from lab.cloud.services import horizon
 from lab import layout
-from lab import process
-from lab.services import common
-from lab.services import horizon
 from lab import wait
 from tests.lab import base
 from tests.lab import browser

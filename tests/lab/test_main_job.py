@@ -12,11 +12,11 @@ import types
 import fixtures
 import testtools
 
+from lab.demo import main_job
 from lab import errors
-from lab.guest import heartbeat
+from lab.instruments import heartbeat
+from lab.instruments import record
 from lab import layout
-from lab import main_job
-from lab import record
 
 MIB = record.MIB
 
@@ -27,7 +27,7 @@ class MainJobTestCase(testtools.TestCase):
         super().setUp()
         self.statistics = {}
         self.useFixture(fixtures.MonkeyPatch(
-            'lab.watch.Watch', lambda *args: types.SimpleNamespace(
+            'lab.instruments.watch.Watch', lambda *args: types.SimpleNamespace(
                 look=lambda: None, statistics=self.statistics)))
         pulse = heartbeat.Heartbeat()
         self.addCleanup(pulse.stop)
@@ -46,7 +46,7 @@ class MainJobTestCase(testtools.TestCase):
         (folder / 'nova').write_text('#!/bin/sh\n' + script)
         (folder / 'nova').chmod(0o700)
         self.useFixture(fixtures.MonkeyPatch(
-            'lab.content.openrc', lambda: 'PATH=%s:$PATH\n' % folder))
+            'lab.cloud.content.openrc', lambda: 'PATH=%s:$PATH\n' % folder))
 
     def test_a_request_counts_from_when_it_goes_out(self):
         self.nova('[ "$*" = "--debug live-migration busy" ] || exit 1\n'

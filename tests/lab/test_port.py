@@ -5,9 +5,9 @@
 import subprocess
 import time
 
+from lab.guest import linux as linux_guest
+from lab.instruments import ping
 from lab import layout
-from lab import linux_guest
-from lab import ping
 from lab import wait
 from tests.lab import base
 

@@ -10,12 +10,12 @@ import tempfile
 
 import libvirt
 
-from lab import certificates
-from lab import cloud as lab_cloud
+from lab.cloud import certificates
+from lab.cloud import cloud as lab_cloud
+from lab.cloud import lock
+from lab.cloud.services import nova
+from lab.instruments import proof
 from lab import layout
-from lab import lock
-from lab import proof
-from lab.services import nova
 from lab import wait
 from tests.lab import base
 

@@ -9,8 +9,8 @@ import fixtures
 import libvirt
 import testtools
 
-from lab import record
-from lab import watch
+from lab.instruments import record
+from lab.instruments import watch
 
 SERVER = '5a7b1f0e-28cb-4f7e-a1a9-1c2d3e4f5061'
 
@@ -70,7 +70,8 @@ class WatchTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.MonkeyPatch('lab.watch._listen', tuple))
+        self.useFixture(fixtures.MonkeyPatch(
+            'lab.instruments.watch._listen', tuple))
         self.source, self.destination = Host(), Host()
         self.run = record.Record(
             simulated=False, server=SERVER, source='host-a',

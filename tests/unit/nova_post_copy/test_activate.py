@@ -22,12 +22,12 @@ import %(entry)s
 from nova import config
 config.parse_args(['nova-%(name)s', '--config-file', %(conf)r],
                   default_config_files=[], init_rpc=False)
-import sys
+from nova.api.openstack import api_version_request
+from nova.objects import base
+from nova.objects import migration
 from nova import service
 from nova import thread_pool_factory
-from nova.api.openstack import api_version_request
-from nova.objects import migration
-from nova.objects import base
+import sys
 print(base.NovaObjectRegistry.obj_classes()['Migration'][0].VERSION,
       api_version_request._MAX_API_VERSION,
       service.SERVICE_MANAGERS['nova-conductor'].split('.')[0],

@@ -3,7 +3,7 @@
 import testtools
 
 from lab.bench import figures
-from lab import record
+from lab.instruments import record
 
 MIB = record.MIB
 

@@ -4,7 +4,7 @@ import testtools
 
 from lab.bench import guests
 from lab.bench import modes
-from lab import content
+from lab.cloud import content
 from lab import guest
 from lab import layout
 

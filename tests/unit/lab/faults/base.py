@@ -11,7 +11,7 @@ from lab.faults.observation import Final
 from lab.faults.observation import Injection
 from lab.faults.observation import Observation
 from lab.faults import view
-from lab import record
+from lab.instruments import record
 
 SOURCE, DESTINATION = 'host-a', 'host-b'
 RESOURCES = {'VCPU': 1, 'MEMORY_MB': 512}

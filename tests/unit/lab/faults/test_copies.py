@@ -14,7 +14,7 @@ class CopiesTest(testtools.TestCase):
         self.ticks: dict[int, int] = {}
         self.twice: list[list[str]] = []
         self.useFixture(fixtures.MonkeyPatch(
-            'lab.proof.qemu_processes',
+            'lab.instruments.proof.qemu_processes',
             lambda server, hosts: {pid: 'host-%d' % pid
                                    for pid in self.ticks}))
         self.useFixture(fixtures.MonkeyPatch(

@@ -12,7 +12,7 @@ import fixtures
 import testtools
 
 from lab import guest
-from lab.guest import heartbeat
+from lab.instruments import heartbeat
 from lab import wait
 
 QEMU = 'qemu-system-x86_64'

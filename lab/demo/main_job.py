@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The main job on the real lab.
+
+What happens is read from the guest, from libvirt on both hosts and from Nova.
+"""
+
+import subprocess
+import time
+
+from lab.cloud import content
+from lab.demo import two_requests
+from lab import errors
+from lab.instruments import heartbeat
+from lab.instruments import proof
+from lab.instruments import record
+from lab.instruments import watch
+from lab import layout
+from lab import wait
+
+WORKING_SET = 400 * record.MIB      # of the image "guest"
+
+
+def run(cloud, say, delete: bool) -> record.Record:
+    """Boot the busy server, try to move it by pre-copy, move it by post-copy.
+
+    :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
+    :param say: a :class:`lab.progress.Progress`
+    :param delete: delete the server in the end, because the cloud stays
+    :raises lab.errors.LabError: when the run cannot go on to its end
+    """
+    name = two_requests.SERVER
+    for server in cloud.nova().servers.list(
+            search_opts={'name': '^%s$' % name}):
+        cloud.delete(server)
+    host = layout.HOSTS[0].name
+    say('booting the server %s on %s' % (name, host))
+    server = cloud.boot(name, host)
+    pulse = heartbeat.Heartbeat()
+    try:
+        pulse.follow(cloud.serial_address(server))
+        wait.until(lambda: pulse.samples()
+                   and pulse.samples()[-1].work > WORKING_SET,
+                   'heartbeat of the guest', 60)
+        return MainJob(cloud, say, server, pulse).run()
+    finally:
+        pulse.stop()
+        if delete:
+            cloud.delete(server)
+
+
+class MainJob(two_requests.TwoRequests):
+    pre_copy_seconds = 15
+    settled_seconds = 2
+    poll_seconds = 0.2
+
+    def __init__(self, cloud, say, server,
+                 pulse: heartbeat.Heartbeat) -> None:
+        source, destination = (host.name for host in layout.HOSTS)
+        super().__init__(say, record.Record(
+            simulated=False, server=server.id, source=source,
+            destination=destination, memory=server.flavor['ram'] * record.MIB,
+            working_set=WORKING_SET, bandwidth=cloud.bandwidth))
+        self._cloud = cloud
+        self._pulse = pulse
+        self._watch = watch.Watch(
+            cloud.host(source), cloud.host(destination), self._record,
+            time.monotonic)
+
+    def _now(self) -> float:
+        return time.monotonic()
+
+    def _run_nova(self, line: str) -> float:
+        # The client takes a second and more to start; --debug tells when the
+        # request goes out.
+        requested, printed = time.monotonic(), ''
+        with subprocess.Popen(
+                ['bash', '-c', content.openrc()
+                 + line.replace('nova', 'nova --debug', 1)], text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as command:
+            for printed in command.stdout:
+                if 'REQ: curl' in printed:
+                    requested = time.monotonic()
+        if command.returncode:
+            raise errors.LabError('"%s" failed: %s' % (line, printed.strip()))
+        return requested
+
+    def _migration(self) -> dict:
+        migrations = self._cloud.get(
+            'compute', '/os-migrations?limit=1&instance_uuid='
+            + self._record.server, microversion='2.80')['migrations']
+        return migrations[0] if migrations else {'id': None}
+
+    def _nova_server(self) -> dict:
+        return self._cloud.get(
+            'compute', '/servers/' + self._record.server)['server']
+
+    def _look(self, attempt: record.Attempt) -> str:
+        self._watch.look()
+        # The destination's console is there before the guest is.
+        console = self._cloud.serial_address(
+            self._record.server, self._record.destination)
+        if console is not None:
+            self._pulse.follow(console)
+        silence = self._pulse.silence()
+        return '%s; guest %s' % (
+            self._progress(attempt),
+            '%d MiB/s' % (self._pulse.rate(0.5) / record.MIB)
+            if silence < 0.5 else 'silent for %.1f s' % silence)
+
+    def _progress(self, attempt: record.Attempt) -> str:
+        seen = self._watch.statistics
+        if not seen:
+            return 'not begun'
+        return '%s: %d %%, %d MiB left' % (
+            'pre-copy, pass %d' % (attempt.passes + 1)
+            if attempt.at(record.SWITCHED) is None else 'post-copy',
+            100 - 100 * seen['memory_remaining'] / seen['memory_total'],
+            seen['memory_remaining'] / record.MIB)
+
+    def _is_idle(self) -> bool:
+        return self._watch.is_idle()
+
+    def _rate(self, seconds: float) -> float:
+        return self._pulse.rate(seconds)
+
+    def _finish(self) -> None:
+        self._record.samples = self._pulse.samples()
+        self._record.wrong_pages = self._pulse.wrong_pages
+        self._record.checks += proof.judge(proof.look(
+            self._cloud, self._record.server, self._record.source,
+            self._record.destination, self._pulse))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The guest's heartbeat, as its serial console tells it.
+
+A console is a TCP port of the QEMU process on the host where the guest runs.
+A migrating guest has two: it falls silent on the one and goes on on the
+other. Lines that nobody was there to read are lost; because each line carries
+the counts since boot, nothing of what they told is.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import itertools
+import re
+import selectors
+import socket
+import threading
+import time
+
+from lab import guest
+from lab.instruments import record
+
+Address = tuple[str, int]
+
+BEAT = guest.BEAT_MIB * guest.MIB
+RECONNECT = 0.25    # s between two attempts to open a console
+# Beats since boot, wrong pages since boot. A line that was cut in two by the
+# migration, or read from its middle, does not match and is left out.
+LINE = re.compile(rb'([0-9a-f]{8}) ([0-9a-f]{8})')
+
+
+@dataclasses.dataclass
+class _Console:
+    address: Address
+    rest: bytes = b''     # the line that is not complete
+
+
+class Heartbeat:
+    """Reads all consoles of one guest, in a thread of its own.
+
+    :param clock: seconds; stamps each heartbeat
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._wanted: dict[Address, float] = {}     # when to open it next
+        self._samples: list[record.Sample] = []
+        self._ended = threading.Event()
+        #: pages since boot that were not what the guest had written
+        self.wrong_pages = 0
+        #: how often the guest had not done more than before: it was started
+        #: anew, or a second copy of it is running
+        self.setbacks = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def follow(self, address: Address) -> None:
+        """Listen to one more console; it need not be there yet."""
+        # A new dict: the thread may be walking through the old one.
+        self._wanted = {address: 0.0} | self._wanted
+
+    def stop(self) -> None:
+        """Close the consoles and end the thread."""
+        self._ended.set()
+        self._thread.join()
+
+    def samples(self) -> list[record.Sample]:
+        """All heartbeats so far, oldest first."""
+        return list(self._samples)
+
+    def silence(self) -> float:
+        """Seconds since the guest was last heard; infinite before that."""
+        if not self._samples:
+            return float('inf')
+        return self._clock() - self._samples[-1].time
+
+    def rate(self, seconds: float = 1.0) -> float:
+        """Work of the last seconds (bytes/s)."""
+        since = self._clock() - seconds
+        recent = [sample.work for sample in itertools.takewhile(
+            lambda sample: sample.time >= since, reversed(self.samples()))]
+        return (recent[0] - recent[-1]) / seconds if recent else 0.0
+
+    def _read(self) -> None:
+        with selectors.DefaultSelector() as consoles:
+            while not self._ended.is_set():
+                self._open(consoles)
+                for key, _ in consoles.select(timeout=RECONNECT):
+                    self._take(consoles, key)
+            for key in list(consoles.get_map().values()):
+                key.fileobj.close()
+
+    def _open(self, consoles: selectors.BaseSelector) -> None:
+        """Open the consoles that are not, each at most once in a while."""
+        opened = {key.data.address for key in consoles.get_map().values()}
+        now = time.monotonic()
+        for address, due in self._wanted.items():
+            if address in opened or now < due:
+                continue
+            self._wanted[address] = now + RECONNECT
+            try:
+                connection = socket.create_connection(address, RECONNECT)
+            except OSError:
+                continue
+            consoles.register(connection, selectors.EVENT_READ,
+                              _Console(address))
+
+    def _take(self, consoles: selectors.BaseSelector,
+              key: selectors.SelectorKey) -> None:
+        try:
+            received = key.fileobj.recv(65536)
+        except OSError:
+            received = b''
+        if not received:
+            consoles.unregister(key.fileobj)
+            key.fileobj.close()
+            return
+        *lines, key.data.rest = (key.data.rest + received).split(b'\n')
+        for line in lines:
+            if match := LINE.fullmatch(line):
+                self._beat(*(int(number, 16) for number in match.groups()))
+
+    def _beat(self, beats: int, wrong_pages: int) -> None:
+        sample = record.Sample(self._clock(), beats * BEAT)
+        if self._samples and sample.work <= self._samples[-1].work:
+            self.setbacks += 1
+        self.wrong_pages = max(self.wrong_pages, wrong_pages)
+        self._samples.append(sample)

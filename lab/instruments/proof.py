@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The proof that a server moved, once and wholly: from outside of Nova.
+
+:func:`look` reads the facts where they are: processes and domains on the
+hosts, the guest's own count of wrong pages, and then what Nova and placement
+say. :func:`judge` compares them; it reads nothing, so that the simulated hosts
+are judged alike.
+"""
+
+import collections
+import dataclasses
+import os
+import pathlib
+
+from lab import guest
+from lab.instruments import record
+
+RUNNING = 1     # in libvirt (VIR_DOMAIN_RUNNING) and in Nova's power_state
+
+
+@dataclasses.dataclass
+class Facts:
+    """All that is known of one server after its migration."""
+
+    source: str
+    destination: str
+    #: host name to number of QEMU processes with the server's uuid; None where
+    #: the hosts are simulated
+    processes: dict[str, int] | None
+    #: host name to libvirt's state of the domain with the server's uuid
+    domains: dict[str, int]
+    rate: float         #: what the guest does just now, bytes/s
+    work: int           #: bytes of memory that it checked since its boot
+    wrong_pages: int    #: those that were not what it had written
+    setbacks: int       #: how often it had done less than before
+    server: dict        #: as in GET /servers/{id}
+    migration: dict     #: as in GET /os-migrations, at our microversion
+    #: host name to resources: of the server and of the migration
+    allocations: dict[str, dict[str, int]]
+    migration_allocations: dict[str, dict[str, int]]
+
+
+def look(cloud, server: str, source: str, destination: str,
+         heartbeat) -> Facts:
+    """Collect the facts of a server in the lab.
+
+    :param cloud: a :class:`lab.cloud.cloud.Cloud`
+    :param server: uuid
+    :param heartbeat: a :class:`lab.instruments.heartbeat.Heartbeat` that has
+        been following the server for a second or more
+    """
+    from novaclient_post_copy import microversion
+
+    names = (source, destination)
+    migration = cloud.get(
+        'compute', '/os-migrations?instance_uuid=%s&limit=1' % server,
+        microversion=microversion.API_VERSION.get_string())['migrations'][0]
+    return Facts(
+        source=source,
+        destination=destination,
+        processes=dict(collections.Counter(qemu_processes(
+            server, {name: cloud.host(name).init.pid for name in names}
+        ).values())),
+        domains={name: domains[server]
+                 for name in names
+                 if server in (domains := cloud.host(name).domains())},
+        rate=heartbeat.rate(),
+        work=heartbeat.samples()[-1].work,
+        wrong_pages=heartbeat.wrong_pages,
+        setbacks=heartbeat.setbacks,
+        server=cloud.get('compute', '/servers/' + server)['server'],
+        migration=migration,
+        allocations=cloud.allocations(server),
+        migration_allocations=cloud.allocations(migration['uuid']))
+
+
+def qemu_processes(server: str, hosts: dict[str, int]) -> dict[int, str]:
+    """Return pid and host of each QEMU process with this uuid.
+
+    :param hosts: host name to the pid of any process of this host; a process
+        is on the host whose network namespace it has
+    """
+    names = {os.readlink('/proc/%d/ns/net' % pid): name
+             for name, pid in hosts.items()}
+    found = {}
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            command = (process / 'cmdline').read_bytes().split(b'\0')
+            if b'qemu' in command[0] and server.encode() in command:
+                found[int(process.name)] = names.get(
+                    os.readlink(process / 'ns/net'), 'another host')
+        except OSError:
+            continue    # it has ended
+    return found
+
+
+def judge(facts: Facts) -> list[record.Check]:
+    """Say of each part of the proof whether it holds, in a sentence."""
+    return [
+        *_judge_processes(facts),
+        _judge_domains(facts),
+        _judge_guest(facts),
+        _judge_memory(facts),
+        _judge_record(facts),
+        _judge_migration(facts),
+        _judge_placement(facts),
+    ]
+
+
+def _judge_processes(facts: Facts) -> list[record.Check]:
+    if facts.processes is None:
+        return []
+    return [record.Check(
+        'processes', facts.processes == {facts.destination: 1},
+        'QEMU processes with the uuid of the server: %s.'
+        % (_listed(facts.processes) or 'none'))]
+
+
+def _judge_domains(facts: Facts) -> record.Check:
+    return record.Check(
+        'domains', facts.domains == {facts.destination: RUNNING},
+        'libvirt domains with the uuid of the server: %s.'
+        % (_listed({host: 'running' if state == RUNNING else
+                    'in state %d' % state
+                    for host, state in facts.domains.items()}) or 'none'))
+
+
+def _judge_guest(facts: Facts) -> record.Check:
+    return record.Check(
+        'guest', facts.rate > 0 and not facts.setbacks,
+        'The guest works at %d MiB/s, and %s.' % (
+            facts.rate / record.MIB,
+            'was seen to go back in its work %d times: it was started anew, '
+            'or runs twice' % facts.setbacks if facts.setbacks
+            else 'never went back to what it had already done'))
+
+
+def _judge_memory(facts: Facts) -> record.Check:
+    return record.Check(
+        'memory', facts.work > 0 and not facts.wrong_pages,
+        'Of %d pages that the guest has checked, %d were not what it had '
+        'written.' % (facts.work / guest.PAGE_SIZE, facts.wrong_pages))
+
+
+def _judge_record(facts: Facts) -> record.Check:
+    host, status, power_state, task_state = (
+        facts.server[key] for key in (
+            'OS-EXT-SRV-ATTR:host', 'status', 'OS-EXT-STS:power_state',
+            'OS-EXT-STS:task_state'))
+    return record.Check(
+        'record',
+        (host, status, power_state, task_state) == (
+            facts.destination, 'ACTIVE', RUNNING, None),
+        'Nova has the server on %s: status %s, power state %s, task state %s.'
+        % (host, status, power_state, task_state))
+
+
+def _judge_migration(facts: Facts) -> record.Check:
+    migration = facts.migration
+    return record.Check(
+        'migration',
+        (migration['source_compute'], migration['dest_compute'],
+         migration['status'], migration['post_copy']) == (
+            facts.source, facts.destination, 'completed', True),
+        'Nova has the migration from %s to %s as %s, post_copy %s.' % (
+            migration['source_compute'], migration['dest_compute'],
+            migration['status'], str(migration['post_copy']).lower()))
+
+
+def _judge_placement(facts: Facts) -> record.Check:
+    return record.Check(
+        'placement',
+        list(facts.allocations) == [facts.destination]
+        and not facts.migration_allocations,
+        'Placement: the server has resources of %s, the migration of %s.' % (
+            ' and '.join(facts.allocations) or 'no host',
+            ' and '.join(facts.migration_allocations) or 'no host'))
+
+
+def _listed(things: dict) -> str:
+    return ', '.join('%s on %s' % (what, host)
+                     for host, what in sorted(things.items()))

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What libvirt on both hosts says of one server while it migrates."""
+
+import collections
+from collections.abc import Callable
+import functools
+import threading
+
+import libvirt
+
+from lab.instruments import record
+
+# Of the domain on the source and on the destination.
+_ON_SOURCE = {
+    (libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
+     libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY): record.SWITCHED,
+}
+_ON_DESTINATION = {
+    (libvirt.VIR_DOMAIN_EVENT_RESUMED,
+     libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED): record.MEMORY_COMPLETE,
+}
+
+
+class Watch:
+    """Notes what happens to a server, on connections of its own.
+
+    :param source: host, a :class:`lab.cloud.hosts.Host`
+    :param destination: host
+    :param run: what is noted goes into the newest of its attempts
+    :param clock: seconds; stamps each event
+    """
+
+    def __init__(self, source, destination, run: record.Record,
+                 clock: Callable[[], float]) -> None:
+        self._server = run.server
+        self._run = run
+        self._clock = clock
+        self._statistics = collections.defaultdict(dict)
+        self._registered = []
+        _listen()
+        self._source = self._connect(source, _ON_SOURCE)
+        self._destination = self._connect(destination, _ON_DESTINATION)
+        self._register(self._source,
+                       libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
+                       self._job_completed, None)
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """The last of :meth:`libvirt.virDomain.jobStats` in this attempt.
+
+        Empty until memory is copied.
+        """
+        return self._statistics[len(self._run.attempts)]
+
+    def look(self) -> None:
+        """Bring the statistics up to date."""
+        try:
+            self._take(self._source.lookupByUUIDString(
+                self._server).jobStats())
+        except libvirt.libvirtError:
+            return      # the domain is gone, or busy: the last ones hold
+
+    def is_idle(self) -> bool:
+        """Whether only the source has the domain, and no job runs on it."""
+        try:
+            job = self._source.lookupByUUIDString(self._server).jobInfo()
+            return (job[0] == libvirt.VIR_DOMAIN_JOB_NONE
+                    and self._server not in {
+                        domain.UUIDString() for domain
+                        in self._destination.listAllDomains()})
+        except libvirt.libvirtError:
+            return False
+
+    def close(self) -> None:
+        """Note nothing more, and close the connections."""
+        for connection, number in self._registered:
+            connection.domainEventDeregisterAny(number)
+        for connection in (self._source, self._destination):
+            connection.close()
+
+    def _connect(self, host, names: dict[tuple[int, int], str]):
+        connection = host.connect()
+        self._register(connection, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                       self._lifecycle, names)
+        return connection
+
+    def _register(self, connection, event: int, callback, opaque) -> None:
+        self._registered.append((connection, connection.domainEventRegisterAny(
+            None, event, callback, opaque)))
+
+    def _lifecycle(self, connection, domain, event: int, detail: int,
+                   names: dict[tuple[int, int], str]) -> None:
+        name = names.get((event, detail))
+        if domain.UUIDString() == self._server and name is not None:
+            self._note(name)
+
+    def _job_completed(self, connection, domain, statistics: dict,
+                       opaque) -> None:
+        if domain.UUIDString() == self._server:
+            self._take(statistics)
+
+    def _take(self, statistics: dict) -> None:
+        """Keep statistics, also the last ones, which come with the end."""
+        if not statistics.get('memory_processed') or not self._run.attempts:
+            return
+        if not self.statistics:
+            self._note(record.RUNNING)
+        self.statistics.update(statistics)
+        attempt = self._run.attempts[-1]
+        attempt.transferred = self.statistics['memory_processed']
+        # QEMU counts from 1, in its first pass, and counts the switch too.
+        begun = 1 if attempt.at(record.SWITCHED) is None else 2
+        attempt.passes = max(
+            0, self.statistics.get('memory_iteration', 0) - begun)
+
+    def _note(self, name: str) -> None:
+        if self._run.attempts:
+            self._run.attempts[-1].note(name, self._clock())
+
+
+@functools.cache
+def _listen() -> None:
+    """Run libvirt's event loop; only later connections have events."""
+    libvirt.virEventRegisterDefaultImpl()
+    libvirt.registerErrorHandler(lambda context, error: None, None)
+
+    def run() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=run, daemon=True).start()

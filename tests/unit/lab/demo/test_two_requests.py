@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import io
+
+import testtools
+
+from lab.demo import two_requests
+from lab import errors
+from lab.instruments import record
+from lab import progress
+
+MIB = record.MIB
+ACTIVE = {'status': 'ACTIVE', 'OS-EXT-STS:task_state': None}
+
+
+class Story(two_requests.TwoRequests):
+    """A Nova that plays a part: one list of statuses for each request.
+
+    The clock goes a second further with each look at a migration.
+    """
+
+    pre_copy_seconds = 5
+    settled_seconds = 0
+    poll_seconds = 0
+
+    def __init__(self, *statuses, server=ACTIVE):
+        self.printed = io.StringIO()
+        super().__init__(progress.Progress(self.printed), record.Record(
+            simulated=True, server='uuid', source='host-a',
+            destination='host-b', memory=512 * MIB, working_set=400 * MIB,
+            bandwidth=200 * MIB))
+        self.commands = []
+        self._time = 0
+        self._statuses = [list(part) for part in statuses]
+        self._server = server
+        self._begun = 0
+
+    def _now(self):
+        return self._time
+
+    def _run_nova(self, line):
+        self.commands.append(line)
+        if line.startswith('nova live-migration-abort'):
+            self._statuses[self._begun - 1] = ['running', 'error']
+        elif line.startswith('nova live-migration'):
+            self._begun += 1
+        elif line.startswith('nova reset-state'):
+            self._server = ACTIVE
+        return self._time
+
+    def _migration(self):
+        if not self._begun:
+            return {'id': None}
+        statuses = self._statuses[self._begun - 1]
+        status = statuses[0] if len(statuses) == 1 else statuses.pop(0)
+        return {'id': self._begun, 'status': status}
+
+    def _nova_server(self):
+        return self._server
+
+    def _look(self, attempt):
+        self._time += 1
+        if attempt.at(record.RUNNING) is None:
+            attempt.note(record.RUNNING, self._time)
+        attempt.transferred += 200 * MIB
+        attempt.passes += 1
+        return 'under way'
+
+    def _is_idle(self):
+        return True
+
+    def _rate(self, seconds):
+        return 1024.0 * MIB
+
+    def _finish(self):
+        self._record.checks.append(record.Check('finished', True, ''))
+
+
+class TwoRequestsTestCase(testtools.TestCase):
+
+    def run_story(self, *statuses, **kwargs):
+        self.story = Story(*statuses, **kwargs)
+        return self.story.run()
+
+    def test_main_job(self):
+        run = self.run_story(
+            ['running'], ['accepted', 'running', 'running (post-copy)',
+                          'completed'])
+        self.assertEqual(
+            ['nova live-migration busy host-b',
+             'nova live-migration-abort busy 1',
+             'nova live-migration --post-copy busy host-b'],
+            self.story.commands)
+        self.assertEqual(['aborted', 'completed'],
+                         [attempt.result for attempt in run.attempts])
+        self.assertEqual([False, True],
+                         [attempt.post_copy for attempt in run.attempts])
+        self.assertTrue(run.passed)
+        for command in self.story.commands:
+            self.assertIn('$ ' + command, self.story.printed.getvalue())
+
+    def test_pre_copy_is_watched_before_it_is_given_up(self):
+        pre_copy, _ = self.run_story(['running'], ['completed']).attempts
+        self.assertEqual(5, pre_copy.after(record.ABORTED, record.RUNNING))
+        self.assertIsNotNone(pre_copy.at(record.CANCELLED))
+
+    def test_a_server_in_error_is_made_active(self):
+        self.run_story(['running'], ['completed'],
+                       server=ACTIVE | {'status': 'ERROR'})
+        self.assertEqual('nova reset-state --active busy',
+                         self.story.commands[2])
+
+    def test_pre_copy_moves_the_server_after_all(self):
+        for end in ('completed', 'error'):
+            run = self.run_story(['running', end])
+            self.assertEqual(['nova live-migration busy host-b'],
+                             self.story.commands)
+            self.assertFalse(run.passed)
+            self.assertEqual(['pre-copy'], [
+                check.name for check in run.checks if not check.passed])
+
+    def test_post_copy_fails(self):
+        run = self.run_story(['running'], ['running', 'error'])
+        self.assertEqual('failed', run.attempts[1].result)
+        self.assertIsNone(run.attempts[1].after(record.COMPLETED))
+
+    def test_post_copy_does_not_end(self):
+        story = Story(['running'], ['running (post-copy)'])
+        exc = self.assertRaises(errors.LabError, story.run)
+        self.assertIn('running (post-copy)', str(exc))
+        self.assertIn('uuid', str(exc))
