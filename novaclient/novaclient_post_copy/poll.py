@@ -2,7 +2,7 @@
 
 """``nova live-migration --poll`` and ``nova host-evacuate-live --poll``.
 
-What is shown and when it is over is in :mod:`novaclient_post_copy.watch`;
+What is shown and when it is over is in :mod:`client_post_copy.watch`;
 here is how novaclient asks, and what becomes of several servers.
 """
 
@@ -14,10 +14,10 @@ from keystoneauth1 import exceptions as keystone_exceptions
 from novaclient import base
 from novaclient import exceptions
 
-from novaclient_post_copy import display
+from client_post_copy import display
+from client_post_copy import progress
+from client_post_copy import watch
 from novaclient_post_copy import microversion
-from novaclient_post_copy import progress
-from novaclient_post_copy import watch
 
 
 class Server(watch.Server):
@@ -73,7 +73,7 @@ class Server(watch.Server):
 
 
 def _ask(method: Callable, *args, **kwargs) -> Any:
-    """Ask the cloud, with the errors of :mod:`novaclient_post_copy.watch`."""
+    """Ask the cloud, with the errors of :mod:`client_post_copy.watch`."""
     try:
         return method(*args, **kwargs)
     except keystone_exceptions.RetriableConnectionFailure as error:

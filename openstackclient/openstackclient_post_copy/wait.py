@@ -3,7 +3,7 @@
 """``--wait``: follow the live migration itself until it has ended.
 
 What is shown and when it is over is what ``nova ... --poll`` shows, in
-:mod:`novaclient_post_copy.watch`, which needs no novaclient; here is how the
+:mod:`client_post_copy.watch`, which needs no novaclient; here is how the
 SDK asks.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 from keystoneauth1 import exceptions as keystone_exceptions
-from novaclient_post_copy import display
-from novaclient_post_copy import progress
-from novaclient_post_copy import watch
 from openstack.compute.v2 import server as _server
 from openstack import exceptions as sdk_exceptions
 from osc_lib import exceptions
 
+from client_post_copy import display
+from client_post_copy import progress
+from client_post_copy import watch
 from openstackclient_post_copy import proxy
 
 
@@ -63,7 +63,7 @@ class Server(watch.Server):
 
 
 def _ask(method: Callable, *args, **kwargs) -> Any:
-    """Ask the cloud, with the errors of :mod:`novaclient_post_copy.watch`."""
+    """Ask the cloud, with the errors of :mod:`client_post_copy.watch`."""
     try:
         return method(*args, **kwargs)
     except keystone_exceptions.RetriableConnectionFailure as error:

@@ -4,7 +4,7 @@ import fixtures
 from keystoneauth1 import exceptions as keystone_exceptions
 from novaclient import exceptions
 
-from novaclient_post_copy import watch
+from client_post_copy import watch
 from tests.unit.novaclient_post_copy import base
 
 SERVER = base.SERVER['id']
@@ -172,7 +172,7 @@ class LiveMigrationTestCase(PollTestCase):
 
     def test_cloud_stays_away(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'novaclient_post_copy.watch.PATIENCE', 0))
+            'client_post_copy.watch.PATIENCE', 0))
         self.requests_mock.get(base.COMPUTE + '/os-migrations', [
             {'json': {'migrations': []}}, {'status_code': 503}])
         text = self.assert_fails('live-migration', '--poll', SERVER)
@@ -268,7 +268,7 @@ class HostEvacuateLiveTestCase(PollTestCase):
 
     def test_interrupted_by_the_user(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'novaclient_post_copy.watch.time.sleep', self._interrupt))
+            'client_post_copy.watch.time.sleep', self._interrupt))
         self.told(base.SERVER, in_progress=[{'phase': 'pre-copy'}])
         self.assertRaises(KeyboardInterrupt, self.nova, 'host-evacuate-live',
                           '--poll', 'host-a')

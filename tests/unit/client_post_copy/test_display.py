@@ -6,7 +6,7 @@ import os
 import fixtures
 import testtools
 
-from novaclient_post_copy import display
+from client_post_copy import display
 
 
 class Terminal(io.StringIO):

@@ -5,10 +5,10 @@ import io
 import fixtures
 import testtools
 
-from novaclient_post_copy import display
-from novaclient_post_copy import progress
-from novaclient_post_copy import watch
-from tests.unit.novaclient_post_copy import test_display
+from client_post_copy import display
+from client_post_copy import progress
+from client_post_copy import watch
+from tests.unit.client_post_copy import test_display
 
 IDLE = watch.State('ACTIVE', True, 'host-b', None)
 BUSY = watch.State('MIGRATING', False, 'host-a', None)

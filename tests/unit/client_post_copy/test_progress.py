@@ -4,7 +4,7 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
-from novaclient_post_copy import progress
+from client_post_copy import progress
 
 MIB = progress.MIB
 PHASES = ('preparing', 'disk', 'pre-copy', 'post-copy', 'interrupted',

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 import time
 from typing import NamedTuple
 
-from novaclient_post_copy import display as _display
-from novaclient_post_copy import progress
+from client_post_copy import display as _display
+from client_post_copy import progress
 
 # Seconds between two looks at a server, and between two servers at least.
 INTERVAL = 1.0
