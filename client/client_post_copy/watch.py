@@ -15,6 +15,7 @@ import time
 from typing import NamedTuple
 
 from client_post_copy import display as _display
+from client_post_copy import microversion
 from client_post_copy import progress
 
 # Seconds between two looks at a server, and between two servers at least.
@@ -25,12 +26,6 @@ PATIENCE = 60.0
 # Looks at a server whose migration has ended. Nova sets the server right
 # before or a moment after that.
 SETTLING = 30
-
-# With the option that asks for the watch.
-NOT_ALLOWED = (
-    '%s watches the migration, and you are not allowed to see migrations '
-    '(policy os_compute_api:os-migrations:index). Leave out %s, or ask an '
-    'administrator. No migration was requested.')
 
 ENDED = ('completed', 'cancelled', 'error', 'failed')
 
@@ -48,6 +43,22 @@ class Refused(Exception):
 
 class Forbidden(Refused):
     """It does not answer this user."""
+
+
+def refusal(error: NotAnswered | Refused, option: str) -> str:
+    """Return why a migration that could not be followed is not requested.
+
+    :param error: what was raised by :class:`Watch`
+    :param option: what asked for the watch
+    """
+    if isinstance(error, Forbidden):
+        reason = (
+            '%s watches the migration, and you are not allowed to see '
+            'migrations (policy os_compute_api:os-migrations:index). Leave '
+            'out %s, or ask an administrator' % (option, option))
+    else:
+        reason = str(error)
+    return '%s. %s' % (reason, microversion.NOTHING_REQUESTED)
 
 
 def error_of(status: int) -> type[NotAnswered | Refused]:

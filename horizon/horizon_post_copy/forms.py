@@ -20,6 +20,7 @@ from openstack_dashboard.dashboards.admin.hypervisors.compute \
 from openstack_dashboard.dashboards.admin.instances import forms \
     as instances_forms
 
+from client_post_copy import microversion
 from horizon_post_copy import api
 
 # Goes into an attribute, unescaped: no quotation marks.
@@ -53,7 +54,8 @@ class PostCopyMixin:
             self.add_error('post_copy', _(
                 'Post-copy and disk over commit do not go together: since '
                 'compute API version 2.25 there is no disk over commit, and '
-                'post-copy needs 2.105. Untick one of them.'))
+                'post-copy needs %s. Untick one of them.')
+                % microversion.API_VERSION)
         return data
 
 

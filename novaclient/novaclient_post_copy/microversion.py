@@ -13,10 +13,11 @@ from novaclient import api_versions
 from novaclient import base
 from novaclient import exceptions
 
-# What nova-post-copy adds to Nova 34: upstream's maximum + 1. In the responses
-# about migrations nothing else has changed since API_MAX_VERSION of novaclient
-# 18, so upstream's code reads them.
-API_VERSION = api_versions.APIVersion('2.105')
+from client_post_copy import microversion
+
+# In the responses about migrations nothing else has changed since
+# API_MAX_VERSION of novaclient 18, so upstream's code reads them.
+API_VERSION = api_versions.APIVersion(microversion.API_VERSION)
 
 
 def offered(api) -> bool:
@@ -26,12 +27,11 @@ def offered(api) -> bool:
 
     :param api: novaclient.v2.client.Client
     """
-    return _contains_ours(*_cloud_range(api))
+    return _contains_ours(_range_of(api))
 
 
 def require(manager: base.Manager,
-            purpose: str = 'Choosing post-copy for a live migration',
-            ) -> base.Manager:
+            purpose: str = microversion.CHOOSING) -> base.Manager:
     """Return the manager with our microversion, when the cloud offers it.
 
     Reads the version document of the cloud, unless the manager is already one
@@ -42,17 +42,10 @@ def require(manager: base.Manager,
     """
     if manager.api_version == API_VERSION:
         return manager
-    minimum, maximum = _cloud_range(manager.api)
-    if not _contains_ours(minimum, maximum):
-        if maximum.is_null():
-            offers = 'no microversions'
-        else:
-            offers = "versions '%s' to '%s'" % (minimum.get_string(),
-                                                maximum.get_string())
+    cloud_range = _range_of(manager.api)
+    if not _contains_ours(cloud_range):
         raise exceptions.UnsupportedVersion(
-            "%s needs compute API version '%s', which clouds with "
-            "nova-post-copy have; this cloud offers %s. No migration was "
-            "requested." % (purpose, API_VERSION.get_string(), offers))
+            microversion.not_offered(cloud_range, purpose))
     return with_ours(manager)
 
 
@@ -71,16 +64,14 @@ def with_ours(manager: base.Manager) -> base.Manager:
     return manager
 
 
-def _cloud_range(api) -> tuple[api_versions.APIVersion,
-                               api_versions.APIVersion]:
+def _range_of(api) -> tuple[str, str] | None:
     version = api.versions.get_current()
     # None where a proxy hides the document, empty on the legacy v2.0 endpoint.
     if not getattr(version, 'version', None):
-        return api_versions.APIVersion(), api_versions.APIVersion()
-    return (api_versions.APIVersion(version.min_version),
-            api_versions.APIVersion(version.version))
+        return None
+    return version.min_version, version.version
 
 
-def _contains_ours(minimum: api_versions.APIVersion,
-                   maximum: api_versions.APIVersion) -> bool:
-    return not maximum.is_null() and API_VERSION.matches(minimum, maximum)
+def _contains_ours(cloud_range: tuple[str, str] | None) -> bool:
+    return cloud_range is not None and API_VERSION.matches(
+        *map(api_versions.APIVersion, cloud_range))

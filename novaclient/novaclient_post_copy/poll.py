@@ -116,12 +116,8 @@ class Poll:
     def _watch(self, server) -> watch.Watch:
         try:
             return watch.Watch(Server(self._cs, server))
-        except watch.Forbidden:
-            raise exceptions.CommandError(
-                watch.NOT_ALLOWED % ('--poll', '--poll'))
         except (watch.NotAnswered, watch.Refused) as error:
-            raise exceptions.CommandError(
-                '%s. No migration was requested.' % error)
+            raise exceptions.CommandError(watch.refusal(error, '--poll'))
 
     def follow_server(self) -> None:
         """Show the only migration until it has ended.

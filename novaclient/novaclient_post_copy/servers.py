@@ -15,6 +15,7 @@ from novaclient import utils
 from novaclient.v2 import servers
 from novaclient.v2 import shell
 
+from client_post_copy import microversion as shared
 from novaclient_post_copy import command
 from novaclient_post_copy import microversion
 from novaclient_post_copy import poll
@@ -110,23 +111,18 @@ def _live_migrate(follow: Callable[[poll.Poll], None], upstream: Callable, cs,
     if args.post_copy is None and not args.poll:
         upstream(cs, args)
         return
+    purpose = shared.WATCHING if args.post_copy is None else shared.CHOOSING
     if not command.newest_version_asked(args):
-        raise exceptions.CommandError(
-            "--post-copy, --no-post-copy and --poll need compute API version "
-            "'%s' and version '%s' was asked for. Leave out "
-            "--os-compute-api-version and OS_COMPUTE_API_VERSION; the right "
-            "version is then found. No migration was requested."
-            % (microversion.API_VERSION.get_string(),
-               cs.api_version.get_string()))
+        raise exceptions.CommandError(shared.not_selected(
+            cs.api_version.get_string(),
+            '--os-compute-api-version and OS_COMPUTE_API_VERSION', purpose))
+    ours = microversion.require(cs.servers, purpose)
     # Upstream's command finds the servers with the microversion that it knows
     # and calls this for each.
     live_migrate = cs.servers.live_migrate
-    if args.post_copy is None:
-        microversion.require(cs.servers, 'Watching a live migration')
-    else:
+    if args.post_copy is not None:
         live_migrate = functools.partial(
-            microversion.require(cs.servers).live_migrate,
-            post_copy=args.post_copy)
+            ours.live_migrate, post_copy=args.post_copy)
     if not args.poll:
         cs.servers.live_migrate = live_migrate
         upstream(cs, args)

@@ -12,11 +12,11 @@ from keystoneauth1 import discover
 from openstack import exceptions
 from openstack import utils
 
-# What nova-post-copy adds to Nova 34: upstream's maximum + 1. In the responses
-# about migrations nothing else has changed since 2.80, which is what the SDK
-# 4.22 asks for, so upstream's resources read them. The package for novaclient
-# knows it in a form that needs novaclient, which is not installed here.
-API_VERSION = '2.105'
+from client_post_copy import microversion
+
+# In the responses about migrations nothing else has changed since 2.80, which
+# is what the SDK 4.22 asks for, so upstream's resources read them.
+API_VERSION = microversion.API_VERSION
 
 
 def is_supported(compute: adapter.Adapter) -> bool:
@@ -36,16 +36,11 @@ def require(compute: adapter.Adapter) -> None:
         return
     selected = compute.default_microversion
     if selected and not _reaches(selected):
-        found = ("version '%s' is selected. Leave out "
-                 "--os-compute-api-version and OS_COMPUTE_API_VERSION, or "
-                 "compute_default_microversion in clouds.yaml; the right "
-                 "version is then found" % selected)
-    else:
-        found = 'this cloud offers ' + _offered(compute)
+        raise exceptions.NotSupported(microversion.not_selected(
+            selected, '--os-compute-api-version and OS_COMPUTE_API_VERSION, '
+            'or compute_default_microversion in clouds.yaml'))
     raise exceptions.NotSupported(
-        "Choosing post-copy for a live migration needs compute API version "
-        "'%s', which clouds with nova-post-copy have; %s. No migration was "
-        "requested." % (API_VERSION, found))
+        microversion.not_offered(_range_of(compute)))
 
 
 def _reaches(version: str) -> bool:
@@ -54,11 +49,11 @@ def _reaches(version: str) -> bool:
         discover.normalize_version_number(version))
 
 
-def _offered(compute: adapter.Adapter) -> str:
+def _range_of(compute: adapter.Adapter) -> tuple[str, str] | None:
     data = compute.get_endpoint_data()
     # None where a proxy hides the document, or on the legacy v2.0 endpoint.
-    if data is None or not data.max_microversion:
-        return 'no microversions'
-    return "versions '%s' to '%s'" % (
-        discover.version_to_string(data.min_microversion),
-        discover.version_to_string(data.max_microversion))
+    if (data is None or data.min_microversion is None
+            or data.max_microversion is None):
+        return None
+    return (discover.version_to_string(data.min_microversion),
+            discover.version_to_string(data.max_microversion))

@@ -8,6 +8,7 @@ import functools
 
 from osc_lib import exceptions
 
+from client_post_copy import microversion as shared
 from openstackclient_post_copy import hook
 from openstackclient_post_copy import microversion
 from openstackclient_post_copy import proxy
@@ -48,7 +49,7 @@ class MigrateServer(hook.Hook):
         if not parsed_args.live_migration:
             raise exceptions.CommandError(
                 '--live-migration must be specified if --post-copy or '
-                '--no-post-copy is specified. No migration was requested.')
+                '--no-post-copy is specified. ' + shared.NOTHING_REQUESTED)
         microversion.require(self.compute)
         with self.extended_compute() as compute:
             compute.live_migrate_server = functools.partial(

@@ -97,12 +97,8 @@ class Wait:
         self._display = display.Display(stdout)
         try:
             self._watch = watch.Watch(Server(compute, server))
-        except watch.Forbidden:
-            raise exceptions.CommandError(
-                watch.NOT_ALLOWED % ('--wait', '--wait'))
         except (watch.NotAnswered, watch.Refused) as error:
-            raise exceptions.CommandError(
-                '%s. No migration was requested.' % error)
+            raise exceptions.CommandError(watch.refusal(error, '--wait'))
 
     def follow(self) -> None:
         """Show the progress until the migration has ended.

@@ -197,9 +197,10 @@ class LiveMigrationTestCase(PollTestCase):
         self.assertIn('vGPU', str(error))
 
     def test_explicit_version_is_refused(self):
-        self.assertIn('--poll need', self.assert_fails(
-            '--os-compute-api-version', '2.96', 'live-migration', '--poll',
-            SERVER))
+        text = self.assert_fails('--os-compute-api-version', '2.96',
+                                 'live-migration', '--poll', SERVER)
+        self.assertIn('Watching a live migration needs', text)
+        self.assertIn("version '2.96' is selected", text)
         self.assertEqual([], self.sent)
 
 

@@ -5,8 +5,6 @@ import subprocess
 import sys
 import unittest
 
-from openstackclient_post_copy import microversion
-
 
 class EntryPointsTestCase(unittest.TestCase):
 
@@ -35,11 +33,3 @@ class EntryPointsTestCase(unittest.TestCase):
              'openstackclient_post_copy.sdk; '
              'assert "nova_post_copy" not in sys.modules'],
             check=True)
-
-    def test_sides_agree_on_the_microversion(self):
-        from nova_post_copy.api import microversion as nova
-        from novaclient_post_copy import microversion as novaclient
-
-        self.assertEqual(nova.VERSION, microversion.API_VERSION)
-        self.assertEqual(novaclient.API_VERSION.get_string(),
-                         microversion.API_VERSION)
