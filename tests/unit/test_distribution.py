@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import ast
 from importlib import metadata
 import os
 import pathlib
@@ -40,6 +41,48 @@ class TestDistribution(testtools.TestCase):
     def test_entry_points_load(self):
         for entry_point in self.distribution.entry_points:
             self.assertIsNotNone(entry_point.load(), entry_point)
+
+
+class TestImports(testtools.TestCase):
+    """What each package imports of the others, also within functions."""
+
+    # Package, and the packages of ours that it stands on.
+    STANDS_ON = {
+        'nova_post_copy': set(),
+        'client_post_copy': set(),
+        'novaclient_post_copy': {'client_post_copy'},
+        'openstackclient_post_copy': {'client_post_copy'},
+        'horizon_post_copy': {'client_post_copy', 'novaclient_post_copy'},
+    }
+
+    def imports_of(self, package: pathlib.Path) -> set[str]:
+        """Return the top-level packages that are imported anywhere in one."""
+        names = set()
+        for path in package.rglob('*.py'):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    names.update(alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    self.assertEqual(0, node.level, path)
+                    names.add(node.module)
+        return {name.partition('.')[0] for name in names}
+
+    def test_sides_stand_on_what_is_named_here(self):
+        packages = {package.name: self.imports_of(package)
+                    for package in PROJECT.glob('*/*_post_copy')}
+        self.assertEqual(self.STANDS_ON, {
+            name: imports.intersection(packages) - {name}
+            for name, imports in packages.items()})
+
+    def test_clients_need_no_nova(self):
+        for package in PROJECT.glob('*/*_post_copy'):
+            if package.name != 'nova_post_copy':
+                self.assertNotIn('nova', self.imports_of(package))
+
+    def test_what_the_clients_share_needs_the_standard_library_alone(self):
+        self.assertLessEqual(
+            self.imports_of(PROJECT / 'client' / 'client_post_copy'),
+            sys.stdlib_module_names | {'client_post_copy'})
 
 
 class TestExtras(testtools.TestCase):

@@ -95,7 +95,8 @@ class TestMigrateHostForm(base.PostCopyTestCase):
         response = self.submit(post_copy='on', disk_over_commit='on')
 
         (error,), = response.context['form'].errors.values()
-        self.assertIn('post-copy needs 2.105.', error)
+        self.assertIn('there is no disk over commit, and post-copy needs '
+                      '2.105.', error)
         self.assertEqual([], self.posted)
 
     def test_one_is_refused(self):
