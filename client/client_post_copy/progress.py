@@ -38,7 +38,8 @@ class Seen(NamedTuple):
     @classmethod
     def of(cls, migration: Any) -> Self:
         """Pick it from a client's resource, in whatever list that was."""
-        return cls(*(getattr(migration, name, None) for name in cls._fields))
+        return cls(migration.id, migration.status, *(
+            getattr(migration, name, None) for name in cls._fields[2:]))
 
     @property
     def copied(self) -> str | None:
@@ -48,16 +49,18 @@ class Seen(NamedTuple):
         return 'disk' if self.phase == 'disk' else None
 
     @property
-    def remaining(self) -> int | None:
+    def remaining_bytes(self) -> int | None:
         """Bytes of it that are still to be sent."""
-        return self.copied and getattr(
-            self, self.copied + '_remaining_bytes')
+        return {'memory': self.memory_remaining_bytes,
+                'disk': self.disk_remaining_bytes,
+                None: None}[self.copied]
 
     @property
-    def processed(self) -> int:
+    def processed_bytes(self) -> int:
         """Bytes of it that have been sent."""
-        return self.copied and getattr(
-            self, self.copied + '_processed_bytes') or 0
+        return {'memory': self.memory_processed_bytes,
+                'disk': self.disk_processed_bytes,
+                None: None}[self.copied] or 0
 
 
 class Story:
@@ -70,9 +73,9 @@ class Story:
         self._before: Seen | None = None
         self._percent = 0
         # The least that was left of what is copied, and how much has been
-        # added since, in bytes.
-        self._least = 0
-        self._again = 0
+        # added since.
+        self._least_bytes = 0
+        self._again_bytes = 0
         self._reason = ''
 
     def tell(self, seen: Seen) -> str:
@@ -80,27 +83,28 @@ class Story:
         self._compare(seen)
         self._before = seen
         percent = seen.progress or 0
-        self._percent = percent if self._again else max(
+        self._percent = percent if self._again_bytes else max(
             percent, self._percent)
-        parts = [_IN_WORDS.get(seen.phase, seen.phase or seen.status)]
+        stage = seen.phase or seen.status
+        parts = [_IN_WORDS.get(stage, stage)]
         if seen.copied and seen.progress is not None:
             parts.append('%d%%' % self._percent)
-        if seen.remaining is not None:
-            parts.append('%d MiB remaining' % (seen.remaining // MIB))
+        if seen.remaining_bytes is not None:
+            parts.append('%d MiB remaining' % (seen.remaining_bytes // MIB))
         line = ', '.join(parts)
-        if self._again:
-            line += '; ' + self._reason % math.ceil(self._again / MIB)
+        if self._again_bytes:
+            line += '; ' + self._reason % math.ceil(self._again_bytes / MIB)
         return line
 
     def _compare(self, seen: Seen) -> None:
-        before = self._before
-        if (before is None or before.copied != seen.copied or None in (
-                before.remaining, seen.remaining)):
-            self._least, self._again = seen.remaining or 0, 0
+        before, remaining = self._before, seen.remaining_bytes
+        if (before is None or before.copied != seen.copied
+                or before.remaining_bytes is None or remaining is None):
+            self._least_bytes, self._again_bytes = remaining or 0, 0
             return
-        if seen.remaining <= self._least:
-            self._least, self._again = seen.remaining, 0
-        grown = seen.remaining - before.remaining
+        if remaining <= self._least_bytes:
+            self._least_bytes, self._again_bytes = remaining, 0
+        grown = remaining - before.remaining_bytes
         if grown <= 0:
             return
         if 'interrupted' in (before.phase, seen.phase):
@@ -108,7 +112,7 @@ class Story:
         else:
             # Also right after the switch: what the server had rewritten is
             # counted then. What was sent meanwhile was rewritten as well.
-            grown += max(0, seen.processed - before.processed)
+            grown += max(0, seen.processed_bytes - before.processed_bytes)
             self._reason = ('the server rewrote %d MiB, which are sent '
                             'again')
-        self._again += grown
+        self._again_bytes += grown

@@ -14,18 +14,18 @@ from collections.abc import Iterator, Sequence
 import time
 from typing import NamedTuple
 
-from client_post_copy import display as _display
+from client_post_copy import display
 from client_post_copy import microversion
 from client_post_copy import progress
 
 # Seconds between two looks at a server, and between two servers at least.
-INTERVAL = 1.0
-PACE = 0.1
+INTERVAL_S = 1.0
+PACE_S = 0.1
 # Seconds without an answer after which the cloud is not asked any more.
-PATIENCE = 60.0
+PATIENCE_S = 60.0
 # Looks at a server whose migration has ended. Nova sets the server right
 # before or a moment after that.
-SETTLING = 30
+SETTLING_LOOKS = 30
 
 ENDED = ('completed', 'cancelled', 'error', 'failed')
 
@@ -127,7 +127,10 @@ class Server(abc.ABC):
 
 
 class Outcome(NamedTuple):
-    moved: bool
+    """How the migration of a server has ended."""
+
+    server: Server
+    moved: bool             #: False also when the end was not seen
     text: str
 
 
@@ -148,7 +151,7 @@ class Watch:
         self._story = progress.Story()
         self._sees_bytes = True
         self._ended: progress.Seen | None = None
-        self._settling = SETTLING
+        self._settling = SETTLING_LOOKS
         self._answered = time.monotonic()
         newest = server.newest_migration()
         self._last_id = newest.id if newest else 0
@@ -159,7 +162,7 @@ class Watch:
             self._look()
         except NotAnswered as error:
             silence = time.monotonic() - self._answered
-            if silence >= PATIENCE:
+            if silence >= PATIENCE_S:
                 self._give_up(error)
             self.text = ('%s: the cloud does not answer, and is asked again'
                          % self.server.name)
@@ -213,7 +216,7 @@ class Watch:
             ' on ' + state.host if state.host else '')
         request, events = self._newest_events()
         if migration is not None and migration.status == 'completed':
-            self.outcome = Outcome(True, 'Complete. ' + '. '.join(
+            self.outcome = Outcome(self.server, True, 'Complete. ' + '. '.join(
                 [where, *_details(events, 'Success', _DEGRADED)]))
             return
         reasons = _details(events, 'Error')
@@ -225,7 +228,7 @@ class Watch:
                     self.server.EVENT_COMMAND % {'server': self.server.id,
                                                  'request': request})
                 if request else 'not recorded')
-        self.outcome = Outcome(False, '%s. %s. Reason: %s' % (
+        self.outcome = Outcome(self.server, False, '%s. %s. Reason: %s' % (
             'The migration has not begun' if migration is None else
             'Migration %d has ended as %s' % (migration.id, migration.status),
             where, '; '.join(dict.fromkeys(reasons))))
@@ -238,7 +241,8 @@ class Watch:
 
     def _give_up(self, error: Exception) -> None:
         self.outcome = Outcome(
-            False, 'The migration of server %s was requested, and its end was '
+            self.server, False,
+            'The migration of server %s was requested, and its end was '
             'not seen: %s. It goes on without this command; see "%s".' % (
                 self.server, error, self.server.list_command))
 
@@ -253,8 +257,8 @@ def _details(events: list[Event], result: str,
 
 
 def follow(watches: Sequence[Watch],
-           display: _display.Display) -> Iterator[Watch]:
-    """Show the migrations, and return each watch when it has an outcome.
+           shown: display.Display) -> Iterator[Outcome]:
+    """Show the migrations, and return the outcome of each when it is known.
 
     A line stays for each phase that is over.
 
@@ -264,31 +268,31 @@ def follow(watches: Sequence[Watch],
     try:
         while pending:
             for watch in pending:
-                _show_look(watch, display)
+                _show_look(watch, shown)
                 if watch.outcome:
-                    display.clear()
-                    yield watch
+                    shown.clear()
+                    yield watch.outcome
             pending = [watch for watch in pending if watch.outcome is None]
             if pending:
-                display.show(_now(len(watches) - len(pending), pending))
-                time.sleep(max(INTERVAL, PACE * len(pending)))
+                shown.show(_now(len(watches) - len(pending), pending))
+                time.sleep(max(INTERVAL_S, PACE_S * len(pending)))
     except KeyboardInterrupt:
-        display.say('Not watched any more. What was requested goes on:')
+        shown.say('Not watched any more. What was requested goes on:')
         for watch in pending:
             if watch.outcome is None:
-                display.say('  ' + watch.server.list_command)
+                shown.say('  ' + watch.server.list_command)
         raise
 
 
-def _show_look(watch: Watch, display: _display.Display) -> None:
+def _show_look(watch: Watch, shown: display.Display) -> None:
     phase, text = watch.phase, watch.text
     watch.look()
-    if display.rewrites:
+    if shown.rewrites:
         # The last state of a phase stays to be seen.
         if watch.phase != phase or watch.outcome:
-            display.say(text)
+            shown.say(text)
     elif watch.text != text:
-        display.say(watch.text)
+        shown.say(watch.text)
 
 
 def _now(over: int, pending: list[Watch]) -> str:

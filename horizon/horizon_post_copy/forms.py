@@ -6,8 +6,6 @@ Unless it is ticked, upstream's form does all of the work. Messages that
 upstream has too are worded alike, so that its translations serve.
 """
 
-from typing import NoReturn
-
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -31,7 +29,7 @@ _HELP_TEXT = _(
     'when one of the two hosts fails in that time.')
 
 
-class PostCopyMixin:
+class PostCopyMixin(forms.SelfHandlingForm):
     """Adds the checkbox to a form, if there is something to choose."""
 
     # Attributes of the checkbox in HTML.
@@ -79,6 +77,7 @@ class LiveMigrateForm(PostCopyMixin, instances_forms.LiveMigrateForm):
             else:
                 message = _('Failed to live migrate instance to a new host.')
             _handle(request, message, exc, 'horizon:admin:instances:index')
+            return False
 
 
 class MigrateHostForm(PostCopyMixin, compute_forms.MigrateHostForm):
@@ -104,6 +103,7 @@ class MigrateHostForm(PostCopyMixin, compute_forms.MigrateHostForm):
         except Exception as exc:
             _handle(request, _('Failed to migrate host "%s".') % host, exc,
                     'horizon:admin:hypervisors:index')
+            return False
         if refused:
             messages.error(request, _(
                 'Nova refuses to migrate these instances of host "%(host)s", '
@@ -116,7 +116,7 @@ class MigrateHostForm(PostCopyMixin, compute_forms.MigrateHostForm):
         return True
 
 
-def _handle(request, message: str, reason: Exception, view: str) -> NoReturn:
+def _handle(request, message: str, reason: Exception, view: str) -> None:
     """Tell the error and go to a view.
 
     The reason is told at once; upstream's forms have it behind a link.

@@ -126,10 +126,10 @@ class Poll:
             moved, or when it is not known whether it was
         """
         shown = display.Display(sys.stdout)
-        watched, = watch.follow(self._watches, shown)
-        if not watched.outcome.moved:
-            raise exceptions.CommandError(watched.outcome.text)
-        shown.say(watched.outcome.text)
+        outcome, = watch.follow(self._watches, shown)
+        if not outcome.moved:
+            raise exceptions.CommandError(outcome.text)
+        shown.say(outcome.text)
 
     def follow_host(self) -> None:
         """Show all migrations until they have ended.
@@ -139,10 +139,10 @@ class Poll:
         """
         shown = display.Display(sys.stdout)
         left = list(self._refused)
-        for watched in watch.follow(self._watches, shown):
-            shown.say(watched.outcome.text)
-            if not watched.outcome.moved:
-                left.append(str(watched.server))
+        for outcome in watch.follow(self._watches, shown):
+            shown.say(outcome.text)
+            if not outcome.moved:
+                left.append(str(outcome.server))
         total = len(self._watches) + len(self._refused)
         if left:
             raise exceptions.CommandError(

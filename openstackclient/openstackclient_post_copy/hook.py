@@ -22,18 +22,22 @@ from openstackclient_post_copy import proxy
 class Hook(hooks.CommandHook):
     """Runs :meth:`take_action` around that of upstream's command."""
 
+    # Of a class that only openstackclient knows; its methods are replaced.
+    cmd: Any
+
     def get_parser(self, parser: argparse.ArgumentParser) -> None:
         pass
 
     def get_epilog(self) -> None:
         pass
 
-    def before(self, parsed_args: argparse.Namespace) -> None:
+    def before(self, parsed_args: argparse.Namespace) -> argparse.Namespace:
         self.cmd.take_action = functools.partial(
             self.take_action, self.cmd.take_action)
+        return parsed_args
 
-    def after(self, parsed_args: argparse.Namespace, result: Any) -> None:
-        pass
+    def after(self, parsed_args: argparse.Namespace, return_code: int) -> int:
+        return return_code
 
     @abc.abstractmethod
     def take_action(self, upstream: Callable,

@@ -10,7 +10,7 @@ from openstack import resource
 from openstackclient_post_copy import microversion
 
 
-class _PostCopy:
+class _PostCopy(resource.Resource):
     """What our microversion adds to each resource."""
 
     #: Whether the migration was asked to use post-copy: True, False, or None

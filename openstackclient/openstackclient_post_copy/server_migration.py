@@ -61,7 +61,7 @@ def _remember(compute: proxy.Proxy, migration_id: str,
 
     :param migration_id: ID or UUID of the one that was asked for
     """
-    seen = {}
+    seen: dict[int, migration.ServerMigration] = {}
     get, list_all = compute.get_server_migration, compute.server_migrations
 
     def remember(found):
@@ -74,7 +74,8 @@ def _remember(compute: proxy.Proxy, migration_id: str,
         server_id, = set(ids) - {migration_id}
         return remember(get(migration_id, server_id, **kwargs))
 
-    compute.get_server_migration = get_server_migration
-    # A migration that was named by its UUID is looked for in the list.
-    compute.server_migrations = lambda server: map(remember, list_all(server))
+    vars(compute).update(
+        get_server_migration=get_server_migration,
+        # A migration that was named by its UUID is looked for in the list.
+        server_migrations=lambda server: map(remember, list_all(server)))
     return seen

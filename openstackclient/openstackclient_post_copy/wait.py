@@ -106,7 +106,7 @@ class Wait:
         :raises osc_lib.exceptions.CommandError: when the server was not
             moved, or when it is not known whether it was
         """
-        over, = watch.follow([self._watch], self._display)
-        if not over.outcome.moved:
-            raise exceptions.CommandError(over.outcome.text)
-        self._display.say(over.outcome.text)
+        outcome, = watch.follow([self._watch], self._display)
+        if not outcome.moved:
+            raise exceptions.CommandError(outcome.text)
+        self._display.say(outcome.text)

@@ -48,7 +48,7 @@ class TestPoll(base.TwoHosts):
         self.stdout = io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stdout', self.stdout))
         self.useFixture(fixtures.MonkeyPatch(
-            'client_post_copy.watch.INTERVAL', 0.1))
+            'client_post_copy.watch.INTERVAL_S', 0.1))
 
     def request_migration(self):
         polled = poll.Poll(self.nova, self.nova.servers.live_migrate)

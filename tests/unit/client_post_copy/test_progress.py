@@ -122,7 +122,7 @@ class StoryTestCase(testtools.TestCase):
         percent, before = 0, None
         for look, line in zip(looks, self.told(*looks)):
             if before and before.phase == look.phase != 'finishing':
-                if (look.remaining or 0) > (before.remaining or 0):
+                if (look.remaining_bytes or 0) > (before.remaining_bytes or 0):
                     self.assertIn('sent again', line)
             found = line.partition('%')[0].rpartition(' ')[2]
             if found.isdigit():

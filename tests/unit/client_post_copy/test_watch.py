@@ -70,8 +70,7 @@ class WatchTestCase(testtools.TestCase):
     def follow(self, *servers, **script):
         vars(self.server).update(script)
         watches = [watch.Watch(server) for server in servers or [self.server]]
-        return [over.outcome for over in
-                watch.follow(watches, display.Display(self.stdout))]
+        return list(watch.follow(watches, display.Display(self.stdout)))
 
     def lines(self):
         return self.stdout.getvalue().splitlines()
@@ -90,7 +89,8 @@ class MovedTestCase(WatchTestCase):
                 []])
 
         self.assertEqual(
-            (True, 'Complete. Server busy (id-of-busy) is ACTIVE on host-b'),
+            (self.server, True,
+             'Complete. Server busy (id-of-busy) is ACTIVE on host-b'),
             outcome)
         self.assertEqual([
             'busy, migration 7: preparing',
@@ -190,7 +190,7 @@ class MovedTestCase(WatchTestCase):
             server.newest = [OLD, seen('running', 'pre-copy'),
                              seen('completed')]
         self.assertEqual(50, len(self.follow(*servers)))
-        self.assertGreaterEqual(self.now, 50 * watch.PACE)
+        self.assertGreaterEqual(self.now, 50 * watch.PACE_S)
 
 
 class NotMovedTestCase(WatchTestCase):
@@ -258,7 +258,7 @@ class NotMovedTestCase(WatchTestCase):
         self.assert_not_moved(
             'its end was not seen: 503', newest=[OLD, seen('completed')],
             in_progress=[watch.NotAnswered('503')])
-        self.assertEqual(watch.PATIENCE, self.now)
+        self.assertEqual(watch.PATIENCE_S, self.now)
 
 
 class NotWatchedTestCase(WatchTestCase):

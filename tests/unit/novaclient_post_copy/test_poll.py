@@ -172,7 +172,7 @@ class LiveMigrationTestCase(PollTestCase):
 
     def test_cloud_stays_away(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'client_post_copy.watch.PATIENCE', 0))
+            'client_post_copy.watch.PATIENCE_S', 0))
         self.requests_mock.get(base.COMPUTE + '/os-migrations', [
             {'json': {'migrations': []}}, {'status_code': 503}])
         text = self.assert_fails('live-migration', '--poll', SERVER)
@@ -277,5 +277,5 @@ class HostEvacuateLiveTestCase(PollTestCase):
         self.assertEqual(2, len(self.posted))
 
     def _interrupt(self, seconds):
-        self.assertGreaterEqual(seconds, watch.INTERVAL)
+        self.assertGreaterEqual(seconds, watch.INTERVAL_S)
         raise KeyboardInterrupt

@@ -208,7 +208,7 @@ class NotMovedTestCase(WaitTestCase):
 
     def test_cloud_stays_away(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'client_post_copy.watch.PATIENCE', 0))
+            'client_post_copy.watch.PATIENCE_S', 0))
         self.requests_mock.get(base.COMPUTE + '/os-migrations', [
             {'json': {'migrations': []}}, {'status_code': 503}])
 
