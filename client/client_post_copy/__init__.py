@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What ``nova`` and ``openstack`` have in common: following a migration.
+"""What the ``nova`` and ``openstack`` commands share.
 
-Needs the standard library alone. :mod:`novaclient_post_copy` and
-:mod:`openstackclient_post_copy` both stand on it, so that neither imports the
-other.
+The progress of a live migration and the microversion that ``post_copy`` needs.
+:mod:`novaclient_post_copy` and :mod:`openstackclient_post_copy` build on this
+package, and neither imports the other. Only the standard library is imported
+here.
 """

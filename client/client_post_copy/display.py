@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Lines on a terminal or in a file."""
+"""Progress lines on a terminal or in a file."""
 
 import shutil
 from typing import TextIO
 
 
 class Display:
-    """Lines that stay and, on a terminal, one below that is rewritten."""
+    """Permanent lines and, on a terminal, a status line below them."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
@@ -15,19 +15,19 @@ class Display:
         self._rewriting = False
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
         self._write(text + '\n')
         self._rewriting = False
 
     def show(self, text: str) -> None:
-        """Rewrite the line below; nothing where that is not possible."""
+        """Rewrite the status line; print nothing if this is no terminal."""
         if self.rewrites:
-            # What does not fit in the line could not be rewritten.
+            # A text that wraps could not be rewritten.
             self._write(text[:shutil.get_terminal_size().columns - 1])
             self._rewriting = True
 
     def clear(self) -> None:
-        """Take away the line below."""
+        """Remove the status line."""
         self._write('')
         self._rewriting = False
 

@@ -2,14 +2,14 @@
 
 """The compute API microversion that knows ``post_copy``, and its refusals.
 
-The clients find out by themselves what the cloud offers and what the user has
-selected; here is the number, and the sentence when that does not suffice.
+Each client asks its own library what the cloud offers and what the user has
+selected. This module has the number and the error message.
 """
 
-# What nova-post-copy adds to Nova 34: upstream's newest + 1.
+# nova-post-copy adds this to Nova 34: upstream's newest microversion + 1.
 API_VERSION = '2.105'
 
-# What the user needs the microversion for.
+# What the user asked for, as the subject of a refusal.
 CHOOSING = 'Choosing post-copy for a live migration'
 WATCHING = 'Watching a live migration'
 
@@ -20,8 +20,8 @@ def not_offered(offered: tuple[str, str] | None,
                 purpose: str = CHOOSING) -> str:
     """Return the refusal for a cloud that does not offer the microversion.
 
-    :param offered: the oldest and the newest that the cloud offers, None
-        where it has no microversions
+    :param offered: the oldest and the newest microversion of the cloud, None
+        if it has no microversions
     """
     offers = "versions '%s' to '%s'" % offered if offered else (
         'no microversions')
@@ -30,13 +30,12 @@ def not_offered(offered: tuple[str, str] | None,
 
 def not_selected(selected: str, settings: str,
                  purpose: str = CHOOSING) -> str:
-    """Return the refusal for a user who has selected another microversion.
+    """Return the refusal for a user who has selected an older microversion.
 
-    :param settings: what may have selected it
+    :param settings: the options and variables that select one
     """
-    return _refusal(purpose, "version '%s' is selected. Leave out %s; the "
-                             "right version is then found" % (
-                                 selected, settings))
+    return _refusal(purpose, "version '%s' is selected. Leave out %s, to have "
+                             "the version negotiated" % (selected, settings))
 
 
 def _refusal(purpose: str, found: str) -> str:

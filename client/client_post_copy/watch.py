@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Follow live migrations until they have ended.
+"""Follow live migrations until they end.
 
-The loop of ``nova ... --poll`` and of ``openstack server migrate --wait``,
-over a :class:`Server` that each of the two brings along. All that is asked
-may by default be asked by whoever may live migrate: a manager of the project
-sees the migrations of the project, without their hosts. Only the reasons of a
-failure are for administrators.
+The loop of ``nova ... --poll`` and of ``openstack server migrate --wait``.
+Each client has its own subclass of :class:`Server`, which sends the requests.
+By default whoever may live migrate may also send these requests: a project
+manager sees the migrations of the project, without their hosts. Only
+administrators see why a migration failed.
 """
 
 import abc
@@ -18,51 +18,50 @@ from client_post_copy import display
 from client_post_copy import microversion
 from client_post_copy import progress
 
-# Seconds between two looks at a server, and between two servers at least.
+# Between two looks at a server, and at least between two servers.
 INTERVAL_S = 1.0
 PACE_S = 0.1
-# Seconds without an answer after which the cloud is not asked any more.
+# Give up when the cloud has not answered for so long.
 PATIENCE_S = 60.0
-# Looks at a server whose migration has ended. Nova sets the server right
-# before or a moment after that.
+# Looks at a server after its migration has ended: Nova updates the server
+# shortly before or after the migration.
 SETTLING_LOOKS = 30
 
 ENDED = ('completed', 'cancelled', 'error', 'failed')
 
-# With the figures of the time after the switch.
+# Its details say for how long the server was degraded after the switch.
 _DEGRADED = 'compute_live_migration_post_copy_degraded'
 
 
 class NotAnswered(Exception):
-    """The cloud did not answer. It may when it is asked again."""
+    """The cloud did not answer, and may answer the same request later."""
 
 
 class Refused(Exception):
-    """The cloud does not answer this."""
+    """The cloud refuses this request."""
 
 
 class Forbidden(Refused):
-    """It does not answer this user."""
+    """The cloud refuses this request to this user."""
 
 
 def refusal(error: NotAnswered | Refused, option: str) -> str:
-    """Return why a migration that could not be followed is not requested.
+    """Return why a migration that cannot be watched is not requested.
 
-    :param error: what was raised by :class:`Watch`
-    :param option: what asked for the watch
+    :param error: raised by :class:`Watch`
+    :param option: the option that asked for the watch
     """
     if isinstance(error, Forbidden):
-        reason = (
-            '%s watches the migration, and you are not allowed to see '
-            'migrations (policy os_compute_api:os-migrations:index). Leave '
-            'out %s, or ask an administrator' % (option, option))
+        reason = ('%s needs permission to list migrations (policy '
+                  'os_compute_api:os-migrations:index). Leave out %s, or ask '
+                  'an administrator' % (option, option))
     else:
         reason = str(error)
     return '%s. %s' % (reason, microversion.NOTHING_REQUESTED)
 
 
 def error_of(status: int) -> type[NotAnswered | Refused]:
-    """Return what an HTTP status of 400 and above means for a watch."""
+    """Return the error of a watch for an HTTP status of 400 or above."""
     if status == 403:
         return Forbidden
     return NotAnswered if status == 429 or status >= 500 else Refused
@@ -72,29 +71,29 @@ class State(NamedTuple):
     """A server at one moment."""
 
     status: str
-    is_idle: bool           #: Nova has nothing to do with it
-    host: str | None        #: for administrators only
+    is_idle: bool           #: no task of Nova's is in progress
+    host: str | None        #: None: the user may not see it
     fault: str | None
 
 
 class Event(NamedTuple):
-    """Of an instance action."""
+    """An event of an instance action."""
 
     event: str
     result: str | None
-    details: str | None     #: for administrators only
+    details: str | None     #: None: the user may not see them
 
 
 class Server(abc.ABC):
-    """A server of a cloud, and how it is asked.
+    """A server, and the requests to the cloud about that server.
 
-    :raises NotAnswered, Refused: each of the methods
+    Each method raises :class:`NotAnswered` or :class:`Refused`.
     """
 
     id: str
     name: str
-    #: What a user enters to see the migrations, and to see what happened in a
-    #: request; with ``%(server)s`` and ``%(request)s``.
+    #: The commands that list the migrations of a server, and that show what
+    #: happened in a request; with ``%(server)s`` and ``%(request)s``.
     LIST_COMMAND: str
     EVENT_COMMAND: str
 
@@ -107,22 +106,25 @@ class Server(abc.ABC):
 
     @abc.abstractmethod
     def newest_migration(self) -> progress.Seen | None:
-        """Return the newest live migration of it that the user asked for."""
+        """Return the newest live migration of the server.
+
+        Evacuations, for example, and those of other projects do not count.
+        """
 
     @abc.abstractmethod
     def migrations_in_progress(self) -> list[progress.Seen]:
-        """Return the live migrations of it with what has been copied."""
+        """Return the server's live migrations, with the bytes copied."""
 
     @abc.abstractmethod
     def state(self) -> State:
-        """Return how it is now."""
+        """Return the present state of the server."""
 
     @abc.abstractmethod
     def newest_events(self) -> tuple[str | None, list[Event]]:
-        """Return the newest request to live migrate it, and its events.
+        """Return the newest request to live migrate the server.
 
-        :returns: its ID, or None when there is none; the events as far as the
-            user may see them
+        :returns: the ID of the request, None if there was none; and the
+            events that the user may see
         """
 
 
@@ -137,10 +139,10 @@ class Outcome(NamedTuple):
 class Watch:
     """The next live migration of a server.
 
-    Made before the migration is requested, to know it from an older one, and
-    to refuse before anything is moved when it could not be followed.
+    Created before the migration is requested: to tell it from older ones, and
+    to refuse the request if the migration could not be watched.
 
-    :raises NotAnswered, Refused: when the user may not see it, for example
+    :raises NotAnswered, Refused: when migrations cannot be listed
     """
 
     def __init__(self, server: Server) -> None:
@@ -157,14 +159,14 @@ class Watch:
         self._last_id = newest.id if newest else 0
 
     def look(self) -> None:
-        """Look once, and set the text or, at the end, the outcome."""
+        """Look once; set the text or, after the end, the outcome."""
         try:
             self._look()
         except NotAnswered as error:
             silence = time.monotonic() - self._answered
             if silence >= PATIENCE_S:
                 self._give_up(error)
-            self.text = ('%s: the cloud does not answer, and is asked again'
+            self.text = ('%s: no answer from the cloud, retrying'
                          % self.server.name)
         except Refused as error:
             self._give_up(error)
@@ -178,7 +180,7 @@ class Watch:
         seen = self._in_progress() or self._newer()
         if seen is None:
             state = self.server.state()
-            # Asked once more: it may have begun and ended in between.
+            # List once more: the migration may have begun and ended since.
             if state.is_idle and self._newer() is None:
                 self._end(None, state)
         elif seen.status in ENDED:
@@ -204,7 +206,7 @@ class Watch:
         return newest if newest and newest.id > self._last_id else None
 
     def _settle(self) -> None:
-        """End when Nova has nothing more to do with the server."""
+        """End the watch when Nova has finished with the server."""
         self._settling -= 1
         state = self.server.state()
         if state.is_idle or self._settling <= 0:
@@ -224,13 +226,14 @@ class Watch:
             reasons.append(state.fault)
         if not reasons:
             reasons.append(
-                'recorded for administrators, "%s"' % (
+                'shown to administrators by "%s"' % (
                     self.server.EVENT_COMMAND % {'server': self.server.id,
                                                  'request': request})
                 if request else 'not recorded')
         self.outcome = Outcome(self.server, False, '%s. %s. Reason: %s' % (
-            'The migration has not begun' if migration is None else
-            'Migration %d has ended as %s' % (migration.id, migration.status),
+            'The migration did not start' if migration is None else
+            'Migration %d ended with status %s' % (migration.id,
+                                                   migration.status),
             where, '; '.join(dict.fromkeys(reasons))))
 
     def _newest_events(self) -> tuple[str | None, list[Event]]:
@@ -242,14 +245,14 @@ class Watch:
     def _give_up(self, error: Exception) -> None:
         self.outcome = Outcome(
             self.server, False,
-            'The migration of server %s was requested, and its end was '
-            'not seen: %s. It goes on without this command; see "%s".' % (
-                self.server, error, self.server.list_command))
+            'The migration of server %s was requested, but the result is '
+            'unknown: %s. The migration continues without this command; see '
+            '"%s".' % (self.server, error, self.server.list_command))
 
 
 def _details(events: list[Event], result: str,
              event: str | None = None) -> list[str]:
-    # The same comes from each service that a request went through.
+    # Each service that a request went through may record the same.
     return list(dict.fromkeys(
         each.details for each in events
         if each.details and each.result == result
@@ -258,11 +261,11 @@ def _details(events: list[Event], result: str,
 
 def follow(watches: Sequence[Watch],
            shown: display.Display) -> Iterator[Outcome]:
-    """Show the migrations, and return the outcome of each when it is known.
+    """Show the progress, and yield the outcome of each migration at its end.
 
-    A line stays for each phase that is over.
+    The last line of each phase stays on the terminal.
 
-    :raises KeyboardInterrupt: when the user does not want to see any more
+    :raises KeyboardInterrupt: when the user stops watching
     """
     pending = list(watches)
     try:
@@ -277,7 +280,7 @@ def follow(watches: Sequence[Watch],
                 shown.show(_now(len(watches) - len(pending), pending))
                 time.sleep(max(INTERVAL_S, PACE_S * len(pending)))
     except KeyboardInterrupt:
-        shown.say('Not watched any more. What was requested goes on:')
+        shown.say('Stopped watching. The migrations continue:')
         for watch in pending:
             if watch.outcome is None:
                 shown.say('  ' + watch.server.list_command)
@@ -288,15 +291,16 @@ def _show_look(watch: Watch, shown: display.Display) -> None:
     phase, text = watch.phase, watch.text
     watch.look()
     if shown.rewrites:
-        # The last state of a phase stays to be seen.
+        # The last line of a phase stays.
         if watch.phase != phase or watch.outcome:
             shown.say(text)
     elif watch.text != text:
         shown.say(watch.text)
 
 
-def _now(over: int, pending: list[Watch]) -> str:
+def _now(finished: int, pending: list[Watch]) -> str:
     texts = '; '.join(watch.text for watch in pending)
-    if over + len(pending) == 1:
+    total = finished + len(pending)
+    if total == 1:
         return texts
-    return '%d of %d over; %s' % (over, over + len(pending), texts)
+    return '%d of %d finished; %s' % (finished, total, texts)

@@ -3,11 +3,12 @@
 """A checkbox for post-copy in Horizon's admin dashboard.
 
 In Admin > Compute > Instances > Live Migrate Instance, and in Admin > Compute
-> Hypervisors > Compute Host > Migrate Host. It is there when the cloud has our
-microversion and the user may use it; ticked, the request is sent with that
-microversion, and otherwise everything is Horizon's own.
+> Hypervisors > Compute Host > Migrate Host. The forms show the checkbox if the
+cloud offers our microversion and the user may choose post-copy. If the box is
+checked, the request is sent with that microversion; if not, Horizon's own code
+sends the request.
 
-Loaded by a file in Horizon's ``openstack_dashboard/local/enabled``, see
-:mod:`horizon_post_copy.enabled`. :mod:`horizon_post_copy.apps` joins us to
-Horizon.
+A file in Horizon's ``openstack_dashboard/local/enabled`` loads this package,
+see :mod:`horizon_post_copy.enabled`. :mod:`horizon_post_copy.apps` extends
+Horizon's views.
 """

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the forms ask of Nova, beside ``openstack_dashboard.api.nova``.
+"""The requests of the forms to Nova, beside ``openstack_dashboard.api.nova``.
 
-By python-novaclient, as Horizon's own live migrations: Horizon 27 takes every
-HTTP error of openstacksdk for a lack of authentication, and logs the user out.
+They use python-novaclient, as Horizon's own live migrations do: Horizon 27
+treats every HTTP error of openstacksdk as a missing authentication, and logs
+the user out.
 """
 
 import logging
@@ -18,9 +19,8 @@ from openstack_dashboard import policy
 
 LOG = logging.getLogger(__name__)
 
-# Nova checks both. Where Horizon's copy of Nova's policies does not know ours,
-# Horizon lets it pass, and what remains is the default of ours in Nova: as
-# migrate_live.
+# Nova checks both rules. If the second is missing in Horizon's copy of Nova's
+# policies, Horizon checks only the first: Nova's default for the second.
 _POLICY_RULES = (
     ('compute', 'os_compute_api:os-migrate-server:migrate_live'),
     ('compute', 'os_compute_api:os-migrate-server:migrate_live:post_copy'),
@@ -28,30 +28,30 @@ _POLICY_RULES = (
 
 
 def post_copy_offered(request: http.HttpRequest) -> bool:
-    """Tell whether the user may, and the cloud can, migrate by post-copy.
+    """Tell whether the user may choose post-copy, and the cloud offers it.
 
-    Reads the version document of the cloud if the user may. Not by Horizon's
-    list of microversion features, which has every feature in a cloud whose
-    version document says nothing.
+    Reads the version document of the cloud if the user may. Horizon's own list
+    of microversion features is not used: with an empty version document that
+    list claims every feature.
     """
     if not policy.check(_POLICY_RULES, request):
         return False
     try:
         return microversion.offered(_nova.novaclient(request))
     except Exception as exc:
-        # A form that can do without the answer does not fail for it.
-        LOG.warning('Post-copy is not offered, because the versions of the '
-                    'compute API could not be read: %s', exc)
+        # The form works without the checkbox.
+        LOG.warning('Not offering post-copy: the versions of the compute API '
+                    'could not be read: %s', exc)
         return False
 
 
 def server_live_migrate(request: http.HttpRequest, instance_id: str,
                         host: str | None, block_migration: bool) -> None:
-    """Live migrate a server that may finish by post-copy.
+    """Live migrate a server, and let the migration switch to post-copy.
 
     :param host: the destination, None: the scheduler chooses
     :raises novaclient.exceptions.UnsupportedVersion: when the cloud does not
-        know post_copy (any more); nothing has been requested then
+        know post_copy; no migration has been requested then
     :raises novaclient.exceptions.ClientException: when Nova refuses
     """
     _servers(request).live_migrate(instance_id, host, block_migration,
@@ -60,16 +60,16 @@ def server_live_migrate(request: http.HttpRequest, instance_id: str,
 
 def migrate_host(request: http.HttpRequest, host: str,
                  block_migration: bool) -> dict[str, Exception]:
-    """Migrate all servers of a host, the running ones live with post_copy.
+    """Migrate all servers of a host, running and paused ones with post_copy.
 
-    The others are cold migrated, as they are without us. One that is refused
-    does not keep the rest on the host.
+    The others are cold migrated, as by Horizon's own form. After a refusal the
+    remaining servers are still migrated.
 
-    :param host: the name of its nova-compute
-    :returns: "name (uuid)" of each server that was refused, with the reason
+    :param host: the host name of the nova-compute
+    :returns: the refused servers as "name (uuid)", each with the reason
     :raises novaclient.exceptions.UnsupportedVersion: as above
     :raises novaclient.exceptions.ClientException: when Nova does not list the
-        servers; nothing has been requested then
+        servers; no migration has been requested then
     """
     live = microversion.require(_servers(request))
     upstream = _nova.novaclient(request).servers

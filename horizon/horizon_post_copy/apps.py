@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The one place that joins us to Horizon."""
+"""Replaces the forms of Horizon's views, and nothing else of Horizon."""
 
 from django import apps
 
@@ -10,7 +10,8 @@ class PostCopyConfig(apps.AppConfig):
     verbose_name = 'Post-copy live migration'
 
     def ready(self) -> None:
-        # Not above: Django imports this module before Horizon is set up.
+        # Imported here because Django loads this module before Horizon is set
+        # up.
         from openstack_dashboard.dashboards.admin.hypervisors.compute \
             import views as compute_views
         from openstack_dashboard.dashboards.admin.instances import views

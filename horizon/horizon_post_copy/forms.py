@@ -2,8 +2,8 @@
 
 """Horizon's forms of live migration, with the checkbox *Post-copy*.
 
-Unless it is ticked, upstream's form does all of the work. Messages that
-upstream has too are worded alike, so that its translations serve.
+If the box is not checked, upstream's form does all of the work. Messages that
+upstream has, too, have the same words, so that upstream's translations apply.
 """
 
 from django.urls import reverse
@@ -21,18 +21,18 @@ from openstack_dashboard.dashboards.admin.instances import forms \
 from client_post_copy import microversion
 from horizon_post_copy import api
 
-# Goes into an attribute, unescaped: no quotation marks.
+# Becomes an HTML attribute without escaping: no quotation marks.
 _HELP_TEXT = _(
-    'Let the live migration finish by post-copy when copying the memory of a '
-    'busy instance does not come to an end. The instance then goes on at the '
-    'new host and fetches the rest of its memory from the old one: it is lost '
-    'when one of the two hosts fails in that time.')
+    'Allow the live migration to switch from pre-copy to post-copy. After the '
+    'switch the instance runs on the new host and fetches the rest of its '
+    'memory from the old host; if either host fails before all of it has '
+    'arrived, the memory of the instance is lost.')
 
 
 class PostCopyMixin(forms.SelfHandlingForm):
-    """Adds the checkbox to a form, if there is something to choose."""
+    """Adds the checkbox to a form, if post-copy is offered."""
 
-    # Attributes of the checkbox in HTML.
+    # HTML attributes of the checkbox.
     post_copy_attrs: dict[str, object] = {}
 
     def __init__(self, request, *args, **kwargs):
@@ -50,9 +50,9 @@ class PostCopyMixin(forms.SelfHandlingForm):
         data = super().clean()
         if self.wants_post_copy(data) and data['disk_over_commit']:
             self.add_error('post_copy', _(
-                'Post-copy and disk over commit do not go together: since '
-                'compute API version 2.25 there is no disk over commit, and '
-                'post-copy needs %s. Untick one of them.')
+                'Post-copy cannot be combined with disk over commit: compute '
+                'API version 2.25 removed disk over commit, and post-copy '
+                'needs version %s. Clear one of the two.')
                 % microversion.API_VERSION)
         return data
 
@@ -83,7 +83,7 @@ class LiveMigrateForm(PostCopyMixin, instances_forms.LiveMigrateForm):
 class MigrateHostForm(PostCopyMixin, compute_forms.MigrateHostForm):
     """Admin > Compute > Hypervisors > Compute Host > Migrate Host"""
 
-    # Not shown for a cold migration.
+    # Hidden while a cold migration is selected.
     post_copy_attrs = {
         'class': 'switched',
         'data-switch-on': 'source',
@@ -106,9 +106,9 @@ class MigrateHostForm(PostCopyMixin, compute_forms.MigrateHostForm):
             return False
         if refused:
             messages.error(request, _(
-                'Nova refuses to migrate these instances of host "%(host)s", '
-                'and they stay there: %(refused)s. All others are on their '
-                'way.') % {'host': host, 'refused': '; '.join(
+                'Nova refused to migrate these instances, which stay on host '
+                '"%(host)s": %(refused)s. The migration of all others was '
+                'requested.') % {'host': host, 'refused': '; '.join(
                     '%s: %s' % item for item in refused.items())})
         else:
             messages.success(request, _('Starting to migrate host: '
@@ -117,9 +117,9 @@ class MigrateHostForm(PostCopyMixin, compute_forms.MigrateHostForm):
 
 
 def _handle(request, message: str, reason: Exception, view: str) -> None:
-    """Tell the error and go to a view.
+    """Show the error and redirect to a view.
 
-    The reason is told at once; upstream's forms have it behind a link.
+    The message includes the reason, which upstream's forms show behind a link.
     """
     exceptions.handle(request, '%s %s' % (message, reason), details='',
                       redirect=reverse(view))

@@ -2,9 +2,9 @@
 
 """Post-copy live migration in ``nova`` and in python-novaclient.
 
-One module for each resource, found by novaclient through its entry point
-group ``novaclient.extension``. ``nova`` loads the modules by itself; from
-Python they are handed over::
+One module for each resource, which novaclient finds through the entry point
+group ``novaclient.extension``. The ``nova`` command loads these modules by
+itself; a Python program passes them to the client::
 
     from novaclient import client
 
@@ -13,8 +13,8 @@ Python they are handed over::
         extensions=client.discover_extensions('2.96'))
     nova.servers.live_migrate(server, None, 'auto', post_copy=True)
 
-Our microversion lies above ``novaclient.API_MAX_VERSION``, and that stays:
-raising it would move every other command to a version that it does not know.
-Only the requests that are about ``post_copy`` are sent with it, see
-:mod:`novaclient_post_copy.microversion`.
+Our microversion lies above ``novaclient.API_MAX_VERSION``. That maximum stays
+as it is: raising it would send every other command with a microversion that
+the command does not know. Only the requests about ``post_copy`` are sent with
+ours, see :mod:`novaclient_post_copy.microversion`.
 """

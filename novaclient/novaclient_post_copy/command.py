@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How a command of upstream's ``nova`` becomes one that knows post-copy.
+"""Extend a command of upstream's ``nova`` with post-copy.
 
-Upstream's function stays what does the work; ours runs around it. novaclient
-runs the hooks of all extensions once for each extension, so everything here
-may happen more than once.
+Upstream's function still does the work; ours wraps it. novaclient runs the
+hooks of all extensions once for each extension, so everything here may run
+more than once.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from novaclient_post_copy import microversion
 
 def run_around(command: Callable, ours: Callable,
                args: argparse.Namespace) -> None:
-    """Run ``ours(upstream, cs, args)`` when this command was entered.
+    """Run ``ours(upstream, cs, args)`` if the user entered this command.
 
     :param command: the function ``do_...`` of upstream's shell
-    :param ours: gets upstream's function, the client and the arguments
-    :param args: what was entered
+    :param ours: called with upstream's function, the client and the arguments
+    :param args: the parsed command line
     """
     upstream = args.func
     entered = [command] + [method.func for method in
@@ -36,10 +36,9 @@ def run_around(command: Callable, ours: Callable,
 
 
 def newest_version_asked(args: argparse.Namespace) -> bool:
-    """Tell whether ``nova`` was free to choose the microversion.
+    """Tell whether ``nova`` negotiates the microversion.
 
-    It then speaks the newest that it and the cloud know; an older one named by
-    --os-compute-api-version or OS_COMPUTE_API_VERSION is the user's will.
+    False if --os-compute-api-version or OS_COMPUTE_API_VERSION selects one.
     """
     asked = args.os_compute_api_version
     return bool(asked) and api_versions.get_api_version(asked).is_latest()
@@ -47,13 +46,13 @@ def newest_version_asked(args: argparse.Namespace) -> bool:
 
 def show_post_copy(resource: str, upstream: Callable, cs,
                    args: argparse.Namespace) -> None:
-    """Run a command that reads migrations so that it shows ``post_copy``.
+    """Run a command that shows migrations, with ``post_copy`` among them.
 
-    :param resource: what the manager is called in the client
-    :param upstream: the command
+    :param resource: the client's attribute with the manager
+    :param upstream: upstream's function of the command
     """
     if (newest_version_asked(args) and
-            # An older cloud is known already to be older than ours.
+            # nova negotiated less: the cloud does not offer ours either.
             cs.api_version == novaclient.API_MAX_VERSION and
             microversion.offered(cs)):
         setattr(cs, resource, microversion.with_ours(getattr(cs, resource)))
@@ -67,13 +66,14 @@ def show_post_copy(resource: str, upstream: Callable, cs,
 def _our_columns():
     """Add ``Post Copy`` and ``Phase`` to a table of migrations.
 
-    The commands make up the list of their columns inside, from which nothing
-    must be lost; what they print it with is all that can be reached.
+    Upstream's commands build the list of columns themselves, and all of those
+    stay; only the function that prints the table can be replaced.
     """
     print_list = utils.print_list
 
     def print_list_with_ours(objs, fields, *args, **kwargs):
-        # Another service than ours may give the microversion another meaning.
+        # A cloud without nova-post-copy may use the microversion for something
+        # else.
         if all(hasattr(obj, 'post_copy') for obj in objs):
             fields = fields + ['Post Copy', 'Phase']
         print_list(objs, fields, *args, **kwargs)

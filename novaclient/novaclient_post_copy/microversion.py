@@ -2,9 +2,9 @@
 
 """The compute API microversion that knows ``post_copy``.
 
-A manager sends its requests with the microversion of the client that it
-belongs to. Here it gets a copy of that client with our microversion, for the
-requests that need it; everything else goes out as before.
+A manager sends its requests with the microversion of its client. For the
+requests that need our microversion the manager is copied, with a copy of the
+client; all other requests are sent as before.
 """
 
 import copy
@@ -15,8 +15,8 @@ from novaclient import exceptions
 
 from client_post_copy import microversion
 
-# In the responses about migrations nothing else has changed since
-# API_MAX_VERSION of novaclient 18, so upstream's code reads them.
+# Nothing else has changed in responses about migrations since API_MAX_VERSION
+# of novaclient 18, so upstream's code can read them.
 API_VERSION = api_versions.APIVersion(microversion.API_VERSION)
 
 
@@ -32,13 +32,14 @@ def offered(api) -> bool:
 
 def require(manager: base.Manager,
             purpose: str = microversion.CHOOSING) -> base.Manager:
-    """Return the manager with our microversion, when the cloud offers it.
+    """Return a copy of the manager that sends our microversion.
 
-    Reads the version document of the cloud, unless the manager is already one
-    that was returned here.
+    Reads the version document of the cloud, unless the manager already is such
+    a copy.
 
-    :param purpose: what the user wants it for
-    :raises novaclient.exceptions.UnsupportedVersion: when it does not
+    :param purpose: what the microversion is needed for, for the error
+    :raises novaclient.exceptions.UnsupportedVersion: when the cloud does not
+        offer the microversion
     """
     if manager.api_version == API_VERSION:
         return manager
@@ -50,12 +51,12 @@ def require(manager: base.Manager,
 
 
 def with_ours(manager: base.Manager) -> base.Manager:
-    """Return a copy of the manager that sends our microversion.
+    """Return a copy of the manager that sends our microversion, unchecked.
 
-    Session, token and timings are shared with the given one.
+    Both share the session, the token and the timings.
     """
     api = copy.copy(manager.api)
-    # Not a new client: its constructor refuses what lies above
+    # Not a new client: the constructor refuses microversions above
     # API_MAX_VERSION.
     api.client = copy.copy(api.client)
     api.client.api_version = API_VERSION

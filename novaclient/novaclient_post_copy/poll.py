@@ -2,8 +2,9 @@
 
 """``nova live-migration --poll`` and ``nova host-evacuate-live --poll``.
 
-What is shown and when it is over is in :mod:`client_post_copy.watch`;
-here is how novaclient asks, and what becomes of several servers.
+:mod:`client_post_copy.watch` says what is shown and when a migration has
+ended. This module sends the requests with novaclient, and sums up for all
+servers of a host.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from novaclient_post_copy import microversion
 
 
 class Server(watch.Server):
-    """A server as novaclient sees it.
+    """A server, by novaclient.
 
     :param cs: novaclient.v2.client.Client
     :param server: novaclient.v2.servers.Server or its ID
@@ -43,7 +44,7 @@ class Server(watch.Server):
         found = _ask(
             self._migrations.list, instance_uuid=self.id,
             migration_type='live-migration', limit=1,
-            # Only administrators may ask for those of other projects.
+            # Only administrators may list the migrations of all projects.
             project_id=self._cs.client.get_project_id())
         return progress.Seen.of(found[0]) if found else None
 
@@ -73,7 +74,7 @@ class Server(watch.Server):
 
 
 def _ask(method: Callable, *args, **kwargs) -> Any:
-    """Ask the cloud, with the errors of :mod:`client_post_copy.watch`."""
+    """Call a method of novaclient, with the errors of a watch."""
     try:
         return method(*args, **kwargs)
     except keystone_exceptions.RetriableConnectionFailure as error:
@@ -87,9 +88,11 @@ def _ask(method: Callable, *args, **kwargs) -> Any:
 
 
 class Poll:
-    """Takes the place of ``servers.live_migrate`` in upstream's commands.
+    """Requests live migrations for upstream's commands, and follows them.
 
-    :param live_migrate: what requests the migration of one server
+    :meth:`live_migrate` takes the place of ``servers.live_migrate``.
+
+    :param live_migrate: requests the live migration of one server
     """
 
     def __init__(self, cs, live_migrate: Callable) -> None:
@@ -99,10 +102,10 @@ class Poll:
         self._refused: list[str] = []   # IDs of servers
 
     def live_migrate(self, server, *args, **kwargs) -> Any:
-        """Request the migration of a server that will be watched.
+        """Request the live migration of a server, and watch it.
 
-        :raises novaclient.exceptions.CommandError: when it could not be;
-            nothing has been requested then
+        :raises novaclient.exceptions.CommandError: when the migration could
+            not be watched; it has not been requested then
         """
         try:
             watched = self._watch(server)
@@ -120,10 +123,10 @@ class Poll:
             raise exceptions.CommandError(watch.refusal(error, '--poll'))
 
     def follow_server(self) -> None:
-        """Show the only migration until it has ended.
+        """Show the progress of the only migration until it ends.
 
         :raises novaclient.exceptions.CommandError: when the server was not
-            moved, or when it is not known whether it was
+            moved, or the result is unknown
         """
         shown = display.Display(sys.stdout)
         outcome, = watch.follow(self._watches, shown)
@@ -132,9 +135,9 @@ class Poll:
         shown.say(outcome.text)
 
     def follow_host(self) -> None:
-        """Show all migrations until they have ended.
+        """Show the progress of all migrations until they end.
 
-        :raises novaclient.exceptions.CommandError: unless each server was
+        :raises novaclient.exceptions.CommandError: unless all servers were
             moved
         """
         shown = display.Display(sys.stdout)
@@ -146,6 +149,6 @@ class Poll:
         total = len(self._watches) + len(self._refused)
         if left:
             raise exceptions.CommandError(
-                '%d of %d servers moved. Not, or not known to be: %s'
+                '%d of %d servers moved. Not moved, or result unknown: %s'
                 % (total - len(left), total, ', '.join(left)))
         shown.say('%d of %d servers moved.' % (total, total))

@@ -2,9 +2,9 @@
 
 """``nova server-migration-list`` and ``nova server-migration-show``.
 
-Asked with our microversion, the cloud also goes on to list a migration that
-has entered post-copy. ``server-migration-show`` needs no column: it prints
-whatever properties a migration has.
+With our microversion the cloud also keeps listing a migration that has entered
+post-copy. ``server-migration-show`` prints all properties of a migration, so
+nothing has to be added there.
 """
 
 import argparse

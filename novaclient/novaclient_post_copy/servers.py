@@ -2,7 +2,7 @@
 
 """``nova live-migration``, ``nova host-evacuate-live`` and their Python API.
 
-To both commands come ``--post-copy`` and ``--no-post-copy``, and ``--poll``.
+Adds ``--post-copy``, ``--no-post-copy`` and ``--poll`` to both commands.
 """
 
 import argparse
@@ -29,7 +29,7 @@ class Server(servers.Server):
                      post_copy: bool | None = None, **kwargs):
         """Migrate a running server to another host.
 
-        As upstream's, and ``post_copy`` as in
+        The arguments are upstream's, and ``post_copy`` as in
         :meth:`ServerManager.live_migrate`.
         """
         if post_copy is None:
@@ -48,24 +48,25 @@ class ServerManager(servers.ServerManager):
                      **kwargs) -> base.TupleWithMeta:
         """Migrate a running server to another host.
 
-        Without ``post_copy`` this is upstream's, whatever the microversion.
+        Without ``post_copy`` identical to upstream at every microversion.
 
         :param server: the :class:`Server` or its ID
         :param host: name of the destination, None: the scheduler chooses
         :param block_migration: True, False or 'auto'
-        :param post_copy: True: the migration may finish by post-copy; False:
-            it must not, even where the source host permits it for all; None:
-            not said. True and False are sent with our microversion, which
-            knows neither ``disk_over_commit`` nor ``force``.
+        :param post_copy: True: the migration may switch to post-copy; False:
+            it must not, even if the source host permits post-copy for all
+            live migrations; None: as the source host is configured. True and
+            False are sent with our microversion, which has neither
+            ``disk_over_commit`` nor ``force``.
         :raises novaclient.exceptions.UnsupportedVersion: when the cloud does
-            not know ``post_copy``; nothing has been requested then
+            not know ``post_copy``; no migration has been requested then
         """
         if post_copy is None:
             return super().live_migrate(server, host, block_migration, *args,
                                         **kwargs)
         if args or kwargs:
-            raise TypeError('live_migrate() takes no disk_over_commit and no '
-                            'force together with post_copy')
+            raise TypeError('live_migrate() accepts neither disk_over_commit '
+                            'nor force together with post_copy')
         return microversion.require(self)._action('os-migrateLive', server, {
             'host': host,
             'block_migration': block_migration,
@@ -75,26 +76,26 @@ class ServerManager(servers.ServerManager):
 
 def __pre_parse_args__() -> None:
     for do_command in (shell.do_live_migration, shell.do_host_evacuate_live):
-        # No start_version: the option would be unknown, instead of refused
-        # with the reason, whatever the cloud.
+        # No start_version: with one the option would be unknown on every
+        # cloud, instead of refused with the reason.
         utils.add_arg(
             do_command, '--no-post-copy', group='post_copy',
             action='store_false', default=None,
-            help='Never finish the live migration by post-copy, even where '
-                 'the source host permits it for every live migration.' +
+            help='Do not switch the live migration to post-copy, even if '
+                 'the source host permits post-copy for all live migrations.' +
                  _SUPPORTED)
         utils.add_arg(
             do_command, '--post-copy', group='post_copy',
             action='store_true', default=None,
-            help='Let the live migration finish by post-copy when copying the '
-                 'memory of the running server does not come to an end. From '
-                 'then on the server runs on the destination and fetches the '
-                 'rest of its memory from the source: it is lost when one of '
-                 'the two hosts fails in that time.' + _SUPPORTED)
+            help='Allow the live migration to switch from pre-copy to '
+                 'post-copy. After the switch the server runs on the '
+                 'destination and fetches the rest of its memory from the '
+                 'source; if either host fails before all of it has arrived, '
+                 'the memory of the server is lost.' + _SUPPORTED)
         utils.add_arg(
             do_command, '--poll', action='store_true', default=False,
-            help='Show the progress until the live migration has ended, and '
-                 'fail when the server was not moved.' + _SUPPORTED)
+            help='Report the live migration progress until it completes, and '
+                 'fail if the server was not moved.' + _SUPPORTED)
 
 
 def __post_parse_args__(args: argparse.Namespace) -> None:
@@ -117,8 +118,8 @@ def _live_migrate(follow: Callable[[poll.Poll], None], upstream: Callable, cs,
             cs.api_version.get_string(),
             '--os-compute-api-version and OS_COMPUTE_API_VERSION', purpose))
     ours = microversion.require(cs.servers, purpose)
-    # Upstream's command finds the servers with the microversion that it knows
-    # and calls this for each.
+    # Upstream's command finds the servers, with the microversion that it
+    # knows, and calls this for each.
     live_migrate = cs.servers.live_migrate
     if args.post_copy is not None:
         live_migrate = functools.partial(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How a command of ``openstack`` becomes one that knows post-copy.
+"""Extend a command of ``openstack`` with post-copy.
 
-Upstream's command stays what does the work; ours runs around it, for this one
-command: an interactive ``openstack`` goes on with the same clients.
+Upstream's command still does the work; ours wraps it for this one command,
+since an interactive ``openstack`` uses the same clients for the next.
 """
 
 import abc
@@ -22,7 +22,7 @@ from openstackclient_post_copy import proxy
 class Hook(hooks.CommandHook):
     """Runs :meth:`take_action` around that of upstream's command."""
 
-    # Of a class that only openstackclient knows; its methods are replaced.
+    # The command, with attributes that cliff's own class does not have.
     cmd: Any
 
     def get_parser(self, parser: argparse.ArgumentParser) -> None:
@@ -44,8 +44,8 @@ class Hook(hooks.CommandHook):
                     parsed_args: argparse.Namespace) -> Any:
         """Run the command.
 
-        :param upstream: its own ``take_action(parsed_args)``
-        :returns: what that returns: None, or the columns and the data
+        :param upstream: upstream's ``take_action(parsed_args)``
+        :returns: as upstream's: None, or the columns and the data
         """
 
     @property
@@ -55,11 +55,11 @@ class Hook(hooks.CommandHook):
 
     @contextlib.contextmanager
     def extended_compute(self) -> Iterator[proxy.Proxy]:
-        """Let upstream's command use a :class:`proxy.Proxy`; return that."""
+        """Let upstream's command use a :class:`proxy.Proxy`; yield that."""
         manager = self.cmd.app.client_manager
         manager.compute = ours = proxy.Proxy.extend(manager.compute)
         try:
             yield ours
         finally:
-            # Again the one of upstream's class, which has never been gone.
+            # Uncovers upstream's client, an attribute of the class.
             del manager.compute

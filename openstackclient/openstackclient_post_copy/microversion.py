@@ -3,8 +3,8 @@
 """The compute API microversion that knows ``post_copy``.
 
 The SDK sends each request with the microversion that its resource needs, so
-ours is a matter of the few resources that have ``post_copy``. The user may
-have selected one for all requests; that stays as it is.
+only the few resources with ``post_copy`` need ours. If the user has selected a
+microversion, all requests keep that one.
 """
 
 from keystoneauth1 import adapter
@@ -14,15 +14,16 @@ from openstack import utils
 
 from client_post_copy import microversion
 
-# In the responses about migrations nothing else has changed since 2.80, which
-# is what the SDK 4.22 asks for, so upstream's resources read them.
+# Nothing else has changed in responses about migrations since 2.80, which the
+# SDK 4.22 asks for, so upstream's resources can read them.
 API_VERSION = microversion.API_VERSION
 
 
 def is_supported(compute: adapter.Adapter) -> bool:
-    """Tell whether the cloud offers our microversion and the user lets us.
+    """Tell whether requests can be sent with our microversion.
 
-    Reads the version document of the cloud, once for each session.
+    False if the cloud does not offer it, or the user has selected an older
+    one. Reads the version document of the cloud, once for each session.
     """
     return utils.supports_microversion(compute, API_VERSION)
 
@@ -30,7 +31,8 @@ def is_supported(compute: adapter.Adapter) -> bool:
 def require(compute: adapter.Adapter) -> None:
     """Make sure that a request with ``post_copy`` can be sent.
 
-    :raises openstack.exceptions.NotSupported: with what is too old
+    :raises openstack.exceptions.NotSupported: if the cloud does not offer our
+        microversion, or the user has selected an older one
     """
     if is_supported(compute):
         return

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The SDK's resources of a migration, with what our microversion adds."""
+"""The SDK's resources of a migration, with our microversion's fields."""
 
 from keystoneauth1 import adapter
 from openstack.compute.v2 import migration
@@ -11,17 +11,18 @@ from openstackclient_post_copy import microversion
 
 
 class _PostCopy(resource.Resource):
-    """What our microversion adds to each resource."""
+    """The fields that our microversion adds to each resource."""
 
-    #: Whether the migration was asked to use post-copy: True, False, or None
-    #: when the request did not say (since microversion 2.105)
+    #: What the request said about post-copy: True, False, or None for nothing
+    #: (since microversion 2.105)
     post_copy = resource.Body('post_copy')
-    #: Where it is, None when it is over (since microversion 2.105)
+    #: Phase of the migration, None once it has ended (since microversion
+    #: 2.105)
     phase = resource.Body('phase')
 
     @classmethod
     def _get_microversion(cls, session: adapter.Adapter) -> str | None:
-        # Ours or upstream's, none in between.
+        # Either ours or upstream's, never one in between.
         if (session.default_microversion is None
                 and microversion.is_supported(session)):
             return microversion.API_VERSION
@@ -29,10 +30,10 @@ class _PostCopy(resource.Resource):
 
     @property
     def tells_post_copy(self) -> bool:
-        """Whether the cloud sent ``post_copy``, if only to say None.
+        """Whether the cloud sent the field ``post_copy``, even if null.
 
-        A cloud without nova-post-copy may give the microversion another
-        meaning.
+        A cloud without nova-post-copy may use the microversion for something
+        else.
         """
         return 'post_copy' in self._body
 
@@ -40,7 +41,7 @@ class _PostCopy(resource.Resource):
 class Migration(_PostCopy, migration.Migration):
     """A migration of any type, in progress or ended."""
 
-    # The SDK looks for an alternate ID in the class itself only.
+    # The SDK looks up an alternate ID only in the class itself.
     uuid = migration.Migration.uuid
 
 
@@ -49,11 +50,11 @@ class ServerMigration(_PostCopy, server_migration.ServerMigration):
 
     uuid = server_migration.ServerMigration.uuid
 
-    #: How much of it is done, in per cent (since microversion 2.105)
+    #: Progress of the migration in per cent (since microversion 2.105)
     progress = resource.Body('progress', type=int)
 
 
-# Each of upstream's resources that we extend, and what takes its place.
+# Upstream's resources, and the ones that replace them.
 EXTENDED = {
     migration.Migration: Migration,
     server_migration.ServerMigration: ServerMigration,

@@ -5,7 +5,7 @@
 from typing import Self
 
 from openstack.compute.v2 import _proxy
-from openstack.compute.v2 import server as _server
+from openstack.compute.v2 import server as sdk_server
 from openstack import exceptions
 from openstack import resource
 
@@ -14,18 +14,18 @@ from openstackclient_post_copy import migration
 
 
 class Proxy(_proxy.Proxy):
-    """Upstream's, and what the microversion of post-copy adds.
+    """Upstream's proxy, with the fields and the argument ``post_copy``.
 
-    Migrations, however they are asked for, are the resources of
-    :mod:`openstackclient_post_copy.migration`. From our microversion on the
-    live migrations of a server stay in view after the switch to post-copy.
+    All methods return migrations as the resources of
+    :mod:`openstackclient_post_copy.migration`. With our microversion the cloud
+    keeps showing a server's live migration after the switch to post-copy.
     """
 
     @classmethod
     def extend(cls, compute: _proxy.Proxy) -> Self:
-        """Return a copy of upstream's that has our methods.
+        """Return a copy of upstream's proxy with our methods.
 
-        Session, token and what is known of the cloud are shared with it.
+        Both share the session, the token and what is cached about the cloud.
         """
         proxy = cls.__new__(cls)
         vars(proxy).update(vars(compute))
@@ -33,7 +33,7 @@ class Proxy(_proxy.Proxy):
 
     def live_migrate_server(
         self,
-        server: str | _server.Server,
+        server: str | sdk_server.Server,
         host: str | None = None,
         force: bool = False,
         block_migration: bool | str | None = None,
@@ -43,30 +43,31 @@ class Proxy(_proxy.Proxy):
     ) -> None:
         """Live migrate a server from one host to another.
 
-        Without ``post_copy`` this is upstream's, whatever the microversion.
+        Without ``post_copy`` identical to upstream at every microversion.
 
         :param server: the ID of a server or a
             :class:`~openstack.compute.v2.server.Server`
         :param host: name of the destination, None: the scheduler chooses
         :param block_migration: True, False or 'auto', which is the default
-        :param post_copy: True: the migration may finish by post-copy; False:
-            it must not, even where the source host permits it for all; None:
-            not said. True and False are sent with our microversion, which
-            knows neither ``force`` nor ``disk_over_commit``.
+        :param post_copy: True: the migration may switch to post-copy; False:
+            it must not, even if the source host permits post-copy for all
+            live migrations; None: as the source host is configured. True and
+            False are sent with our microversion, which has neither ``force``
+            nor ``disk_over_commit``.
         :raises ValueError: when one of these is given with ``post_copy``
         :raises openstack.exceptions.NotSupported: when the cloud does not
-            know ``post_copy``; nothing has been requested then
-        :raises openstack.exceptions.HttpException: when it refuses
+            know ``post_copy``; no migration has been requested then
+        :raises openstack.exceptions.HttpException: when Nova refuses
         """
         if post_copy is None:
             super().live_migrate_server(server, host, force, block_migration,
                                         disk_over_commit)
             return
         if force or disk_over_commit is not None:
-            raise ValueError('live_migrate_server() takes no force and no '
+            raise ValueError('live_migrate_server() accepts neither force nor '
                              'disk_over_commit together with post_copy')
         microversion.require(self)
-        server = self._get_resource(_server.Server, server)
+        server = self._get_resource(sdk_server.Server, server)
         response = self.post(
             '/servers/%s/action' % server.id,
             json={'os-migrateLive': {
@@ -78,7 +79,7 @@ class Proxy(_proxy.Proxy):
             microversion=microversion.API_VERSION)
         exceptions.raise_from_response(response)
 
-    # What upstream's methods about migrations read them with.
+    # Upstream's methods read migrations with these two.
 
     def _list(self, resource_type, *args, **kwargs):
         return super()._list(_ours(resource_type), *args, **kwargs)

@@ -2,8 +2,8 @@
 
 """Post-copy in a connection of openstacksdk, by vendor hook.
 
-Named in ``clouds.yaml``, beside ``auth`` of the cloud, or when the connection
-is made::
+The hook is named in ``clouds.yaml``, beside the cloud's ``auth``, or when the
+connection is made::
 
     import openstack
 
@@ -17,9 +17,9 @@ is made::
     for migration in conn.compute.migrations(server_id=server.id):
         print(migration.id, migration.status, migration.post_copy)
 
-Errors are those of the SDK: ``openstack.exceptions.NotSupported`` where the
-cloud does not have our microversion (nothing has been requested then), and an
-``HttpException`` with Nova's own words where it refuses.
+Errors are those of the SDK: ``openstack.exceptions.NotSupported`` if the cloud
+does not offer our microversion (no migration has been requested then), and an
+``HttpException`` with Nova's message if Nova refuses.
 """
 
 from openstack.compute import compute_service
@@ -33,9 +33,9 @@ class ComputeService(compute_service.ComputeService):
 
 
 def vendor_hook(conn: connection.Connection) -> None:
-    """Give a connection that is being made our ``compute``."""
-    # add_service() changes the class. With one of its own the connections to
-    # other clouds stay as they are.
+    """Replace ``compute`` of a connection that is being made."""
+    # add_service() changes the class. This connection gets a class of its own,
+    # so that connections to other clouds stay as they are.
     upstream = type(conn)
     conn.__class__ = type(upstream.__name__, (upstream,), {})
     conn.add_service(ComputeService('compute'))

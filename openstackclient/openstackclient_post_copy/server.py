@@ -15,7 +15,7 @@ from openstackclient_post_copy import proxy
 from openstackclient_post_copy import wait
 
 _SUPPORTED = (' (supported with --os-compute-api-version %s or above, which '
-              'is used without being named)' % microversion.API_VERSION)
+              'is negotiated by default)' % microversion.API_VERSION)
 
 
 class MigrateServer(hook.Hook):
@@ -26,19 +26,19 @@ class MigrateServer(hook.Hook):
             '--post-copy',
             action='store_true',
             default=None,
-            help='Let the live migration finish by post-copy when copying the '
-                 'memory of the running server does not come to an end. From '
-                 'then on the server runs on the destination and fetches the '
-                 'rest of its memory from the source: it is lost when one of '
-                 'the two hosts fails in that time. With --wait the migration '
-                 'itself is watched, and the command fails when the server '
-                 'was not moved' + _SUPPORTED)
+            help='Allow the live migration to switch from pre-copy to '
+                 'post-copy. After the switch the server runs on the '
+                 'destination and fetches the rest of its memory from the '
+                 'source; if either host fails before all of it has arrived, '
+                 'the memory of the server is lost. With --wait, report the '
+                 'live migration progress, and fail if the server was not '
+                 'moved' + _SUPPORTED)
         group.add_argument(
             '--no-post-copy',
             dest='post_copy',
             action='store_false',
-            help='Never finish the live migration by post-copy, even where '
-                 'the source host permits it for every live migration' +
+            help='Do not switch the live migration to post-copy, even if '
+                 'the source host permits post-copy for all live migrations' +
                  _SUPPORTED)
 
     def take_action(self, upstream: Callable,
@@ -64,8 +64,8 @@ class MigrateServer(hook.Hook):
                           parsed_args: argparse.Namespace) -> None:
         server = compute.find_server(parsed_args.server, ignore_missing=False)
         waiting = wait.Wait(compute, server, self.cmd.app.stdout)
-        # Upstream's wait looks at the server only, and takes one whose
-        # migration was rolled back for one that was migrated.
+        # Upstream's --wait looks only at the server: after a rollback it would
+        # report success.
         upstream(argparse.Namespace(
             **vars(parsed_args) | {'server': server.id, 'wait': False}))
         waiting.follow()

@@ -2,9 +2,9 @@
 
 """``openstack server migration list`` and ``openstack server migration show``.
 
-Both get the columns ``Post Copy`` and ``Phase`` from our microversion on, and
-the latter ``Progress``. Asked with it, the cloud also goes on to show a
-migration that has entered post-copy.
+Adds the columns ``Post Copy`` and ``Phase`` to both, and ``Progress`` to
+``show``, if the cloud offers our microversion. With that microversion the
+cloud also keeps showing a migration that has entered post-copy.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def _remember(compute: proxy.Proxy, migration_id: str,
               ) -> dict[int, migration.ServerMigration]:
     """Return a dict that collects, by ID, the migrations that are read.
 
-    :param migration_id: ID or UUID of the one that was asked for
+    :param migration_id: ID or UUID that the user entered
     """
     seen: dict[int, migration.ServerMigration] = {}
     get, list_all = compute.get_server_migration, compute.server_migrations
@@ -69,13 +69,13 @@ def _remember(compute: proxy.Proxy, migration_id: str,
         return found
 
     def get_server_migration(*ids, **kwargs):
-        # openstackclient 10.5 gives the server first and asks for a migration
-        # of that ID, which no cloud has.
+        # openstackclient 10.5 passes the server first, and would ask the cloud
+        # for a migration with the server's ID.
         server_id, = set(ids) - {migration_id}
         return remember(get(migration_id, server_id, **kwargs))
 
     vars(compute).update(
         get_server_migration=get_server_migration,
-        # A migration that was named by its UUID is looked for in the list.
+        # Upstream looks up a UUID in the list.
         server_migrations=lambda server: map(remember, list_all(server)))
     return seen

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``--wait``: follow the live migration itself until it has ended.
+"""``--wait``: follow the live migration itself until it ends.
 
-What is shown and when it is over is what ``nova ... --poll`` shows, in
-:mod:`client_post_copy.watch`, which needs no novaclient; here is how the
-SDK asks.
+:mod:`client_post_copy.watch` says what is shown and when a migration has
+ended, as for ``nova ... --poll``. This module sends the requests with the SDK.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 from keystoneauth1 import exceptions as keystone_exceptions
-from openstack.compute.v2 import server as _server
+from openstack.compute.v2 import server as sdk_server
 from openstack import exceptions as sdk_exceptions
 from osc_lib import exceptions
 
@@ -22,12 +21,13 @@ from openstackclient_post_copy import proxy
 
 
 class Server(watch.Server):
-    """A server as the SDK sees it."""
+    """A server, by the SDK."""
 
     LIST_COMMAND = 'openstack server migration list --server %(server)s'
     EVENT_COMMAND = 'openstack server event show %(server)s %(request)s'
 
-    def __init__(self, compute: proxy.Proxy, server: _server.Server) -> None:
+    def __init__(self, compute: proxy.Proxy,
+                 server: sdk_server.Server) -> None:
         self._compute = compute
         self.id = server.id
         self.name = server.name
@@ -36,7 +36,7 @@ class Server(watch.Server):
         found = _list(
             self._compute.migrations, server_id=self.id,
             migration_type='live-migration', limit=1, paginated=False,
-            # Only administrators may ask for those of other projects.
+            # Only administrators may list the migrations of all projects.
             project_id=self._compute.get_project_id())
         return progress.Seen.of(found[0]) if found else None
 
@@ -63,7 +63,7 @@ class Server(watch.Server):
 
 
 def _ask(method: Callable, *args, **kwargs) -> Any:
-    """Ask the cloud, with the errors of :mod:`client_post_copy.watch`."""
+    """Call a method of the SDK, with the errors of a watch."""
     try:
         return method(*args, **kwargs)
     except keystone_exceptions.RetriableConnectionFailure as error:
@@ -78,21 +78,21 @@ def _ask(method: Callable, *args, **kwargs) -> Any:
 
 
 def _list(method: Callable[..., Iterable], *args, **kwargs) -> list:
-    # The SDK asks while it is iterated.
+    # The SDK sends its requests while its generator is iterated.
     return _ask(lambda: list(method(*args, **kwargs)))
 
 
 class Wait:
     """The next live migration of a server, for one command.
 
-    Made before the migration is requested, to refuse before anything is moved
-    when it could not be followed.
+    Created before the migration is requested, to refuse the request if the
+    migration could not be watched.
 
-    :param stdout: gets the progress
-    :raises osc_lib.exceptions.CommandError: when the user may not see it
+    :param stdout: the progress is printed there
+    :raises osc_lib.exceptions.CommandError: when migrations cannot be listed
     """
 
-    def __init__(self, compute: proxy.Proxy, server: _server.Server,
+    def __init__(self, compute: proxy.Proxy, server: sdk_server.Server,
                  stdout: TextIO) -> None:
         self._display = display.Display(stdout)
         try:
@@ -101,10 +101,10 @@ class Wait:
             raise exceptions.CommandError(watch.refusal(error, '--wait'))
 
     def follow(self) -> None:
-        """Show the progress until the migration has ended.
+        """Show the progress until the migration ends.
 
         :raises osc_lib.exceptions.CommandError: when the server was not
-            moved, or when it is not known whether it was
+            moved, or the result is unknown
         """
         outcome, = watch.follow([self._watch], self._display)
         if not outcome.moved:

@@ -83,9 +83,10 @@ class TestPoll(base.TwoHosts):
             exceptions.CommandError, polled.follow_server)
 
         self.assertIn(
-            'Migration %d has ended as cancelled. Server %s (%s) is ACTIVE on '
-            'src. Reason: ' % (running['id'], self.server['name'],
-                               self.server['id']), str(error))
+            'Migration %d ended with status cancelled. Server %s (%s) is '
+            'ACTIVE on src. Reason: ' % (
+                running['id'], self.server['name'], self.server['id']),
+            str(error))
         self.assert_on('src')
 
     def test_nowhere_to_go(self):
@@ -97,6 +98,6 @@ class TestPoll(base.TwoHosts):
         error = self.assertRaises(
             exceptions.CommandError, polled.follow_server)
 
-        self.assertIn('has ended as error', str(error))
+        self.assertIn('ended with status error', str(error))
         self.assertIn('No valid host was found', str(error))
         self.assert_on('src')

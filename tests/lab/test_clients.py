@@ -146,7 +146,7 @@ class ClientsTest(base.Case):
 
             self.assertEqual(1, process.returncode, stdout)
             self.assertIn(
-                'Migration %d has ended as cancelled. Server %s (%s) is '
+                'Migration %d ended with status cancelled. Server %s (%s) is '
                 'ACTIVE on %s. ' % (migration['id'], server.name, server.id,
                                     base.SOURCE), stderr)
             self.assert_stayed(server, pulse)

@@ -3,5 +3,5 @@
 # The name of the feature. Required, or Horizon skips this file.
 FEATURE = 'live_migration_post_copy'
 
-# Has no static files: nothing is to be collected or compressed again.
+# No static files: nothing has to be collected or compressed again.
 ADD_INSTALLED_APPS = ['horizon_post_copy']

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What an operator copies to ``openstack_dashboard/local/enabled``."""
+"""The file to copy to Horizon's ``openstack_dashboard/local/enabled``."""

@@ -24,6 +24,6 @@ class MicroversionTestCase(testtools.TestCase):
         self.assertEqual(
             "Watching a live migration needs compute API version '2.105', "
             "which clouds with nova-post-copy have; version '2.96' is "
-            "selected. Leave out --version; the right version is then found. "
+            "selected. Leave out --version, to have the version negotiated. "
             "No migration was requested.", microversion.not_selected(
                 '2.96', '--version', microversion.WATCHING))

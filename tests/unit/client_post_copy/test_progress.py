@@ -45,7 +45,7 @@ class StoryTestCase(testtools.TestCase):
             'disk, 5%, 100 MiB remaining',
             'pre-copy, 20%, 800 MiB remaining',
             'post-copy, 60%, 400 MiB remaining',
-            'interrupted, goes on when the hosts reach each other, 60%, '
+            'interrupted, resumes when the hosts reach each other, 60%, '
             '400 MiB remaining',
             'finishing',
         ], self.told(
@@ -65,13 +65,13 @@ class StoryTestCase(testtools.TestCase):
         self.assertEqual([
             'pre-copy, 90%, 50 MiB remaining',
             # 350 MiB more than before, though 60 MiB have been sent.
-            'pre-copy, 60%, 400 MiB remaining; the server rewrote 410 MiB, '
-            'which are sent again',
+            'pre-copy, 60%, 400 MiB remaining; resending 410 MiB '
+            'rewritten by the server',
             # It is said as long as more is left than once was.
-            'pre-copy, 80%, 200 MiB remaining; the server rewrote 410 MiB, '
-            'which are sent again',
-            'pre-copy, 70%, 300 MiB remaining; the server rewrote 610 MiB, '
-            'which are sent again',
+            'pre-copy, 80%, 200 MiB remaining; resending 410 MiB '
+            'rewritten by the server',
+            'pre-copy, 70%, 300 MiB remaining; resending 610 MiB '
+            'rewritten by the server',
             'pre-copy, 95%, 49 MiB remaining',
         ], self.told(
             seen('pre-copy', 90, 50, 1000), seen('pre-copy', 60, 400, 1060),
@@ -82,8 +82,8 @@ class StoryTestCase(testtools.TestCase):
         """The status of the switch is recorded before the bytes are."""
         self.assertEqual([
             'post-copy, 90%, 50 MiB remaining',
-            'post-copy, 90%, 400 MiB remaining; the server rewrote 400 MiB, '
-            'which are sent again',
+            'post-copy, 90%, 400 MiB remaining; resending 400 MiB '
+            'rewritten by the server',
             'post-copy, 99%, 9 MiB remaining',
         ], self.told(
             seen('pre-copy', 90, 50, 1000), seen('post-copy', 90, 50, 1000),
@@ -94,9 +94,9 @@ class StoryTestCase(testtools.TestCase):
         for phases in (('post-copy', 'interrupted'),
                        ('interrupted', 'post-copy')):
             self.assertIn(
-                '80%, 120 MiB remaining; 30 MiB were lost on the way and are '
-                'sent again', self.told(seen(phases[0], 80, 90, 9),
-                                        seen(phases[1], 80, 120, 30))[1])
+                '80%, 120 MiB remaining; resending 30 MiB lost in transit',
+                self.told(seen(phases[0], 80, 90, 9),
+                          seen(phases[1], 80, 120, 30))[1])
 
     def test_memory_is_not_compared_with_disk(self):
         self.assertEqual(
@@ -107,7 +107,7 @@ class StoryTestCase(testtools.TestCase):
         first = seen('pre-copy', 10, 100)
         grown = first._replace(
             memory_remaining_bytes=first.memory_remaining_bytes + 4096)
-        self.assertIn('rewrote 1 MiB', self.told(first, grown)[1])
+        self.assertIn('resending 1 MiB rewritten', self.told(first, grown)[1])
 
     def test_roll_back_is_not_progress(self):
         self.assertEqual(
@@ -123,10 +123,10 @@ class StoryTestCase(testtools.TestCase):
         for look, line in zip(looks, self.told(*looks)):
             if before and before.phase == look.phase != 'finishing':
                 if (look.remaining_bytes or 0) > (before.remaining_bytes or 0):
-                    self.assertIn('sent again', line)
+                    self.assertIn('resending', line)
             found = line.partition('%')[0].rpartition(' ')[2]
             if found.isdigit():
                 if int(found) < percent:
-                    self.assertIn('sent again', line)
+                    self.assertIn('resending', line)
                 percent = int(found)
             before = look

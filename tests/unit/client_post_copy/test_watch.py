@@ -162,9 +162,9 @@ class MovedTestCase(WatchTestCase):
         self.assertTrue(outcome.moved)
         self.assertEqual([
             'busy, migration 7: pre-copy',
-            'busy: the cloud does not answer, and is asked again',
+            'busy: no answer from the cloud, retrying',
             'busy, migration 7: pre-copy',
-            'busy: the cloud does not answer, and is asked again',
+            'busy: no answer from the cloud, retrying',
         ], self.lines())
 
     def test_several(self):
@@ -180,9 +180,9 @@ class MovedTestCase(WatchTestCase):
         self.assertEqual(['calm', 'busy'], [
             outcome.text.split()[2] for outcome in outcomes])
         text = self.stdout.getvalue()
-        self.assertIn('0 of 2 over; busy, migration 7: pre-copy; calm: requ',
-                      text)
-        self.assertIn('1 of 2 over; busy, migration 7: pre-copy', text)
+        self.assertIn('0 of 2 finished; busy, migration 7: pre-copy; '
+                      'calm: requested', text)
+        self.assertIn('1 of 2 finished; busy, migration 7: pre-copy', text)
 
     def test_many_do_not_burden_the_cloud(self):
         servers = [Server('busy-%d' % number) for number in range(50)]
@@ -205,8 +205,8 @@ class NotMovedTestCase(WatchTestCase):
     def test_each_status(self):
         for status in ('error', 'failed', 'cancelled'):
             self.assert_not_moved(
-                'Migration 7 has ended as %s. Server busy (id-of-busy) is '
-                'ACTIVE on host-b. Reason: ' % status,
+                'Migration 7 ended with status %s. Server busy (id-of-busy) '
+                'is ACTIVE on host-b. Reason: ' % status,
                 newest=[OLD, seen(status)])
 
     def test_reasons(self):
@@ -225,12 +225,12 @@ class NotMovedTestCase(WatchTestCase):
             states=[watch.State('ERROR', True, 'host-b', 'Lost.')])
         # What an ACTIVE server shows is of another day.
         self.assert_not_moved(
-            'Reason: recorded', newest=[OLD, seen('error')],
+            'Reason: shown', newest=[OLD, seen('error')],
             states=[IDLE._replace(fault='Old.')])
 
     def test_reason_is_not_for_everybody(self):
         self.assert_not_moved(
-            'recorded for administrators, "show id-of-busy req-1"',
+            'shown to administrators by "show id-of-busy req-1"',
             newest=[OLD, seen('error')])
         for events in (watch.Forbidden('no'), (None, [])):
             self.assert_not_moved('Reason: not recorded',
@@ -246,17 +246,17 @@ class NotMovedTestCase(WatchTestCase):
                               states=[BUSY])
 
     def test_never_began(self):
-        self.assert_not_moved('The migration has not begun. Server busy')
+        self.assert_not_moved('The migration did not start. Server busy')
 
     def test_server_deleted(self):
         self.assert_not_moved(
-            'its end was not seen: gone. It goes on without this command; see '
-            '"list id-of-busy".', newest=[OLD],
+            'but the result is unknown: gone. The migration continues without '
+            'this command; see "list id-of-busy".', newest=[OLD],
             states=[watch.Refused('gone')])
 
     def test_cloud_stays_away(self):
         self.assert_not_moved(
-            'its end was not seen: 503', newest=[OLD, seen('completed')],
+            'the result is unknown: 503', newest=[OLD, seen('completed')],
             in_progress=[watch.NotAnswered('503')])
         self.assertEqual(watch.PATIENCE_S, self.now)
 
@@ -273,7 +273,7 @@ class NotWatchedTestCase(WatchTestCase):
             newest=[OLD, seen('running', 'pre-copy'), KeyboardInterrupt()])
         self.assertEqual([
             'busy, migration 7: pre-copy',
-            'Not watched any more. What was requested goes on:',
+            'Stopped watching. The migrations continue:',
             '  list id-of-busy'], self.lines())
 
     def test_statuses(self):

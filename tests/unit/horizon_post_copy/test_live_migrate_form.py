@@ -92,8 +92,8 @@ class TestLiveMigrateForm(LiveMigrateFormTestCase):
         response = self.submit(post_copy='on', disk_over_commit='on')
 
         (error,), = response.context['form'].errors.values()
-        self.assertIn('there is no disk over commit, and post-copy needs '
-                      '2.105.', error)
+        self.assertIn('removed disk over commit, and post-copy needs '
+                      'version 2.105.', error)
         self.assertEqual([], self.posted)
 
     def test_refused(self):
@@ -141,7 +141,7 @@ class TestCheckbox(LiveMigrateFormTestCase):
         self.assertInHTML('<span class="control-label">Post-copy</span>',
                           checkbox)
         self.assertIn('for="id_post_copy"', checkbox)
-        self.assertIn('title="Let the live migration finish', checkbox)
+        self.assertIn('title="Allow the live migration to switch', checkbox)
         self.assertNotIn(' checked', checkbox)
 
     def test_translated(self):

@@ -95,8 +95,8 @@ class TestMigrateHostForm(base.PostCopyTestCase):
         response = self.submit(post_copy='on', disk_over_commit='on')
 
         (error,), = response.context['form'].errors.values()
-        self.assertIn('there is no disk over commit, and post-copy needs '
-                      '2.105.', error)
+        self.assertIn('removed disk over commit, and post-copy needs '
+                      'version 2.105.', error)
         self.assertEqual([], self.posted)
 
     def test_one_is_refused(self):
@@ -110,9 +110,9 @@ class TestMigrateHostForm(base.PostCopyTestCase):
         self.assertEqual([server['id'] for server in SERVERS],
                          [server for server, _, _ in self.posted])
         self.assertEqual([(
-            'error', 'Nova refuses to migrate these instances of host '
-            '"host-a", and they stay there: busy (%s): It is migrating '
-            '(HTTP 409). All others are on their way.' % RUNNING['id'])],
+            'error', 'Nova refused to migrate these instances, which stay on '
+            'host "host-a": busy (%s): It is migrating (HTTP 409). The '
+            'migration of all others was requested.' % RUNNING['id'])],
             self.told(response))
 
     def test_list_is_refused(self):

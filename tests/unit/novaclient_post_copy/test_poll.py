@@ -119,8 +119,8 @@ class LiveMigrationTestCase(PollTestCase):
         self.told_events([{'event': 'compute_live_migration',
                            'result': 'Error', 'details': 'No host.'}])
         self.assertEqual(
-            'Migration 7 has ended as error. Server busy (%s) is ACTIVE on '
-            'host-b. Reason: No host.' % SERVER,
+            'Migration 7 ended with status error. Server busy (%s) is ACTIVE '
+            'on host-b. Reason: No host.' % SERVER,
             self.assert_fails('live-migration', '--post-copy', '--poll',
                               SERVER))
 
@@ -129,7 +129,7 @@ class LiveMigrationTestCase(PollTestCase):
         self.told_events([{'event': 'compute_live_migration',
                            'result': 'Error'}])
         self.assertIn(
-            'recorded for administrators, "nova instance-action %s req-1"'
+            'shown to administrators by "nova instance-action %s req-1"'
             % SERVER, self.assert_fails('live-migration', '--poll', SERVER))
 
     def test_events_are_not_for_everybody(self):
@@ -166,7 +166,7 @@ class LiveMigrationTestCase(PollTestCase):
             {'json': {'migrations': [
                 base.MIGRATION | {'status': 'completed'}]}}])
         self.assertEqual([
-            'busy: the cloud does not answer, and is asked again',
+            'busy: no answer from the cloud, retrying',
             'Complete. Server busy (%s) is ACTIVE on host-b' % SERVER,
         ], self.printed('live-migration', '--post-copy', '--poll', SERVER))
 
@@ -176,7 +176,7 @@ class LiveMigrationTestCase(PollTestCase):
         self.requests_mock.get(base.COMPUTE + '/os-migrations', [
             {'json': {'migrations': []}}, {'status_code': 503}])
         text = self.assert_fails('live-migration', '--poll', SERVER)
-        self.assertIn('its end was not seen', text)
+        self.assertIn('the result is unknown', text)
         self.assertIn('nova migration-list --instance-uuid ' + SERVER, text)
 
     def test_server_deleted(self):
@@ -184,7 +184,7 @@ class LiveMigrationTestCase(PollTestCase):
         self.requests_mock.get(base.COMPUTE + '/servers/' + SERVER, [
             {'json': {'server': base.SERVER | IDLE}}, {'status_code': 404}])
         self.assertIn(
-            'its end was not seen',
+            'the result is unknown',
             self.assert_fails('live-migration', '--poll', SERVER))
 
     def test_refused(self):
@@ -244,7 +244,7 @@ class HostEvacuateLiveTestCase(PollTestCase):
     def test_one_not_moved(self):
         self.told(base.SERVER, 'failed')
         self.assertEqual(
-            '1 of 2 servers moved. Not, or not known to be: busy (%s)'
+            '1 of 2 servers moved. Not moved, or result unknown: busy (%s)'
             % SERVER,
             self.assert_fails('host-evacuate-live', '--poll', 'host-a'))
 
@@ -253,7 +253,7 @@ class HostEvacuateLiveTestCase(PollTestCase):
             base.COMPUTE + '/servers/%s/action' % SERVER, status_code=409,
             json={'conflictingRequest': {'code': 409, 'message': 'vGPU'}})
         self.assertEqual(
-            '1 of 2 servers moved. Not, or not known to be: ' + SERVER,
+            '1 of 2 servers moved. Not moved, or result unknown: ' + SERVER,
             self.assert_fails('host-evacuate-live', '--poll', 'host-a'))
 
     def test_may_not_see_migrations(self):
