@@ -2,7 +2,7 @@
 
 """Upstream's own tests, with the package active: nothing else has changed.
 
-``python -m tests.upstream`` runs four parts, each from the wheel that is
+``python -m tests.upstream`` runs these parts, each from the wheel that is
 installed:
 
 unit
