@@ -40,7 +40,7 @@ class Decision(typing.NamedTuple):
     reason: str = ''            #: in words, where we give up
 
 
-class Interruption(typing.NamedTuple):
+class Situation(typing.NamedTuple):
     """What is known of a migration whose stream is broken."""
 
     elapsed: float              #: seconds since it broke
@@ -53,26 +53,25 @@ class Interruption(typing.NamedTuple):
     refused: bool = False
 
 
-def decide(interruption: Interruption, timeout: float) -> Decision:
+def decide(situation: Situation, timeout: float) -> Decision:
     """Decide how to go on.
 
     :param timeout: seconds after which to give up, 0 for never
     """
-    if interruption.decided:
+    if situation.decided:
         return Decision(
             Action.GIVE_UP, 'its state was reset, or it is being deleted')
-    if interruption.destination in condition.GONE:
+    if situation.destination in condition.GONE:
         return Decision(
             Action.GIVE_UP, 'its QEMU on the destination has ended')
-    if (interruption.destination is Condition.RUNNING and
-            interruption.refused):
+    if situation.destination is Condition.RUNNING and situation.refused:
         # All of it had arrived, and the word of that was lost.
         return Decision(Action.LET_GO)
-    if timeout and interruption.elapsed > timeout:
+    if timeout and situation.elapsed > timeout:
         return Decision(
             Action.GIVE_UP,
             'the %d s of [post_copy] recovery_timeout are over' % timeout)
-    if interruption.reachable and interruption.since_attempt >= RETRY_AFTER_S:
+    if situation.reachable and situation.since_attempt >= RETRY_AFTER_S:
         return Decision(Action.RESUME)
     return Decision(Action.WAIT)
 

@@ -59,7 +59,7 @@ class Interruption:
             self._failures += 1
         now = time.monotonic()
         decision = recovery.decide(
-            recovery.Interruption(
+            recovery.Situation(
                 elapsed=now - self._began,
                 destination=self._destination(),
                 reachable=address is not None,

@@ -10,8 +10,8 @@ from nova_post_copy.decisions import recovery
 from nova_post_copy.decisions.recovery import Action
 
 seconds = st.floats(0, 1e6, allow_nan=False)
-interruptions = st.builds(
-    recovery.Interruption, elapsed=seconds,
+situations = st.builds(
+    recovery.Situation, elapsed=seconds,
     destination=st.none() | st.sampled_from(Condition),
     reachable=st.booleans(), since_attempt=seconds, decided=st.booleans(),
     refused=st.booleans())
@@ -19,7 +19,7 @@ timeouts = st.just(0) | st.integers(1, 10 ** 6)
 
 
 def _decide(timeout=0, **known):
-    return recovery.decide(recovery.Interruption(**{
+    return recovery.decide(recovery.Situation(**{
         'elapsed': 10.0, 'destination': Condition.BROKEN, 'reachable': True,
         'since_attempt': 10.0, 'decided': False} | known), timeout)
 
@@ -54,11 +54,11 @@ class TestDecide(testtools.TestCase):
         self.assertIs(Action.RESUME, _decide(
             destination=Condition.RUNNING).action)
 
-    @given(interruption=interruptions, timeout=timeouts)
-    def test_lets_go_of_nothing_that_is_needed(self, interruption, timeout):
-        if recovery.decide(interruption, timeout).action is Action.LET_GO:
-            self.assertIs(Condition.RUNNING, interruption.destination)
-            self.assertTrue(interruption.refused)
+    @given(situation=situations, timeout=timeouts)
+    def test_lets_go_of_nothing_that_is_needed(self, situation, timeout):
+        if recovery.decide(situation, timeout).action is Action.LET_GO:
+            self.assertIs(Condition.RUNNING, situation.destination)
+            self.assertTrue(situation.refused)
 
     def test_timeout(self):
         self.assertIs(Action.RESUME, _decide(timeout=10).action)
@@ -67,29 +67,29 @@ class TestDecide(testtools.TestCase):
              'the 10 s of [post_copy] recovery_timeout are over'),
             _decide(timeout=10, elapsed=10.1))
 
-    @given(interruption=interruptions, timeout=timeouts)
-    def test_gives_up_only_for_a_reason(self, interruption, timeout):
-        decision = recovery.decide(interruption, timeout)
+    @given(situation=situations, timeout=timeouts)
+    def test_gives_up_only_for_a_reason(self, situation, timeout):
+        decision = recovery.decide(situation, timeout)
         self.assertEqual(
-            interruption.decided or
-            interruption.destination in condition.GONE or
-            bool(timeout) and interruption.elapsed > timeout,
+            situation.decided or
+            situation.destination in condition.GONE or
+            bool(timeout) and situation.elapsed > timeout,
             decision.action is Action.GIVE_UP)
         self.assertEqual(decision.action is Action.GIVE_UP,
                          bool(decision.reason))
 
-    @given(interruption=interruptions, timeout=timeouts)
-    def test_resumes_only_where_it_can(self, interruption, timeout):
-        if recovery.decide(interruption, timeout).action is Action.RESUME:
-            self.assertTrue(interruption.reachable)
-            self.assertGreaterEqual(interruption.since_attempt,
+    @given(situation=situations, timeout=timeouts)
+    def test_resumes_only_where_it_can(self, situation, timeout):
+        if recovery.decide(situation, timeout).action is Action.RESUME:
+            self.assertTrue(situation.reachable)
+            self.assertGreaterEqual(situation.since_attempt,
                                     recovery.RETRY_AFTER_S)
 
-    @given(interruption=interruptions)
-    def test_never_waits_for_ever(self, interruption):
+    @given(situation=situations)
+    def test_never_waits_for_ever(self, situation):
         # Whatever it is now: as soon as the network is back it is resumed,
         # if nobody has decided and the guest is alive.
-        alive = interruption._replace(
+        alive = situation._replace(
             decided=False, destination=Condition.BROKEN, reachable=True,
             since_attempt=recovery.RETRY_AFTER_S)
         self.assertIs(Action.RESUME, recovery.decide(alive, 0).action)
