@@ -2,18 +2,11 @@
 
 """The events of an instance action that we add to a live migration."""
 
-from oslo_log import log as logging
-import oslo_messaging as messaging
-
 import nova.conf
 from nova import context as nova_context
-from nova import exception
 from nova import objects
 
-from nova_post_copy.conductor import rpcapi
-
 CONF = nova.conf.CONF
-LOG = logging.getLogger(__name__)
 
 #: From the switch until memory is complete: the server is degraded.
 DEGRADED = 'compute_live_migration_post_copy_degraded'
@@ -28,21 +21,8 @@ def start(context: nova_context.RequestContext, instance: objects.Instance,
 
 
 def finish(context: nova_context.RequestContext, instance: objects.Instance,
-           event: str, details: str | None = None) -> None:
-    """Finish an event with success.
-
-    :param details: kept where a conductor has nova-post-copy
-    """
-    if details is not None:
-        LOG.info(details, instance=instance)
-        try:
-            rpcapi.PostCopyConductorAPI().finish_event(
-                context, instance.uuid, event, details)
-            return
-        except (messaging.MessagingException, messaging.MessageUndeliverable,
-                exception.NovaException) as exc:
-            LOG.debug('The event %(event)s has no details: %(error)s',
-                      {'event': event, 'error': exc}, instance=instance)
+           event: str) -> None:
+    """Finish an event with success."""
     objects.InstanceActionEvent.event_finish(
         context, instance.uuid, event, want_result=False)
 

@@ -22,6 +22,7 @@ from nova.virt.libvirt import migration as libvirt_migrate
 from nova_post_copy import events
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
+from nova_post_copy.migration import event_details
 from nova_post_copy.migration import write_queue
 from nova_post_copy import notifications
 from nova_post_copy.objects.migration import Status
@@ -149,8 +150,10 @@ class Reporter:
         """
         self._queue.tell(self._clear_error)
         if self.switched:
-            self._queue.tell(lambda: events.finish(
-                self._context, self._instance, events.DEGRADED, figures))
+            finish = (events.finish if figures is None else functools.partial(
+                event_details.finish, details=figures))
+            self._queue.tell(lambda: finish(
+                self._context, self._instance, events.DEGRADED))
 
     def lost(self, fault: nova_exception.NovaException) -> None:
         """The memory on the source will never arrive."""
