@@ -30,6 +30,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 objects.register_all()
 
 from nova_post_copy import conf
+from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration import monitor
 from nova_post_copy.virt.libvirt import signals
 
@@ -174,23 +175,25 @@ def watch(count: int, seconds: float) -> Watched:
     host, stopping = Host(), threading.Event()
     dispatcher = signals.Dispatcher(host)
     wakes: list[Wakes] = []
-    monitors = []
+    migrations = []
     for number in range(count):
         uuid = '00000000-0000-4000-8000-%012d' % number
         # They do not begin all at once.
         host.add(uuid, time.monotonic() - PASS * (5 + number / count))
         heard = dispatcher.subscribe(uuid)
         wakes.append(Wakes(heard))
-        monitors.append(_monitor(host, uuid, heard, stopping))
-    threads = [threading.Thread(target=each.watch) for each in monitors]
+        migrations.append(_migration(host, uuid, heard, stopping))
+    threads = [threading.Thread(target=monitor.watch,
+                                args=(each, futurist.Future()))
+               for each in migrations]
     threads.append(threading.Thread(target=host.run))
     for thread in threads:
         thread.start()
     time.sleep(PASS)        # until all of them have found their beat
-    before = _spent(monitors, wakes)
+    before = _spent(migrations, wakes)
     begun = time.monotonic()
     time.sleep(seconds)
-    after = _spent(monitors, wakes)
+    after = _spent(migrations, wakes)
     lasted = time.monotonic() - begun
     stopping.set()
     host.ended.set()
@@ -203,21 +206,20 @@ def watch(count: int, seconds: float) -> Watched:
     return Watched(count, lasted, cpu - host.seconds * share, woken, saved)
 
 
-def _spent(monitors: Sequence[monitor.Monitor],
+def _spent(migrations: Sequence[LiveMigration],
            wakes: Sequence[Wakes]) -> tuple[float, int, int]:
     """Return seconds of processor, wake-ups and saves until now."""
     return (time.process_time(), sum(each.count for each in wakes),
-            sum(each.reporter.saved for each in monitors))
+            sum(each.reporter.saved for each in migrations))
 
 
-def _monitor(host: Host, uuid: str, heard: signals.Signals,
-             stopping: threading.Event) -> monitor.Monitor:
-    return monitor.Monitor(
+def _migration(host: Host, uuid: str, heard: signals.Signals,
+               stopping: threading.Event) -> LiveMigration:
+    return LiveMigration(
         host, objects.Instance(uuid=uuid, flavor=objects.Flavor(
             memory_mb=MEMORY // layout.MIB)),
-        futurist.Future(), collections.deque(), can_switch=True,
-        link=types.SimpleNamespace(), reporter=Reporter(), signals=heard,
-        stopping=stopping)
+        collections.deque(), can_switch=True, link=types.SimpleNamespace(),
+        reporter=Reporter(), signals=heard, stopping=stopping)
 
 
 def main(argv: Sequence[str]) -> int:

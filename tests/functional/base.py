@@ -230,9 +230,9 @@ class BreakingHosts(TwoHosts):
     RECONCILE_INTERVAL_S = 0.2
     WAITS = {
         'compute.dropped_requests.DROPPED_AFTER_S': 8,
-        'migration.monitor.BEAT_S': 0.1,
-        'migration.monitor.QUICK_BEAT_S': 0.025,
-        'migration.monitor.STRANDED_AFTER_S': 1.0,
+        'migration.phase.BEAT_S': 0.1,
+        'migration.phase.QUICK_BEAT_S': 0.025,
+        'migration.following.STRANDED_AFTER_S': 1.0,
         'decisions.recovery.STALLED_AFTER_S': 0.5,
         'decisions.recovery.RETRY_AFTER_S': 0.1,
         'decisions.recovery.SILENT_AFTER_S': 6.0,

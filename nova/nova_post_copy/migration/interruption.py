@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Carry a migration over a broken stream.
+"""The phase in which the stream is broken: carry the migration over that.
 
 One step of the monitor's loop at a time: look how things are, ask
 :mod:`.recovery`, carry out its answer.
@@ -12,13 +12,16 @@ import futurist
 from oslo_log import log as logging
 
 import nova.conf
-from nova import objects
+from nova.i18n import _
 
-from nova_post_copy.decisions import condition
+from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.migration.link import Answer
-from nova_post_copy.migration.link import Link
-from nova_post_copy.migration.reporter import Reporter
+from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration import phase
+from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.result import End
+from nova_post_copy.migration.result import Result
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -26,15 +29,24 @@ LOG = logging.getLogger(__name__)
 # Seconds between two questions to the destination's nova-compute.
 ASK_INTERVAL_S = 5.0
 
+# What the source says of a stream that is not broken any more.
+_GOES_ON = (Condition.POST_COPY, Condition.MIGRATING, Condition.MIGRATED,
+            Condition.ABSENT)
 
-class Interruption:
-    """The time from the break of a stream until it goes on."""
 
-    def __init__(self, instance: objects.Instance, link: Link,
-                 reporter: Reporter) -> None:
-        self._instance = instance
-        self._link = link
-        self._reporter = reporter
+class Interruption(Phase):
+    """The time from the break of a stream until it goes on.
+
+    :param interrupted: the phase that goes on when the stream does
+    """
+
+    def __init__(self, migration: LiveMigration,
+                 operation: futurist.Future | None,
+                 interrupted: Phase) -> None:
+        super().__init__(migration, operation)
+        self._link = migration.link
+        self._reporter = migration.reporter
+        self._interrupted = interrupted
         self._began = self._heard = self._failed = time.monotonic()
         self._asked = -ASK_INTERVAL_S
         self._failures = 0
@@ -44,8 +56,26 @@ class Interruption:
         self._refused = self._unreachable = False
         #: libvirt's call that resumes; its result is None or its error
         self.attempt: futurist.Future | None = None
+        self._reporter.interrupted(
+            self.error() if self.operation_is_over() else
+            _('the stream does not move'))
 
-    def step(self) -> str | None:
+    def beat(self) -> float:
+        return phase.QUICK_BEAT_S
+
+    def step(self, found: Condition, over: bool) -> Phase | Result:
+        if found is Condition.BROKEN:
+            reason = self._recover()
+            return self if reason is None else Result(End.LOST, reason)
+        if found in _GOES_ON:
+            # The attempt that succeeded is the operation from now on.
+            self._interrupted.carry_on(self.attempt)
+            self._reporter.resumed()
+            return self._interrupted.step(found, over)
+        reached = self._interrupted.step(found, over)
+        return self if reached is self._interrupted else reached
+
+    def _recover(self) -> str | None:
         """Do what there is to do.
 
         :returns: why recovery was given up; None as long as it goes on
@@ -67,7 +97,8 @@ class Interruption:
                 decided=self._answer.decided,
                 refused=self._refused),
             timeout=CONF.post_copy.recovery_timeout)
-        if decision.action is recovery.Action.RESUME:
+        # It is decided only where an address is reachable.
+        if decision.action is recovery.Action.RESUME and address is not None:
             self.attempt = self._link.resume(address)
         elif decision.action is recovery.Action.LET_GO:
             self._refused = False
@@ -95,7 +126,7 @@ class Interruption:
             self._unreachable = True
             self._reporter.unreachable()
 
-    def _destination(self) -> condition.Condition | None:
+    def _destination(self) -> Condition | None:
         """What the destination says, if it has said so twice."""
         if self._answer.destination == self._answer_before.destination:
             return self._answer.destination
@@ -112,4 +143,4 @@ class Interruption:
         if error is not None and str(error) != self._error:
             self._error = str(error)
             LOG.info('The post-copy migration could not be resumed yet: %s',
-                     error, instance=self._instance)
+                     error, instance=self._migration.instance)

@@ -111,17 +111,11 @@ class PreCopy:
                    (info.memory_processed - self._sent_before) /
                    (info.elapsed - self._pass_began))
 
-    def per_cent(self, info: job.Statistics, switched: bool) -> float:
-        """Say how far the migration is, with what is likely to come.
-
-        :param switched: what is sent now is not sent again
-        """
-        again = 0.0
-        if not switched and self._guest is not None and info.memory_bps:
-            again = self._guest.dirtied(
-                info.memory_remaining / info.memory_bps)
-        done = info.memory_processed
-        return 100 * done / max(done + info.memory_remaining + again, 1)
+    def sent_again(self, info: job.Statistics) -> float:
+        """Return how many bytes are likely to be sent once more."""
+        if self._guest is None or not info.memory_bps:
+            return 0.0
+        return self._guest.dirtied(info.memory_remaining / info.memory_bps)
 
     def _progress(self, info: job.Statistics, bandwidth: float,
                   elapsed: float) -> switch.Progress:

@@ -2,11 +2,55 @@
 
 """What a migration by post-copy was like, in one sentence for its event."""
 
+import time
+
 from nova.i18n import _
 
 from nova_post_copy.virt.libvirt import job
 
 _MIB = 1 << 20
+
+
+class Summary:
+    """Collects what is told of a migration in the end."""
+
+    def __init__(self) -> None:
+        self._reason = ''
+        self._switched_at: float | None = None
+        # The same as seconds of libvirt's job; None: no longer comparable.
+        self._switched_after: float | None = None
+        self._info: job.Statistics | None = None
+        self._seen_at = 0.0     # when that was
+
+    def saw(self, info: job.Statistics) -> None:
+        """Keep the statistics of the job, of this moment."""
+        self._info, self._seen_at = info, time.monotonic()
+
+    def switched(self, reason: str) -> None:
+        """Keep why and when it was switched, which is at this moment."""
+        self._reason = reason
+        self._switched_at = time.monotonic()
+        if self._info is not None:
+            self._switched_after = (
+                self._info.elapsed + self._switched_at - self._seen_at)
+
+    def interrupted(self) -> None:
+        """From now on libvirt counts anew."""
+        self._switched_after = None
+
+    def figures(self, completed: job.Statistics | None) -> str:
+        """Say what it was like, after a switch.
+
+        :param completed: what libvirt told of the whole migration
+        """
+        degraded = None
+        if completed is not None and self._switched_after is not None:
+            # What libvirt does after the last page does not count.
+            degraded = completed.elapsed - self._switched_after
+        elif self._switched_at is not None:
+            degraded = time.monotonic() - self._switched_at
+        return describe(self._reason, degraded,
+                        self._info if completed is None else completed)
 
 
 def describe(reason: str, degraded: float | None,

@@ -28,8 +28,12 @@ from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
 from nova_post_copy.migration import link
+from nova_post_copy.migration.live_migration import ABORT
+from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration import monitor
 from nova_post_copy.migration import reporter
+from nova_post_copy.migration.result import End
+from nova_post_copy.migration.result import Result
 from nova_post_copy.migration import write_queue
 from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.objects.migration import Status
@@ -48,9 +52,9 @@ CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 # What Nova calls the migrations that did not succeed.
-_STATUS = {monitor.End.CANCELLED: Status.CANCELLED,
-           monitor.End.STOPPED: Status.CANCELLED,
-           monitor.End.FAILED: Status.ERROR}
+_STATUS = {End.CANCELLED: Status.CANCELLED,
+           End.STOPPED: Status.CANCELLED,
+           End.FAILED: Status.ERROR}
 # Seconds between two questions whether a guest has arrived, and how often the
 # destination must deny to know it.
 ARRIVAL_INTERVAL_S = 2.0
@@ -62,8 +66,9 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
     def __init__(self, virtapi, read_only=False) -> None:
         super().__init__(virtapi, read_only)
         self._post_copy_refusals = None
-        # What we watch on this host, by instance uuid.
-        self._monitors: dict[str, monitor.Monitor] = {}
+        # What users ask of those that we watch on this host, by instance
+        # uuid. Upstream has a queue for each live migration.
+        self._requests: dict[str, collections.deque[str]] = {}
         self._stopping = threading.Event()
         self._signals = signals.Dispatcher(self._host)
         # When libvirt has ended, its last events are handled in the thread
@@ -193,15 +198,15 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
                 block_migration, migrate_data, future, disk_paths)
             return
         result = self._watch(context, instance, dest, migrate_data, future)
-        if result.end is monitor.End.UNWATCHED:
+        if result.end is End.UNWATCHED:
             LOG.info('nova-compute stops; the live migration goes on and is '
                      'taken up again at the next start', instance=instance)
-        elif result.end is monitor.End.COMPLETED:
+        elif result.end is End.COMPLETED:
             LOG.info('Live migration completed: the server runs on %s', dest,
                      instance=instance)
             post_method(context, instance, dest, block_migration,
                         migrate_data)
-        elif result.end is monitor.End.LOST:
+        elif result.end is End.LOST:
             post_method(context, instance, dest, block_migration,
                         migrate_data, lost=exception.PostCopyLost(
                             host=CONF.host, dest=dest, reason=result.error))
@@ -210,7 +215,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
                      result.end.value, instance=instance)
             recover_method(context, instance, dest, migrate_data,
                            migration_status=_STATUS[result.end])
-            if result.end is not monitor.End.CANCELLED:
+            if result.end is not End.CANCELLED:
                 instance_fault.add(
                     context, instance, exception.PostCopyRolledBack(
                         host=CONF.host, dest=dest, reason=result.error))
@@ -219,29 +224,31 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
     def _watch(self, context: nova_context.RequestContext,
                instance: objects.Instance, dest: str,
                migrate_data: objects.LibvirtLiveMigrateData,
-               operation: futurist.Future | None) -> monitor.Result:
+               operation: futurist.Future | None) -> Result:
         way = self._link(context, instance, dest, migrate_data)
         told = reporter.Reporter(
             context, instance, migrate_data.migration, CONF.host, dest,
             write_queue.WriteQueue(threads.spawn))
-        watching = self._monitors[instance.uuid] = monitor.Monitor(
-            self._host, instance, operation,
-            self.active_migrations[instance.uuid],
+        requests = self.active_migrations[instance.uuid]
+        self._requests[instance.uuid] = requests
+        migration = LiveMigration(
+            self._host, instance, requests,
             can_switch=not _moves_by_pre_copy(instance),
             link=way, reporter=told,
             signals=self._signals.subscribe(instance.uuid),
             stopping=self._stopping)
         try:
-            result = watching.watch()
+            result = monitor.watch(migration, operation)
         finally:
-            del self._monitors[instance.uuid]
+            del self._requests[instance.uuid]
             self._signals.unsubscribe(instance.uuid)
-        if result.end is monitor.End.COMPLETED and not result.arrived:
+        if result.end is End.COMPLETED and not result.arrived:
             result = self._arrival(way, instance)
-        if result.end is monitor.End.COMPLETED:
-            told.arrived(watching.figures())
+        if result.end is End.COMPLETED:
+            told.arrived(
+                migration.summary.figures(migration.signals.completed))
             self._forget(instance)
-        if result.end is monitor.End.LOST:
+        if result.end is End.LOST:
             told.lost(exception.PostCopyLost(
                 host=CONF.host, dest=dest, reason=result.error))
         told.finish()
@@ -256,7 +263,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             self._undefine_domain(instance)
 
     def _arrival(self, way: link.Link,
-                 instance: objects.Instance) -> monitor.Result:
+                 instance: objects.Instance) -> Result:
         """The guest has left: make sure that it has arrived.
 
         Only then may anything be cleaned up on this host.
@@ -266,19 +273,19 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             there = way.destination()
             if there in (*condition.HERE, Condition.SHUTOFF,
                          Condition.UNKNOWN):
-                return monitor.Result(monitor.End.COMPLETED)
+                return Result(End.COMPLETED)
             if there is Condition.BROKEN:
-                return monitor.Result(
-                    monitor.End.LOST, 'its QEMU on the source has ended')
+                return Result(
+                    End.LOST, 'its QEMU on the source has ended')
             absent = absent + 1 if there is Condition.ABSENT else 0
             if absent == ABSENT_TIMES:
-                return monitor.Result(
-                    monitor.End.LOST, 'libvirt has it on neither host')
+                return Result(
+                    End.LOST, 'libvirt has it on neither host')
             LOG.info('The server has left this host; waiting for the '
                      'destination to say that it has arrived (%s)', there,
                      instance=instance)
             time.sleep(ARRIVAL_INTERVAL_S)
-        return monitor.Result(monitor.End.UNWATCHED)
+        return Result(End.UNWATCHED)
 
     def _link(self, context: nova_context.RequestContext,
               instance: objects.Instance, dest: str,
@@ -332,17 +339,18 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
     def live_migration_abort(self, instance: objects.Instance) -> None:
         """Abort; refused by libvirt after the switch.
 
-        The monitor is told first: what then ends the migration is the abort,
+        The monitor is asked first: what then ends the migration is the abort,
         whatever libvirt says that it was.
         """
-        watching = self._monitors.get(instance.uuid)
-        if watching is not None:
-            watching.abort_requested = True
+        requests = self._requests.get(instance.uuid)
+        if requests is None:
+            super().live_migration_abort(instance)
+            return
+        requests.append(ABORT)
         try:
             super().live_migration_abort(instance)
         except Exception:
-            if watching is not None:
-                watching.abort_requested = False
+            requests.remove(ABORT)
             raise
 
     def live_migration_force_complete(

@@ -68,8 +68,8 @@ class Clock(fixtures.Fixture):
         self.now = 0.0
         self._order = itertools.count()
         self._due: list = []
-        for name in ('migration.monitor', 'migration.interruption',
-                     'virt.libvirt.driver'):
+        for name in ('migration.following', 'migration.interruption',
+                     'migration.summary', 'virt.libvirt.driver'):
             self.useFixture(fixtures.MonkeyPatch(
                 'nova_post_copy.%s.time' % name, self))
 

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import collections
+import threading
+
 import futurist
 from nova import test
 from nova.tests.unit import fake_instance
 
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
+from nova_post_copy.migration.after_switch import AfterSwitch
 from nova_post_copy.migration import interruption
 from nova_post_copy.migration import link
+from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration.result import End
+from tests.unit.nova_post_copy.migration import base
 from tests.unit.nova_post_copy.migration import scripted
 
 
@@ -47,6 +54,9 @@ class Story:
     def __init__(self):
         self.unreachable_at = []
 
+    def interrupted(self, error):
+        pass
+
     def unreachable(self):
         self.unreachable_at.append(True)
 
@@ -58,15 +68,22 @@ class TestInterruption(test.NoDBTestCase):
         self.clock = self.useFixture(scripted.Clock())
         self.link = Link(self.clock)
         self.story = Story()
+        migration = LiveMigration(
+            host=None, instance=fake_instance.fake_instance_obj(None),
+            requests=collections.deque(), can_switch=True, link=self.link,
+            reporter=self.story, signals=scripted.Signals(self.clock),
+            stopping=threading.Event())
         self.interruption = interruption.Interruption(
-            fake_instance.fake_instance_obj(None), self.link, self.story)
+            migration, None, AfterSwitch(migration, None))
 
     def step(self, seconds=0.25, times=1):
+        """Return why recovery was given up; None as long as it goes on."""
         for _time in range(times):
             self.clock.sleep(seconds)
-            reason = self.interruption.step()
-            if reason is not None:
-                return reason
+            reached = self.interruption.step(Condition.BROKEN, over=True)
+            if reached is not self.interruption:
+                self.assertIs(End.LOST, reached.end)
+                return reached.error
 
     def fail(self, error='still running'):
         self.link.attempts[-1][1].set_result(scripted.libvirt_error(error))
@@ -180,3 +197,107 @@ class TestInterruption(test.NoDBTestCase):
         self.link.open = False
         self.step(seconds=1, times=200)
         self.assertEqual([], self.story.unreachable_at)
+
+
+class TestInterrupted(base.PostCopyTestCase):
+
+    def test_goes_on(self):
+        self.breaks(2)
+        self.resumes(6)
+        self.arrives(8)
+        self.assertEqual((End.COMPLETED, None, True), self.watch())
+        self.assertEqual(1, len(self.destination.attempts))
+        self.assertEqual(
+            ['post-copy', 'interrupted: operation failed: Broken pipe',
+             'resumed', 'post-copy', 'end'], self.story.told)
+
+    def test_as_soon_as_the_network_is_back(self):
+        self.breaks(2)
+        self.destination.open = False
+
+        def back():
+            self.assertEqual([], self.destination.attempts)
+            self.destination.open = True
+        self.clock.at(60, back)
+        self.clock.at(61, lambda: self.assertEqual(
+            1, len(self.destination.attempts)))
+        self.resumes(62)
+        self.arrives(63)
+        self.assertIs(End.COMPLETED, self.watch().end)
+
+    def test_twice(self):
+        self.breaks(2)
+        self.resumes(4)
+        self.clock.at(6, lambda: (
+            self.source.become(scripted.BROKEN, {}),
+            self.destination.attempts[-1].set_result(
+                scripted.libvirt_error('again'))))
+        self.resumes(9)
+        self.arrives(10)
+        self.assertEqual((End.COMPLETED, None, True), self.watch())
+        self.assertEqual(2, len(self.destination.attempts))
+        self.assertEqual(
+            ['post-copy', 'interrupted: operation failed: Broken pipe',
+             'resumed', 'post-copy', 'interrupted: operation failed: again',
+             'resumed', 'post-copy', 'end'], self.story.told)
+
+    def test_failed_resumes_are_repeated(self):
+        self.breaks(2)
+        for second in range(4, 8):
+            self.resumes(second, scripted.libvirt_error('still running'))
+        self.resumes(10)
+        self.arrives(11)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual(5, len(self.destination.attempts))
+
+    def test_broken_although_libvirt_still_waits(self):
+        self.source.at(2, state=scripted.BROKEN)
+        self.source.ends(4, scripted.libvirt_error('late'))
+        self.resumes(6)
+        self.arrives(7)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertIn('interrupted: the stream does not move',
+                      self.story.told)
+
+    def test_somebody_else_resumes_it(self):
+        self.breaks(2)
+        self.destination.open = False
+        self.source.at(20, state=scripted.POST_COPY)
+        self.clock.at(20, lambda: self.moves())
+        self.source.at(25, state=scripted.MIGRATED, job={})
+        self.assertEqual((End.COMPLETED, None, False), self.watch())
+        self.assertIn('resumed', self.story.told)
+
+    def test_given_up(self):
+        self.breaks(2)
+        self.destination.open = False
+        self.clock.at(30, lambda: setattr(self.destination, 'decided', True))
+        result = self.watch()
+        self.assertIs(End.LOST, result.end)
+        self.assertIn('its state was reset', result.error)
+
+    def test_qemu_on_the_destination_dies(self):
+        self.breaks(2)
+        self.destination.condition = Condition.SHUTOFF
+        self.destination.error = scripted.libvirt_error('no domain')
+        self.assertEqual(
+            (End.LOST, 'its QEMU on the destination has ended', False),
+            self.watch())
+
+    def test_qemu_on_the_source_dies(self):
+        for broken in (False, True):
+            self.source.operation = futurist.Future()
+            self.source.become(scripted.POST_COPY)
+            if broken:
+                self.source.at(self.clock.now + 1, state=scripted.BROKEN)
+            self.source.ends(self.clock.now + 3,
+                             scripted.libvirt_error('died'),
+                             state=scripted.CRASHED)
+            self.assertEqual(
+                (End.LOST, 'its QEMU on the source has ended', False),
+                self.watch())
+
+    def test_nova_compute_stops(self):
+        self.breaks(2)
+        self.clock.at(3, self.stopping.set)
+        self.assertIs(End.UNWATCHED, self.watch().end)

@@ -8,6 +8,7 @@ from nova.tests.unit import fake_instance
 
 from lab.simulation import names
 from nova_post_copy.decisions import switch
+from nova_post_copy.migration import following
 from nova_post_copy.migration import pre_copy
 from nova_post_copy.virt.libvirt import job
 from tests.unit.nova_post_copy.migration import scripted
@@ -260,34 +261,36 @@ class TestBetweenTwoBoundaries(PreCopyTestCase):
 
 class TestPerCent(PreCopyTestCase):
 
+    def per_cent(self, info):
+        return following.per_cent(info, self.pre_copy.sent_again(info))
+
     def test_nothing_is_there_yet(self):
-        self.assertEqual(0, self.pre_copy.per_cent(
-            _at(0.0, total=0, remaining=0), False))
+        self.assertEqual(0, self.per_cent(
+            _at(0.0, total=0, remaining=0)))
 
     def test_first_pass(self):
         info = _at(1.0, sent=128, remaining=384)
         self.decide(info)
-        self.assertEqual(25, self.pre_copy.per_cent(info, False))
+        self.assertEqual(25, self.per_cent(info))
 
     def test_what_the_guest_will_write_again(self):
         self.decide(_at(0.0))
         info = _at(2.0, 2, 400, 100)
         self.decide(info)
         # Of those 100 MiB it writes to some again before they are sent.
-        self.assertLess(self.pre_copy.per_cent(info, False), 80)
-        self.assertGreaterEqual(self.pre_copy.per_cent(info, False),
-                                100 * 400 / 600)
+        self.assertLess(self.per_cent(info), 80)
+        self.assertGreaterEqual(self.per_cent(info), 100 * 400 / 600)
 
     def test_after_the_switch_nothing_is_sent_again(self):
         self.decide(_at(0.0))
         self.decide(_at(2.0, 2, 400, 100))
-        self.assertEqual(90, self.pre_copy.per_cent(
-            _at(2.5, 2, 450, 50), True))
+        self.assertEqual(90, following.per_cent(
+            _at(2.5, 2, 450, 50), again=0.0))
 
     def test_all_is_sent(self):
         info = _at(3.0, 3, 700, 0)
         self.decide(info)
-        self.assertEqual(100, self.pre_copy.per_cent(info, False))
+        self.assertEqual(100, self.per_cent(info))
 
 
 class TestWhateverLibvirtSays(PreCopyTestCase):
@@ -305,6 +308,6 @@ class TestWhateverLibvirtSays(PreCopyTestCase):
         for seconds, iteration, sent, remaining, bps, lag in looks:
             info = _at(seconds, iteration, sent, remaining, bps)
             self.assertTrue(self.decide(info, lag).reason)
-            for switched in (True, False):
+            for again in (0.0, self.pre_copy.sent_again(info)):
                 self.assertTrue(
-                    0 <= self.pre_copy.per_cent(info, switched) <= 100)
+                    0 <= following.per_cent(info, again) <= 100)

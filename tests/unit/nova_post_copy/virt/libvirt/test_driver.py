@@ -23,7 +23,8 @@ from oslo_utils.fixture import uuidsentinel as uuids
 from lab.simulation import names
 from nova_post_copy.compute import record
 from nova_post_copy.decisions.condition import Condition
-from nova_post_copy.migration import monitor
+from nova_post_copy.migration.result import End
+from nova_post_copy.migration.result import Result
 from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import driver
 from tests.unit.nova_post_copy.compute import records
@@ -286,13 +287,13 @@ class WatchTestCase(DriverTestCase):
         """Return how nova-compute is told that it ended."""
         self._request(True)
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.migration.monitor.Monitor.watch',
-            lambda monitor: result))
+            'nova_post_copy.migration.monitor.watch',
+            lambda migration, operation: result))
         self.driver.watch_live_migration(
             self.context, self.instance, 'dest', self._post, self._recover,
             True, self.migrate_data)
         self.assertEqual({}, self.driver.active_migrations)
-        self.assertEqual({}, self.driver._monitors)
+        self.assertEqual({}, self.driver._requests)
         self.assertEqual({}, self.driver._signals._waiting)
         return self.ends
 
@@ -301,32 +302,32 @@ class TestEnd(WatchTestCase):
 
     def test_completed(self):
         self.assertEqual(['completed'], self.watch(
-            monitor.Result(monitor.End.COMPLETED, arrived=True)))
+            Result(End.COMPLETED, arrived=True)))
         self.assertEqual(['arrived'], self.told)
         self.assertEqual([], self.faults)
 
     def test_cancelled(self):
         self.assertEqual(['cancelled'], self.watch(
-            monitor.Result(monitor.End.CANCELLED, ValueError())))
+            Result(End.CANCELLED, ValueError())))
         self.assertEqual([], self.faults)
 
     def test_stopped_says_why_and_where_the_server_is(self):
         self.assertEqual(['cancelled'], self.watch(
-            monitor.Result(monitor.End.STOPPED, 'it took too long')))
+            Result(End.STOPPED, 'it took too long')))
         (fault,) = self.faults
         self.assertIn('runs on src', fault)
         self.assertIn('it took too long', fault)
 
     def test_failed_says_why_and_where_the_server_is(self):
         self.assertEqual(['error'], self.watch(
-            monitor.Result(monitor.End.FAILED, ValueError('disk full'))))
+            Result(End.FAILED, ValueError('disk full'))))
         (fault,) = self.faults
         self.assertIn('runs on src', fault)
         self.assertIn('disk full', fault)
 
     def test_lost_says_why_and_what_to_do(self):
         self.assertEqual(['lost'], self.watch(
-            monitor.Result(monitor.End.LOST, 'its QEMU has ended')))
+            Result(End.LOST, 'its QEMU has ended')))
         (fault,) = self.faults
         self.assertIn('on dest without a part of its memory', fault)
         self.assertIn('its QEMU has ended', fault)
@@ -335,7 +336,7 @@ class TestEnd(WatchTestCase):
 
     def test_nova_compute_stops(self):
         self.assertEqual(
-            [], self.watch(monitor.Result(monitor.End.UNWATCHED)))
+            [], self.watch(Result(End.UNWATCHED)))
         self.assertEqual([], self.told)
         self.assertEqual([], self.faults)
 
@@ -355,22 +356,22 @@ class TestForget(WatchTestCase):
     def test_undefined_when_it_has_arrived(self):
         self.host.domain_state = scripted.MIGRATED
         self.there = [Condition.RUNNING]
-        self.watch(monitor.Result(monitor.End.COMPLETED))
+        self.watch(Result(End.COMPLETED))
         self.assertEqual([self.instance.uuid], self.undefined)
 
     def test_kept_unless_it_has_arrived(self):
         self.host.domain_state = scripted.MIGRATED
         self.there = [Condition.ABSENT] * 3
-        self.watch(monitor.Result(monitor.End.COMPLETED))
-        for end in (monitor.End.LOST, monitor.End.FAILED,
-                    monitor.End.UNWATCHED):
-            self.watch(monitor.Result(end, 'why'))
+        self.watch(Result(End.COMPLETED))
+        for end in (End.LOST, End.FAILED,
+                    End.UNWATCHED):
+            self.watch(Result(end, 'why'))
         self.assertEqual([], self.undefined)
 
     def test_whatever_else_is_there_is_kept(self):
         for state in (scripted.RUNNING, scripted.CRASHED, scripted.BROKEN):
             self.host.domain_state = state
-            self.watch(monitor.Result(monitor.End.COMPLETED, arrived=True))
+            self.watch(Result(End.COMPLETED, arrived=True))
         self.assertEqual([], self.undefined)
 
 
@@ -379,7 +380,7 @@ class TestArrival(WatchTestCase):
 
     def arrival(self, *there):
         self.there = list(there)
-        return self.watch(monitor.Result(monitor.End.COMPLETED))
+        return self.watch(Result(End.COMPLETED))
 
     def test_has_arrived(self):
         for there in (Condition.RUNNING, Condition.PAUSED,
@@ -420,7 +421,7 @@ class TestArrival(WatchTestCase):
 
     def test_is_not_asked_where_libvirt_has_seen_it(self):
         self.assertEqual(['completed'], self.watch(
-            monitor.Result(monitor.End.COMPLETED, arrived=True)))
+            Result(End.COMPLETED, arrived=True)))
 
 
 class TestLink(DriverTestCase):
@@ -519,31 +520,50 @@ class TestGuests(DriverTestCase):
 
 class TestAbort(DriverTestCase):
 
-    def _abort(self, error=None):
-        self.watching = mock.Mock(abort_requested=False)
-        self.driver._monitors[self.instance.uuid] = self.watching
-        seen = []
+    def setUp(self):
+        super().setUp()
+        # As Nova does for each live migration.
+        self.requests = collections.deque()
+        self.driver.active_migrations[self.instance.uuid] = self.requests
+        self.seen = []
 
+    def _abort(self, error=None):
         def upstreams(driver, instance):
-            seen.append(self.watching.abort_requested)
+            self.seen.extend(self.requests)
             if error:
                 raise error
 
         self.useFixture(fixtures.MonkeyPatch(
             'nova.virt.libvirt.driver.LibvirtDriver.live_migration_abort',
             upstreams))
-        try:
-            self.driver.live_migration_abort(self.instance)
-        finally:
-            self.assertEqual([True], seen)
+        self.driver.live_migration_abort(self.instance)
+
+    def _watch(self):
+        self.driver._requests[self.instance.uuid] = self.requests
 
     def test_monitor_knows_before_libvirt(self):
+        self._watch()
         self._abort()
-        self.assertTrue(self.watching.abort_requested)
+        self.assertEqual(['abort'], self.seen)
+        self.assertEqual(['abort'], list(self.requests))
 
     def test_refused_by_libvirt(self):
+        self._watch()
+        self.requests.append('force-complete')
         self.assertRaises(ValueError, self._abort, ValueError())
-        self.assertFalse(self.watching.abort_requested)
+        self.assertEqual(['force-complete', 'abort'], self.seen)
+        self.assertEqual(['force-complete'], list(self.requests))
+
+    def test_refused_the_second_time(self):
+        self._watch()
+        self._abort()
+        self.assertRaises(ValueError, self._abort, ValueError())
+        self.assertEqual(['abort'], list(self.requests))
+
+    def test_upstreams_monitor_does_not_know_the_request(self):
+        self._abort()
+        self.assertRaises(ValueError, self._abort, ValueError())
+        self.assertEqual([], self.seen)
 
 
 class TestForceComplete(DriverTestCase):

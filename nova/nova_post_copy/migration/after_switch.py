@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The phase after the switch: the guest runs on the destination, and the
+memory that it lacks exists on the source only.
+"""
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+import futurist
+from oslo_log import log as logging
+
+from nova import exception
+
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.decisions import recovery
+from nova_post_copy.migration.following import Following
+from nova_post_copy.migration.interruption import Interruption
+from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.result import Result
+from nova_post_copy.virt.libvirt import job
+
+LOG = logging.getLogger(__name__)
+
+
+class AfterSwitch(Following):
+    """The rest of memory streams to the destination."""
+
+    switched = True
+
+    def __init__(self, migration: LiveMigration,
+                 operation: futurist.Future | None,
+                 former: Following | None = None) -> None:
+        super().__init__(migration, operation, former)
+        self._arrived = False
+
+    def step(self, found: Condition, over: bool) -> Phase | Result:
+        if found is not Condition.BROKEN:
+            return super().step(found, over)
+        self._stream = recovery.Stream()
+        self._migration.summary.interrupted()
+        return Interruption(self._migration, self._operation, self).step(
+            found, over)
+
+    def _follow(self) -> Phase | None:
+        if self._look() is None:
+            return None
+        if self._still >= recovery.STALLED_AFTER_S:
+            self._break_dead_stream()
+        return self
+
+    def _sent_again(self, info: job.Statistics) -> float:
+        return 0.0
+
+    def _break_dead_stream(self) -> None:
+        """Break a stream that stands still, so that it can be resumed."""
+        self._stream = recovery.Stream()
+        if not self._runs_there():
+            return
+        LOG.warning('Nothing has arrived on the destination for %d s: the '
+                    'stream is taken for dead and broken off',
+                    recovery.STALLED_AFTER_S,
+                    instance=self._migration.instance)
+        try:
+            self._migration.guest()._domain.abortJobFlags(
+                libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.debug('The stream was not broken off: %s', exc,
+                      instance=self._migration.instance)
+
+    def _runs_there(self) -> bool:
+        """Whether the destination has started the guest.
+
+        Before it has the state of the devices nothing can be resumed: a
+        stream that is broken then is the end of the guest, and one that is
+        left alone may go on.
+        """
+        self._arrived = (self._arrived or self._migration.link.destination()
+                         in (Condition.POST_COPY, Condition.BROKEN))
+        return self._arrived

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The phase before the switch: pre-copy, and the moment to end it."""
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+import futurist
+from oslo_log import log as logging
+
+import nova.conf
+from nova import exception
+
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.decisions import recovery
+from nova_post_copy.decisions import switch
+from nova_post_copy.migration.after_switch import AfterSwitch
+from nova_post_copy.migration.following import Following
+from nova_post_copy.migration import live_migration
+from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration import phase
+from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration import pre_copy
+from nova_post_copy.migration.result import End
+from nova_post_copy.migration.result import Result
+from nova_post_copy.virt.libvirt import job
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
+
+
+class BeforeSwitch(Following):
+    """The guest runs on the source, or stands still about to leave it."""
+
+    switched = False
+
+    def __init__(self, migration: LiveMigration,
+                 operation: futurist.Future | None) -> None:
+        super().__init__(migration, operation)
+        self._pre_copy = pre_copy.PreCopy(migration.host, migration.instance)
+        self._downtime_set = False
+        self._reason = ''
+        self._stopped_because = ''
+
+    def beat(self) -> float:
+        return phase.QUICK_BEAT_S if self._pre_copy.awaits else super().beat()
+
+    def step(self, found: Condition, over: bool) -> Phase | Result:
+        if found in (Condition.POST_COPY, Condition.BROKEN):
+            return self._after().step(found, over)
+        return super().step(found, over)
+
+    def _after(self) -> AfterSwitch:
+        return AfterSwitch(self._migration, self._operation, former=self)
+
+    def _follow(self) -> Phase | None:
+        info = self._look()
+        if info is None:
+            return None
+        self._allow_downtime()
+        requests = self._migration.requests
+        if (not self._migration.can_switch or
+                live_migration.ABORT in requests):
+            return self
+        decision = self._pre_copy.decide(
+            info,
+            self._migration.signals.since_boundary(info.memory_iteration),
+            # It stays in the queue until the switch succeeds.
+            forced=live_migration.FORCE_COMPLETE in requests)
+        return self._carry_out(decision)
+
+    def _sent_again(self, info: job.Statistics) -> float:
+        return self._pre_copy.sent_again(info)
+
+    def _allow_downtime(self) -> None:
+        """Let pre-copy end as soon as the rest fits the allowed downtime.
+
+        Upstream raises the limit in steps over minutes, to make the downtime
+        of a guest that nearly converges as short as it can be. With post-copy
+        at hand there is nothing to wait for.
+        """
+        if self._downtime_set:
+            return
+        try:
+            self._migration.guest().migrate_configure_max_downtime(
+                CONF.libvirt.live_migration_downtime)
+            self._downtime_set = True
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.debug('The downtime limit cannot be set yet: %s', exc,
+                      instance=self._migration.instance)
+
+    def _carry_out(self, decision: switch.Decision) -> Phase:
+        """Do what was decided; return the phase from now on."""
+        if decision.reason != self._reason:
+            self._reason = decision.reason
+            LOG.info('Live migration: %(action)s: %(reason)s',
+                     {'action': decision.action.value,
+                      'reason': decision.reason},
+                     instance=self._migration.instance)
+        if decision.action is switch.Action.SWITCH:
+            # A guest that is on neither host when libvirt gives the network
+            # up is lost.
+            if self._still < recovery.STILL_AFTER_S:
+                return self._switch()
+        elif decision.action is switch.Action.STOP:
+            self._stop(decision.reason)
+        return self
+
+    def _switch(self) -> Phase:
+        """Switch, or leave everything as it is so that we try again."""
+        reporter = self._migration.reporter
+        if not reporter.switching():
+            return self
+        try:
+            self._migration.guest().migrate_start_postcopy()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            # QEMU does not run the migration yet, or not any more.
+            LOG.info('The switch to post-copy is not possible at this moment '
+                     'and will be tried again: %s', exc,
+                     instance=self._migration.instance)
+            reporter.moving(switched=False)
+            return self
+        self._migration.summary.switched(self._reason)
+        requests = self._migration.requests
+        while live_migration.FORCE_COMPLETE in requests:
+            requests.remove(live_migration.FORCE_COMPLETE)
+        reporter.switched_over()
+        self._migration.link.cut_over_network()
+        return self._after()
+
+    def _stop(self, reason: str) -> None:
+        """Abort; libvirt's operation will tell that it is over."""
+        try:
+            self._migration.guest().abort_job()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.info('The live migration cannot be aborted at this moment, '
+                     'which will be tried again: %s', exc,
+                     instance=self._migration.instance)
+        else:
+            self._migration.requests.append(live_migration.ABORT)
+            self._stopped_because = reason
+
+    def _rolled_back(self) -> Result:
+        if self._stopped_because:
+            return Result(End.STOPPED, self._stopped_because)
+        return super()._rolled_back()

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Follow libvirt's job as long as it goes on, and find out how it ended.
+
+This is what the phases before and after the switch have in common.
+"""
+
+import abc
+import time
+import typing
+
+try:
+    import libvirt
+except ImportError:
+    # As in Nova: only nova-compute has it.
+    libvirt = None
+
+import futurist
+from oslo_log import log as logging
+
+from nova import exception
+from nova.i18n import _
+
+from nova_post_copy.decisions import condition
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.decisions import recovery
+from nova_post_copy.migration import live_migration
+from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration import phase
+from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.result import End
+from nova_post_copy.migration.result import Result
+from nova_post_copy.virt.libvirt import job
+
+LOG = logging.getLogger(__name__)
+
+# Seconds after which a guest that stands still between the hosts, with no job
+# that moves it, is taken for left behind by a libvirt that was restarted.
+STRANDED_AFTER_S = 10.0
+
+
+class Following(Phase):
+    """A phase in which libvirt's job goes on.
+
+    :param former: the phase that goes on as this one
+    """
+
+    #: the guest may run on the destination
+    switched: typing.ClassVar[bool]
+
+    def __init__(self, migration: LiveMigration,
+                 operation: futurist.Future | None,
+                 former: 'Following | None' = None) -> None:
+        super().__init__(migration, operation)
+        self._stream = recovery.Stream() if former is None else former._stream
+        self._saved = 0.0 if former is None else former._saved
+        #: seconds for which the stream has stood still
+        self._still = 0.0
+        self._stranded_since: float | None = None
+
+    def step(self, found: Condition, over: bool) -> Phase | Result:
+        if not over or found is Condition.POST_COPY:
+            return self._follow() or self
+        if found in condition.HERE:
+            # The job may be one of a former process, or outlive its call.
+            return self._follow() or self._rolled_back()
+        if found in condition.GONE:
+            return self._gone(found) or self
+        if found is Condition.MIGRATING:
+            return self._between()
+        return self
+
+    @abc.abstractmethod
+    def _follow(self) -> Phase | None:
+        """Look at the job, and do what is due.
+
+        :returns: the phase in which it goes on; None: no job is running
+        """
+
+    @abc.abstractmethod
+    def _sent_again(self, info: job.Statistics) -> float:
+        """Return how many bytes are likely to be sent once more."""
+
+    def _look(self) -> job.Statistics | None:
+        """Look at the statistics of the job; None: no job is running."""
+        try:
+            info = job.running(self._migration.guest())
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            # libvirt may be busy with the domain. The next look will tell.
+            LOG.debug('No job statistics: %s', exc,
+                      instance=self._migration.instance)
+            return None
+        if info is None:
+            return None
+        self._migration.summary.saw(info)
+        if info.memory_total or info.disk_total:
+            self._show_progress(info)
+        self._still = self._stream.look(
+            (info.memory_processed, info.memory_remaining), time.monotonic())
+        return info
+
+    def _show_progress(self, info: job.Statistics) -> None:
+        now = time.monotonic()
+        if now - self._saved >= phase.BEAT_S:
+            self._saved = now
+            reporter = self._migration.reporter
+            reporter.moving(self.switched)
+            reporter.progress(info, per_cent(info, self._sent_again(info)))
+
+    # When libvirt's operation is over
+
+    def _rolled_back(self) -> Result:
+        error = self.error()
+        aborted = (live_migration.ABORT in self._migration.requests
+                   or _is_abort(error))
+        return Result(End.CANCELLED if aborted else End.FAILED, error)
+
+    def _gone(self, found: Condition) -> Result | None:
+        if found is not Condition.SHUTOFF:
+            return Result(End.COMPLETED)
+        ended = _('its QEMU on the source has ended')
+        if self._operation is not None and not self.switched:
+            return Result(End.FAILED, ended)
+        # It did not leave in good order. How far it had got a process that
+        # was restarted does not know, but the destination does.
+        there = self._migration.link.destination()
+        if there in (None, Condition.MIGRATING):
+            return None
+        if there in condition.HERE:
+            return Result(End.COMPLETED, arrived=True)
+        lost = self._migration.reporter.switched or there in (
+            Condition.POST_COPY, Condition.BROKEN)
+        return Result(End.LOST if lost else End.FAILED, ended)
+
+    def _between(self) -> Phase | Result:
+        """The guest stands still on the source, about to leave.
+
+        If libvirt is restarted at this very moment it may not know any more
+        whether the destination has started the guest. Then the destination's
+        domain decides.
+        """
+        now = time.monotonic()
+        following = self._follow()
+        if following is not None or self._stranded_since is None:
+            self._stranded_since = now
+        if now - self._stranded_since < STRANDED_AFTER_S:
+            return following or self
+        self._stranded_since = now
+        return self._ask_destination() or self
+
+    def _ask_destination(self) -> Result | None:
+        """End a guest that stands still here, or let it go on."""
+        instance = self._migration.instance
+        there = self._migration.link.destination()
+        try:
+            if there in condition.HERE:
+                LOG.warning('libvirt has forgotten a migration that succeeded;'
+                            ' the copy that stands still here is ended',
+                            instance=instance)
+                self._migration.guest().poweroff()
+                return Result(End.COMPLETED, arrived=True)
+            if there in condition.GONE:
+                LOG.warning('libvirt has forgotten a migration that failed; '
+                            'the server goes on here', instance=instance)
+                self._migration.guest().resume()
+        except (libvirt.libvirtError, exception.NovaException) as exc:
+            LOG.warning('libvirt could not be helped: %s', exc,
+                        instance=instance)
+        return None
+
+
+def per_cent(info: job.Statistics, again: float) -> float:
+    """Say how far a migration is.
+
+    :param again: bytes that are likely to be sent once more
+    """
+    done = info.memory_processed
+    return 100 * done / max(done + info.memory_remaining + again, 1)
+
+
+def _is_abort(error: Exception | str) -> bool:
+    """Tell whether libvirt says that the job was aborted, by whomever.
+
+    It does not always: QEMU may report the broken stream before the abort.
+    """
+    return (isinstance(error, libvirt.libvirtError) and
+            error.get_error_code() == libvirt.VIR_ERR_OPERATION_ABORTED)

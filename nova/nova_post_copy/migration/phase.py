@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a phase of a migration is to the loop of :mod:`.monitor`."""
+
+import abc
+
+import futurist
+
+from nova.i18n import _
+
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration.result import Result
+
+# Seconds between two looks at the source when nothing happens: events may get
+# lost, and a stream that stands still makes none. The progress is saved as
+# often (two RPC calls each).
+BEAT_S = 1.0
+# While something is awaited that makes no event: the result of a measurement,
+# the end of an interruption.
+QUICK_BEAT_S = 0.25
+
+
+class Phase(abc.ABC):
+    """A part of a migration.
+
+    :param operation: libvirt's blocking call; its result is None, or the
+        exception that ended it. None: a former process has called
+    """
+
+    def __init__(self, migration: LiveMigration,
+                 operation: futurist.Future | None) -> None:
+        self._migration = migration
+        self._operation = operation
+
+    def beat(self) -> float:
+        """Return the seconds after which to look if nothing happens."""
+        ended = self._operation is not None and self._operation.done()
+        return QUICK_BEAT_S if ended else BEAT_S
+
+    def operation_is_over(self) -> bool:
+        """Tell whether no call of this process to libvirt goes on."""
+        return self._operation is None or self._operation.done()
+
+    def has_succeeded(self) -> bool:
+        """Tell whether libvirt's call, which is over, saw the guest arrive."""
+        return (self._operation is not None and
+                self._operation.result() is None)
+
+    def error(self) -> Exception | str:
+        """Return what ended libvirt's call, which is over."""
+        if self._operation is None:
+            return _('not known, because nova-compute was restarted')
+        return self._operation.result()
+
+    def carry_on(self, operation: futurist.Future | None) -> None:
+        """Take a call that resumed the migration for its operation."""
+        self._operation = operation
+        if operation is not None:
+            operation.add_done_callback(self._migration.signals.wake)
+
+    @abc.abstractmethod
+    def step(self, found: Condition, over: bool) -> 'Phase | Result':
+        """Do what there is to do.
+
+        :param found: what the source's domain says
+        :param over: libvirt's operation was over before the domain was asked
+        :returns: the phase from now on, or how the migration ended
+        """
