@@ -17,6 +17,7 @@ from nova import exception
 
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
+from nova_post_copy.migration.following import Course
 from nova_post_copy.migration.following import Following
 from nova_post_copy.migration.interruption import Interruption
 from nova_post_copy.migration.live_migration import LiveMigration
@@ -33,23 +34,26 @@ class AfterSwitch(Following):
     switched = True
 
     def __init__(self, migration: LiveMigration,
-                 operation: futurist.Future | None,
-                 former: Following | None = None) -> None:
-        super().__init__(migration, operation, former)
+                 operation: futurist.Future | None, course: Course) -> None:
+        super().__init__(migration, operation, course)
         self._arrived = False
 
     def step(self, found: Condition, over: bool) -> Phase | Result:
         if found is not Condition.BROKEN:
             return super().step(found, over)
-        self._stream = recovery.Stream()
+        self._course.stream = recovery.Stream()
         self._migration.summary.interrupted()
         return Interruption(self._migration, self._operation, self).step(
             found, over)
 
+    def carry_on(self, operation: futurist.Future | None) -> None:
+        super().carry_on(operation)
+        self._course.stream = recovery.Stream()
+
     def _follow(self) -> Phase | None:
         if self._look() is None:
             return None
-        if self._still >= recovery.STALLED_AFTER_S:
+        if self._course.still >= recovery.STALLED_AFTER_S:
             self._break_dead_stream()
         return self
 
@@ -58,7 +62,7 @@ class AfterSwitch(Following):
 
     def _break_dead_stream(self) -> None:
         """Break a stream that stands still, so that it can be resumed."""
-        self._stream = recovery.Stream()
+        self._course.stream = recovery.Stream()
         if not self._runs_there():
             return
         LOG.warning('Nothing has arrived on the destination for %d s: the '

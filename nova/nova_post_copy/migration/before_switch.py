@@ -18,6 +18,7 @@ from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.decisions import switch
 from nova_post_copy.migration.after_switch import AfterSwitch
+from nova_post_copy.migration.following import Course
 from nova_post_copy.migration.following import Following
 from nova_post_copy.migration import live_migration
 from nova_post_copy.migration.live_migration import LiveMigration
@@ -39,7 +40,7 @@ class BeforeSwitch(Following):
 
     def __init__(self, migration: LiveMigration,
                  operation: futurist.Future | None) -> None:
-        super().__init__(migration, operation)
+        super().__init__(migration, operation, Course())
         self._pre_copy = pre_copy.PreCopy(migration.host, migration.instance)
         self._downtime_set = False
         self._reason = ''
@@ -54,7 +55,7 @@ class BeforeSwitch(Following):
         return super().step(found, over)
 
     def _after(self) -> AfterSwitch:
-        return AfterSwitch(self._migration, self._operation, former=self)
+        return AfterSwitch(self._migration, self._operation, self._course)
 
     def _follow(self) -> Phase | None:
         info = self._look()
@@ -103,7 +104,7 @@ class BeforeSwitch(Following):
         if decision.action is switch.Action.SWITCH:
             # A guest that is on neither host when libvirt gives the network
             # up is lost.
-            if self._still < recovery.STILL_AFTER_S:
+            if self._course.still < recovery.STILL_AFTER_S:
                 return self._switch()
         elif decision.action is switch.Action.STOP:
             self._stop(decision.reason)

@@ -6,6 +6,7 @@ This is what the phases before and after the switch have in common.
 """
 
 import abc
+import dataclasses
 import time
 import typing
 
@@ -39,24 +40,30 @@ LOG = logging.getLogger(__name__)
 STRANDED_AFTER_S = 10.0
 
 
-class Following(Phase):
-    """A phase in which libvirt's job goes on.
+@dataclasses.dataclass
+class Course:
+    """What was seen of libvirt's job; handed on from phase to phase."""
 
-    :param former: the phase that goes on as this one
-    """
+    stream: recovery.Stream = dataclasses.field(
+        default_factory=recovery.Stream)
+    #: seconds for which the stream has stood still
+    still: float = 0.0
+    #: when the progress was saved
+    saved: float = 0.0
+    #: when a guest between the hosts was seen first, or last with a job
+    stranded_since: float | None = None
+
+
+class Following(Phase):
+    """A phase in which libvirt's job goes on."""
 
     #: the guest may run on the destination
     switched: typing.ClassVar[bool]
 
     def __init__(self, migration: LiveMigration,
-                 operation: futurist.Future | None,
-                 former: 'Following | None' = None) -> None:
+                 operation: futurist.Future | None, course: Course) -> None:
         super().__init__(migration, operation)
-        self._stream = recovery.Stream() if former is None else former._stream
-        self._saved = 0.0 if former is None else former._saved
-        #: seconds for which the stream has stood still
-        self._still = 0.0
-        self._stranded_since: float | None = None
+        self._course = course
 
     def step(self, found: Condition, over: bool) -> Phase | Result:
         if not over or found is Condition.POST_COPY:
@@ -95,14 +102,14 @@ class Following(Phase):
         self._migration.summary.saw(info)
         if info.memory_total or info.disk_total:
             self._show_progress(info)
-        self._still = self._stream.look(
+        self._course.still = self._course.stream.look(
             (info.memory_processed, info.memory_remaining), time.monotonic())
         return info
 
     def _show_progress(self, info: job.Statistics) -> None:
         now = time.monotonic()
-        if now - self._saved >= phase.BEAT_S:
-            self._saved = now
+        if now - self._course.saved >= phase.BEAT_S:
+            self._course.saved = now
             reporter = self._migration.reporter
             reporter.moving(self.switched)
             reporter.progress(info, per_cent(info, self._sent_again(info)))
@@ -141,11 +148,12 @@ class Following(Phase):
         """
         now = time.monotonic()
         following = self._follow()
-        if following is not None or self._stranded_since is None:
-            self._stranded_since = now
-        if now - self._stranded_since < STRANDED_AFTER_S:
+        course = self._course
+        if following is not None or course.stranded_since is None:
+            course.stranded_since = now
+        if now - course.stranded_since < STRANDED_AFTER_S:
             return following or self
-        self._stranded_since = now
+        course.stranded_since = now
         return self._ask_destination() or self
 
     def _ask_destination(self) -> Result | None:

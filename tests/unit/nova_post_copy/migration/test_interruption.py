@@ -10,6 +10,7 @@ from nova.tests.unit import fake_instance
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.migration.after_switch import AfterSwitch
+from nova_post_copy.migration.following import Course
 from nova_post_copy.migration import interruption
 from nova_post_copy.migration import link
 from nova_post_copy.migration.live_migration import LiveMigration
@@ -74,7 +75,7 @@ class TestInterruption(test.NoDBTestCase):
             reporter=self.story, signals=scripted.Signals(self.clock),
             stopping=threading.Event())
         self.interruption = interruption.Interruption(
-            migration, None, AfterSwitch(migration, None))
+            migration, None, AfterSwitch(migration, None, Course()))
 
     def step(self, seconds=0.25, times=1):
         """Return why recovery was given up; None as long as it goes on."""
