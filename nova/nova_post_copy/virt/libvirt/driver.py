@@ -10,7 +10,6 @@ import collections
 import copy
 import functools
 import threading
-import time
 
 import futurist
 from oslo_log import log as logging
@@ -23,10 +22,10 @@ from nova import objects
 from nova.virt.libvirt import driver
 
 from nova_post_copy.compute import record
-from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
+from nova_post_copy.migration import arrival
 from nova_post_copy.migration import link
 from nova_post_copy.migration.live_migration import ABORT
 from nova_post_copy.migration.live_migration import LiveMigration
@@ -55,10 +54,6 @@ LOG = logging.getLogger(__name__)
 _STATUS = {End.CANCELLED: Status.CANCELLED,
            End.STOPPED: Status.CANCELLED,
            End.FAILED: Status.ERROR}
-# Seconds between two questions whether a guest has arrived, and how often the
-# destination must deny to know it.
-ARRIVAL_INTERVAL_S = 2.0
-ABSENT_TIMES = 3
 
 
 class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
@@ -225,25 +220,24 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
                instance: objects.Instance, dest: str,
                migrate_data: objects.LibvirtLiveMigrateData,
                operation: futurist.Future | None) -> Result:
-        way = self._link(context, instance, dest, migrate_data)
         told = reporter.Reporter(
             context, instance, migrate_data.migration, CONF.host, dest,
             write_queue.WriteQueue(threads.spawn))
-        requests = self.active_migrations[instance.uuid]
-        self._requests[instance.uuid] = requests
         migration = LiveMigration(
-            self._host, instance, requests,
+            self._host, instance, self.active_migrations[instance.uuid],
             can_switch=not _moves_by_pre_copy(instance),
-            link=way, reporter=told,
+            link=self._link(context, instance, dest, migrate_data),
+            reporter=told,
             signals=self._signals.subscribe(instance.uuid),
             stopping=self._stopping)
+        self._requests[instance.uuid] = migration.requests
         try:
             result = monitor.watch(migration, operation)
         finally:
             del self._requests[instance.uuid]
             self._signals.unsubscribe(instance.uuid)
         if result.end is End.COMPLETED and not result.arrived:
-            result = self._arrival(way, instance)
+            result = arrival.wait(migration)
         if result.end is End.COMPLETED:
             told.arrived(
                 migration.summary.figures(migration.signals.completed))
@@ -261,31 +255,6 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         """
         if domain.ask(self._host, instance) is Condition.MIGRATED:
             self._undefine_domain(instance)
-
-    def _arrival(self, way: link.Link,
-                 instance: objects.Instance) -> Result:
-        """The guest has left: make sure that it has arrived.
-
-        Only then may anything be cleaned up on this host.
-        """
-        absent = 0
-        while not self._stopping.is_set():
-            there = way.destination()
-            if there in (*condition.HERE, Condition.SHUTOFF,
-                         Condition.UNKNOWN):
-                return Result(End.COMPLETED)
-            if there is Condition.BROKEN:
-                return Result(
-                    End.LOST, 'its QEMU on the source has ended')
-            absent = absent + 1 if there is Condition.ABSENT else 0
-            if absent == ABSENT_TIMES:
-                return Result(
-                    End.LOST, 'libvirt has it on neither host')
-            LOG.info('The server has left this host; waiting for the '
-                     'destination to say that it has arrived (%s)', there,
-                     instance=instance)
-            time.sleep(ARRIVAL_INTERVAL_S)
-        return Result(End.UNWATCHED)
 
     def _link(self, context: nova_context.RequestContext,
               instance: objects.Instance, dest: str,

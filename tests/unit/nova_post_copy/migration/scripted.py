@@ -69,7 +69,7 @@ class Clock(fixtures.Fixture):
         self._order = itertools.count()
         self._due: list = []
         for name in ('migration.following', 'migration.interruption',
-                     'migration.summary', 'virt.libvirt.driver'):
+                     'migration.summary', 'migration.arrival'):
             self.useFixture(fixtures.MonkeyPatch(
                 'nova_post_copy.%s.time' % name, self))
 

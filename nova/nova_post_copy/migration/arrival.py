@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Make sure that a guest which has left the source has arrived.
+
+Only then may anything be cleaned up on the source.
+"""
+
+import time
+
+from oslo_log import log as logging
+
+from nova_post_copy.decisions import condition
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration.result import End
+from nova_post_copy.migration.result import Result
+
+LOG = logging.getLogger(__name__)
+
+# Seconds between two questions whether a guest has arrived, and how often the
+# destination must deny to know it.
+ASK_INTERVAL_S = 2.0
+ABSENT_TIMES = 3
+
+
+def wait(migration: LiveMigration) -> Result:
+    """Return when the destination has said how the guest is."""
+    absent = 0
+    while not migration.stopping.is_set():
+        there = migration.link.destination()
+        if there in (*condition.HERE, Condition.SHUTOFF, Condition.UNKNOWN):
+            return Result(End.COMPLETED)
+        if there is Condition.BROKEN:
+            return Result(End.LOST, 'its QEMU on the source has ended')
+        absent = absent + 1 if there is Condition.ABSENT else 0
+        if absent == ABSENT_TIMES:
+            return Result(End.LOST, 'libvirt has it on neither host')
+        LOG.info('The server has left this host; waiting for the '
+                 'destination to say that it has arrived (%s)', there,
+                 instance=migration.instance)
+        time.sleep(ASK_INTERVAL_S)
+    return Result(End.UNWATCHED)
