@@ -41,19 +41,19 @@ class AfterSwitch(Following):
     def step(self, found: Condition, over: bool) -> Phase | Result:
         if found is not Condition.BROKEN:
             return super().step(found, over)
-        self._course.stream = recovery.Stream()
-        self._migration.summary.interrupted()
-        return Interruption(self._migration, self._operation, self).step(
+        self.course.stream = recovery.Stream()
+        self.migration.summary.interrupted()
+        return Interruption(self.migration, self.operation, self).step(
             found, over)
 
     def carry_on(self, operation: futurist.Future | None) -> None:
         super().carry_on(operation)
-        self._course.stream = recovery.Stream()
+        self.course.stream = recovery.Stream()
 
     def _follow(self) -> Phase | None:
-        if self._look() is None:
+        if self.look() is None:
             return None
-        if self._course.still >= recovery.STALLED_AFTER_S:
+        if self.course.still >= recovery.STALLED_AFTER_S:
             self._break_dead_stream()
         return self
 
@@ -62,19 +62,19 @@ class AfterSwitch(Following):
 
     def _break_dead_stream(self) -> None:
         """Break a stream that stands still, so that it can be resumed."""
-        self._course.stream = recovery.Stream()
+        self.course.stream = recovery.Stream()
         if not self._runs_there():
             return
         LOG.warning('Nothing has arrived on the destination for %d s: the '
                     'stream is taken for dead and broken off',
                     recovery.STALLED_AFTER_S,
-                    instance=self._migration.instance)
+                    instance=self.migration.instance)
         try:
-            self._migration.guest()._domain.abortJobFlags(
+            self.migration.guest()._domain.abortJobFlags(
                 libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.debug('The stream was not broken off: %s', exc,
-                      instance=self._migration.instance)
+                      instance=self.migration.instance)
 
     def _runs_there(self) -> bool:
         """Whether the destination has started the guest.
@@ -83,6 +83,6 @@ class AfterSwitch(Following):
         stream that is broken then is the end of the guest, and one that is
         left alone may go on.
         """
-        self._arrived = (self._arrived or self._migration.link.destination()
+        self._arrived = (self._arrived or self.migration.link.destination()
                          in (Condition.POST_COPY, Condition.BROKEN))
         return self._arrived

@@ -55,20 +55,20 @@ class BeforeSwitch(Following):
         return super().step(found, over)
 
     def _after(self) -> AfterSwitch:
-        return AfterSwitch(self._migration, self._operation, self._course)
+        return AfterSwitch(self.migration, self.operation, self.course)
 
     def _follow(self) -> Phase | None:
-        info = self._look()
+        info = self.look()
         if info is None:
             return None
         self._allow_downtime()
-        requests = self._migration.requests
-        if (not self._migration.can_switch or
+        requests = self.migration.requests
+        if (not self.migration.can_switch or
                 live_migration.ABORT in requests):
             return self
         decision = self._pre_copy.decide(
             info,
-            self._migration.signals.since_boundary(info.memory_iteration),
+            self.migration.signals.since_boundary(info.memory_iteration),
             # It stays in the queue until the switch succeeds.
             forced=live_migration.FORCE_COMPLETE in requests)
         return self._carry_out(decision)
@@ -86,12 +86,12 @@ class BeforeSwitch(Following):
         if self._downtime_set:
             return
         try:
-            self._migration.guest().migrate_configure_max_downtime(
+            self.migration.guest().migrate_configure_max_downtime(
                 CONF.libvirt.live_migration_downtime)
             self._downtime_set = True
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.debug('The downtime limit cannot be set yet: %s', exc,
-                      instance=self._migration.instance)
+                      instance=self.migration.instance)
 
     def _carry_out(self, decision: switch.Decision) -> Phase:
         """Do what was decided; return the phase from now on."""
@@ -100,11 +100,11 @@ class BeforeSwitch(Following):
             LOG.info('Live migration: %(action)s: %(reason)s',
                      {'action': decision.action.value,
                       'reason': decision.reason},
-                     instance=self._migration.instance)
+                     instance=self.migration.instance)
         if decision.action is switch.Action.SWITCH:
             # A guest that is on neither host when libvirt gives the network
             # up is lost.
-            if self._course.still < recovery.STILL_AFTER_S:
+            if self.course.still < recovery.STILL_AFTER_S:
                 return self._switch()
         elif decision.action is switch.Action.STOP:
             self._stop(decision.reason)
@@ -112,36 +112,36 @@ class BeforeSwitch(Following):
 
     def _switch(self) -> Phase:
         """Switch, or leave everything as it is so that we try again."""
-        reporter = self._migration.reporter
+        reporter = self.migration.reporter
         if not reporter.switching():
             return self
         try:
-            self._migration.guest().migrate_start_postcopy()
+            self.migration.guest().migrate_start_postcopy()
         except (libvirt.libvirtError, exception.NovaException) as exc:
             # QEMU does not run the migration yet, or not any more.
             LOG.info('The switch to post-copy is not possible at this moment '
                      'and will be tried again: %s', exc,
-                     instance=self._migration.instance)
+                     instance=self.migration.instance)
             reporter.moving(switched=False)
             return self
-        self._migration.summary.switched(self._reason)
-        requests = self._migration.requests
+        self.migration.summary.switched(self._reason)
+        requests = self.migration.requests
         while live_migration.FORCE_COMPLETE in requests:
             requests.remove(live_migration.FORCE_COMPLETE)
         reporter.switched_over()
-        self._migration.link.cut_over_network()
+        self.migration.link.cut_over_network()
         return self._after()
 
     def _stop(self, reason: str) -> None:
         """Abort; libvirt's operation will tell that it is over."""
         try:
-            self._migration.guest().abort_job()
+            self.migration.guest().abort_job()
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.info('The live migration cannot be aborted at this moment, '
                      'which will be tried again: %s', exc,
-                     instance=self._migration.instance)
+                     instance=self.migration.instance)
         else:
-            self._migration.requests.append(live_migration.ABORT)
+            self.migration.requests.append(live_migration.ABORT)
             self._stopped_because = reason
 
     def _rolled_back(self) -> Result:

@@ -63,7 +63,7 @@ class Following(Phase):
     def __init__(self, migration: LiveMigration,
                  operation: futurist.Future | None, course: Course) -> None:
         super().__init__(migration, operation)
-        self._course = course
+        self.course = course
 
     def step(self, found: Condition, over: bool) -> Phase | Result:
         if not over or found is Condition.POST_COPY:
@@ -88,29 +88,29 @@ class Following(Phase):
     def _sent_again(self, info: job.Statistics) -> float:
         """Return how many bytes are likely to be sent once more."""
 
-    def _look(self) -> job.Statistics | None:
+    def look(self) -> job.Statistics | None:
         """Look at the statistics of the job; None: no job is running."""
         try:
-            info = job.running(self._migration.guest())
+            info = job.running(self.migration.guest())
         except (libvirt.libvirtError, exception.NovaException) as exc:
             # libvirt may be busy with the domain. The next look will tell.
             LOG.debug('No job statistics: %s', exc,
-                      instance=self._migration.instance)
+                      instance=self.migration.instance)
             return None
         if info is None:
             return None
-        self._migration.summary.saw(info)
+        self.migration.summary.saw(info)
         if info.memory_total or info.disk_total:
             self._show_progress(info)
-        self._course.still = self._course.stream.look(
+        self.course.still = self.course.stream.look(
             (info.memory_processed, info.memory_remaining), time.monotonic())
         return info
 
     def _show_progress(self, info: job.Statistics) -> None:
         now = time.monotonic()
-        if now - self._course.saved >= phase.BEAT_S:
-            self._course.saved = now
-            reporter = self._migration.reporter
+        if now - self.course.saved >= phase.BEAT_S:
+            self.course.saved = now
+            reporter = self.migration.reporter
             reporter.moving(self.switched)
             reporter.progress(info, per_cent(info, self._sent_again(info)))
 
@@ -118,7 +118,7 @@ class Following(Phase):
 
     def _rolled_back(self) -> Result:
         error = self.error()
-        aborted = (live_migration.ABORT in self._migration.requests
+        aborted = (live_migration.ABORT in self.migration.requests
                    or _is_abort(error))
         return Result(End.CANCELLED if aborted else End.FAILED, error)
 
@@ -126,16 +126,16 @@ class Following(Phase):
         if found is not Condition.SHUTOFF:
             return Result(End.COMPLETED)
         ended = _('its QEMU on the source has ended')
-        if self._operation is not None and not self.switched:
+        if self.operation is not None and not self.switched:
             return Result(End.FAILED, ended)
         # It did not leave in good order. How far it had got a process that
         # was restarted does not know, but the destination does.
-        there = self._migration.link.destination()
+        there = self.migration.link.destination()
         if there in (None, Condition.MIGRATING):
             return None
         if there in condition.HERE:
             return Result(End.COMPLETED, arrived=True)
-        lost = self._migration.reporter.switched or there in (
+        lost = self.migration.reporter.switched or there in (
             Condition.POST_COPY, Condition.BROKEN)
         return Result(End.LOST if lost else End.FAILED, ended)
 
@@ -148,7 +148,7 @@ class Following(Phase):
         """
         now = time.monotonic()
         following = self._follow()
-        course = self._course
+        course = self.course
         if following is not None or course.stranded_since is None:
             course.stranded_since = now
         if now - course.stranded_since < STRANDED_AFTER_S:
@@ -158,19 +158,19 @@ class Following(Phase):
 
     def _ask_destination(self) -> Result | None:
         """End a guest that stands still here, or let it go on."""
-        instance = self._migration.instance
-        there = self._migration.link.destination()
+        instance = self.migration.instance
+        there = self.migration.link.destination()
         try:
             if there in condition.HERE:
                 LOG.warning('libvirt has forgotten a migration that succeeded;'
                             ' the copy that stands still here is ended',
                             instance=instance)
-                self._migration.guest().poweroff()
+                self.migration.guest().poweroff()
                 return Result(End.COMPLETED, arrived=True)
             if there in condition.GONE:
                 LOG.warning('libvirt has forgotten a migration that failed; '
                             'the server goes on here', instance=instance)
-                self._migration.guest().resume()
+                self.migration.guest().resume()
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.warning('libvirt could not be helped: %s', exc,
                         instance=instance)

@@ -143,4 +143,4 @@ class Interruption(Phase):
         if error is not None and str(error) != self._error:
             self._error = str(error)
             LOG.info('The post-copy migration could not be resumed yet: %s',
-                     error, instance=self._migration.instance)
+                     error, instance=self.migration.instance)

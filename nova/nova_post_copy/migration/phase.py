@@ -30,34 +30,34 @@ class Phase(abc.ABC):
 
     def __init__(self, migration: LiveMigration,
                  operation: futurist.Future | None) -> None:
-        self._migration = migration
-        self._operation = operation
+        self.migration = migration
+        self.operation = operation
 
     def beat(self) -> float:
         """Return the seconds after which to look if nothing happens."""
-        ended = self._operation is not None and self._operation.done()
+        ended = self.operation is not None and self.operation.done()
         return QUICK_BEAT_S if ended else BEAT_S
 
     def operation_is_over(self) -> bool:
         """Tell whether no call of this process to libvirt goes on."""
-        return self._operation is None or self._operation.done()
+        return self.operation is None or self.operation.done()
 
     def has_succeeded(self) -> bool:
         """Tell whether libvirt's call, which is over, saw the guest arrive."""
-        return (self._operation is not None and
-                self._operation.result() is None)
+        return (self.operation is not None and
+                self.operation.result() is None)
 
     def error(self) -> Exception | str:
         """Return what ended libvirt's call, which is over."""
-        if self._operation is None:
+        if self.operation is None:
             return _('not known, because nova-compute was restarted')
-        return self._operation.result()
+        return self.operation.result()
 
     def carry_on(self, operation: futurist.Future | None) -> None:
         """Take a call that resumed the migration for its operation."""
-        self._operation = operation
+        self.operation = operation
         if operation is not None:
-            operation.add_done_callback(self._migration.signals.wake)
+            operation.add_done_callback(self.migration.signals.wake)
 
     @abc.abstractmethod
     def step(self, found: Condition, over: bool) -> 'Phase | Result':

@@ -60,7 +60,7 @@ class PreCopy:
         # Nothing else changes a decision between two boundaries.
         known = (self._iteration, self._measured, bool(bandwidth), forced,
                  bool(timeout) and elapsed > timeout)
-        if known != self._known:
+        if self._decision is None or known != self._known:
             self._known = known
             self._decision = switch.decide(
                 self._progress(info, bandwidth, elapsed),
@@ -76,7 +76,7 @@ class PreCopy:
                 self._host, self._instance, info.memory_total)
             self._guest = workload.Workload(used)
         if not self._measured and info.memory_iteration == 1:
-            self._take_measurement()
+            self._guest = self._take_measurement(self._guest)
         if info.memory_iteration <= self._iteration:
             return
         if self._iteration:
@@ -94,12 +94,14 @@ class PreCopy:
             self._sent_before = info.memory_processed
         self._iteration = info.memory_iteration
 
-    def _take_measurement(self) -> None:
+    def _take_measurement(self, guest: workload.Workload
+                          ) -> workload.Workload:
         goes_on, result = dirty_rate.look(self._host, self._instance)
         self.awaits = self.awaits or goes_on
-        if result is not None:
-            self._measured = True
-            self._guest = self._guest.observe(*result)
+        if result is None:
+            return guest
+        self._measured = True
+        return guest.observe(*result)
 
     def _bandwidth(self, info: job.Statistics) -> float:
         """Return bytes per second; 0 where nothing is known yet."""
@@ -119,16 +121,16 @@ class PreCopy:
 
     def _progress(self, info: job.Statistics, bandwidth: float,
                   elapsed: float) -> switch.Progress:
+        guest = self._guest or workload.Workload(info.memory_total)
         sent = max(info.memory_processed - self._sent_before, 0)
         remaining = info.memory_remaining
         if self._iteration == 1:
             sent = info.memory_processed
-            remaining = min(remaining, max(self._guest.memory - sent, 0))
+            remaining = min(remaining, max(guest.memory - sent, 0))
         return switch.Progress(
             iteration=info.memory_iteration, remaining=remaining, sent=sent,
             bandwidth=bandwidth, elapsed=elapsed,
-            page_size=self._page_size, fitting=self._fitting,
-            guest=self._guest or workload.Workload(info.memory_total))
+            page_size=self._page_size, fitting=self._fitting, guest=guest)
 
     def _settings(self, timeout: float) -> switch.Settings:
         return switch.Settings(

@@ -25,7 +25,7 @@ class WriteQueue:
     """
 
     def __init__(
-            self, spawn: typing.Callable[[Report], futurist.Future]) -> None:
+            self, spawn: typing.Callable[..., futurist.Future]) -> None:
         self._spawn = spawn
         self._waiting: collections.deque[Report] = collections.deque()
         self._writing: futurist.Future | None = None

@@ -60,7 +60,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
 
     def __init__(self, virtapi, read_only=False) -> None:
         super().__init__(virtapi, read_only)
-        self._post_copy_refusals = None
+        self._post_copy_refusals: list[str] | None = None
         # What users ask of those that we watch on this host, by instance
         # uuid. Upstream has a queue for each live migration.
         self._requests: dict[str, collections.deque[str]] = {}
