@@ -3,7 +3,8 @@
 """Upstream's libvirt driver, with post-copy for single migrations.
 
 A migration that names ``post_copy`` is carried out with flags of its own; one
-that says true is watched by :mod:`.monitor`. For all others nothing changes.
+that says true is watched by :mod:`nova_post_copy.migration.monitor`. For all
+others nothing changes.
 """
 
 import collections
@@ -13,7 +14,6 @@ import threading
 
 import futurist
 from oslo_log import log as logging
-from oslo_utils import units
 
 from nova.compute import vm_states
 import nova.conf
@@ -38,12 +38,10 @@ from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.objects.migration import Status
 from nova_post_copy import threads
 from nova_post_copy import traits
-from nova_post_copy.virt.libvirt import capability
-from nova_post_copy.virt.libvirt import dirty_rate
+from nova_post_copy.virt.libvirt import answers
 from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import flags
 from nova_post_copy.virt.libvirt import guard
-from nova_post_copy.virt.libvirt import incoming
 from nova_post_copy.virt.libvirt import own_connection
 from nova_post_copy.virt.libvirt import signals
 
@@ -56,11 +54,10 @@ _STATUS = {End.CANCELLED: Status.CANCELLED,
            End.FAILED: Status.ERROR}
 
 
-class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
+class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
 
     def __init__(self, virtapi, read_only=False) -> None:
         super().__init__(virtapi, read_only)
-        self._post_copy_refusals: list[str] | None = None
         # What users ask of those that we watch on this host, by instance
         # uuid. Upstream has a queue for each live migration.
         self._requests: dict[str, collections.deque[str]] = {}
@@ -71,7 +68,7 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         # that the connection is closed. Upstream's lock would not let it.
         self._host._wrapped_conn_lock = threading.RLock()
 
-    # Who can take part
+    # This host
 
     def init_host(self, host) -> None:
         super().init_host(host)
@@ -90,40 +87,6 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
             provider_tree.remove_traits(nodename, traits.POST_COPY)
         else:
             provider_tree.add_traits(nodename, traits.POST_COPY)
-
-    def post_copy_source_refusals(
-            self, instance: objects.Instance) -> list[str]:
-        """Say why an instance cannot leave this host by post-copy.
-
-        One that can is measured from now on.
-
-        :raises nova.exception.InstanceNotFound: it is not on this host
-        """
-        guest = self._host.get_guest(instance)
-        refusals = (capability.source_refusals(self._host) +
-                    capability.guest_refusals(guest.get_xml_desc()))
-        if not refusals:
-            # Who asks need not wait until QEMU has begun.
-            threads.spawn(dirty_rate.begin, guest, dirty_rate.seconds(
-                memory=instance.flavor.memory_mb * units.Mi,
-                bandwidth=CONF.libvirt.live_migration_bandwidth * units.Mi))
-        return refusals
-
-    def post_copy_destination_refusals(self) -> list[str]:
-        """Say why no instance can enter this host by post-copy.
-
-        Looked at anew each time: an operator may have set the sysctl since.
-        """
-        refusals = capability.destination_refusals(self._host)
-        if refusals != self._post_copy_refusals:
-            self._post_copy_refusals = refusals
-            if refusals:
-                LOG.warning('This host is no destination of post-copy live '
-                            'migrations: %s', '; '.join(refusals))
-            else:
-                LOG.info('This host can be the destination of post-copy live '
-                         'migrations')
-        return refusals
 
     # One migration
 
@@ -281,25 +244,6 @@ class LibvirtDriver(guard.Guard, driver.LibvirtDriver):
         view = self._for_migration(instance, migrate_data)
         return (view._block_migration_flags if migrate_data.block_migration
                 else view._live_migration_flags)
-
-    def post_copy_condition(self, instance: objects.Instance) -> Condition:
-        """What libvirt says of a guest on this host."""
-        return domain.ask(self._host, instance)
-
-    def break_incoming_stream(self, instance: objects.Instance) -> int:
-        """Break the dead stream of a guest that comes in to this host.
-
-        Only where the guest runs: before that, it could not be resumed.
-        """
-        if self.post_copy_condition(instance) not in (
-                Condition.POST_COPY, Condition.BROKEN):
-            return 0
-        return incoming.break_dead(instance.uuid)
-
-    def post_copy_broken_guests(self) -> list[str]:
-        """Return the uuids of guests that lack memory for a broken stream."""
-        return [guest.uuid for guest in self._host.list_guests()
-                if domain.ask_guest(guest) is Condition.BROKEN]
 
     def emit_event(self, event) -> None:
         self._signals.wake(event.get_instance_uuid())

@@ -3,7 +3,6 @@
 import collections
 import threading
 import time
-from unittest import mock
 
 import fixtures
 from nova.compute import provider_tree
@@ -17,7 +16,6 @@ from nova.tests.unit import fake_instance
 from nova.virt import event
 from nova.virt import fake
 from nova.virt.libvirt import driver as upstream
-from nova.virt.libvirt import guest as libvirt_guest
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from lab.simulation import names
@@ -472,41 +470,7 @@ class TestLink(DriverTestCase):
         self.assertEqual(LIVE, self._link({'flags': LIVE})._flags)
 
 
-class TestGuests(DriverTestCase):
-    """What this host is asked by others."""
-
-    def setUp(self):
-        super().setUp()
-        self.host = scripted.Source(None)
-        self.driver._host = self.host
-        self.useFixture(scripted.Names())
-
-    def test_broken_stream_of_a_guest_that_comes_in(self):
-        broken = []
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.virt.libvirt.incoming.break_dead',
-            lambda uuid: broken.append(uuid) or 1))
-        for state in (scripted.MIGRATING, scripted.RUNNING,
-                      scripted.CRASHED):
-            self.host.domain_state = state
-            self.driver.break_incoming_stream(self.instance)
-            self.assertEqual([], broken, state)
-        for state in (scripted.POST_COPY, scripted.BROKEN):
-            self.host.domain_state = state
-            self.assertEqual(
-                1, self.driver.break_incoming_stream(self.instance))
-        self.assertEqual([self.instance.uuid] * 2, broken)
-
-    def test_broken_guests(self):
-        guests = {}
-        for uuid, state in (('a', scripted.BROKEN), ('b', scripted.RUNNING),
-                            ('c', scripted.POST_COPY)):
-            guests[uuid] = scripted.Source(None)
-            guests[uuid].domain_state = state
-        self.host.list_guests = lambda: [
-            mock.Mock(uuid=uuid, _domain=domain)
-            for uuid, domain in guests.items()]
-        self.assertEqual(['a'], self.driver.post_copy_broken_guests())
+class TestStop(DriverTestCase):
 
     def test_host_is_left_to_the_next_start(self):
         self.useFixture(fixtures.MockPatchObject(
@@ -596,41 +560,3 @@ class TestTrait(DriverTestCase):
     def test_not_capable_any_more(self):
         self.refusals.append('not permitted')
         self.assertEqual({'CUSTOM_OTHER'}, self._traits())
-
-
-class TestSourceRefusals(DriverTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.useFixture(scripted.Names())
-        self.source = scripted.Source(None)
-        self.driver._host = mock.Mock()
-        self.driver._host.get_guest.return_value = libvirt_guest.Guest(
-            self.source)
-        self.driver._host.has_min_version.return_value = True
-        self.instance.flavor = objects.Flavor(memory_mb=16 << 10)
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.threads.spawn',
-            lambda function, *args: function(*args)))
-
-    def test_refused_guest_is_not_measured(self):
-        self.source.xml = '<domain><devices><hostdev/></devices></domain>'
-        self.assertEqual(
-            1, len(self.driver.post_copy_source_refusals(self.instance)))
-        self.assertEqual([], self.source.asked)
-
-    def test_others_are_measured_from_now_on(self):
-        self.flags(live_migration_bandwidth=256, group='libvirt')
-        self.assertEqual(
-            [], self.driver.post_copy_source_refusals(self.instance))
-        # A quarter of the 64 s of a pass.
-        self.assertEqual(
-            [('startDirtyRateCalc', 16,
-              names.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING)],
-            self.source.asked)
-
-    def test_what_cannot_be_measured_is_not_refused(self):
-        self.source.errors['startDirtyRateCalc'].append(
-            scripted.libvirt_error('measured already'))
-        self.assertEqual(
-            [], self.driver.post_copy_source_refusals(self.instance))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the driver answers to nova-compute about this host and its guests."""
+
+from oslo_log import log as logging
+from oslo_utils import units
+
+import nova.conf
+from nova import objects
+from nova.virt.libvirt import host as libvirt_host
+
+from nova_post_copy.decisions.condition import Condition
+from nova_post_copy import threads
+from nova_post_copy.virt.libvirt import capability
+from nova_post_copy.virt.libvirt import dirty_rate
+from nova_post_copy.virt.libvirt import domain
+from nova_post_copy.virt.libvirt import incoming
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
+
+
+class Answers:
+    """Goes before upstream's libvirt driver."""
+
+    _host: libvirt_host.Host
+    _post_copy_refusals: list[str] | None = None
+
+    # Who can take part
+
+    def post_copy_source_refusals(
+            self, instance: objects.Instance) -> list[str]:
+        """Say why an instance cannot leave this host by post-copy.
+
+        One that can is measured from now on.
+
+        :raises nova.exception.InstanceNotFound: it is not on this host
+        """
+        guest = self._host.get_guest(instance)
+        refusals = (capability.source_refusals(self._host) +
+                    capability.guest_refusals(guest.get_xml_desc()))
+        if not refusals:
+            # Who asks need not wait until QEMU has begun.
+            threads.spawn(dirty_rate.begin, guest, dirty_rate.seconds(
+                memory=instance.flavor.memory_mb * units.Mi,
+                bandwidth=CONF.libvirt.live_migration_bandwidth * units.Mi))
+        return refusals
+
+    def post_copy_destination_refusals(self) -> list[str]:
+        """Say why no instance can enter this host by post-copy.
+
+        Looked at anew each time: an operator may have set the sysctl since.
+        """
+        refusals = capability.destination_refusals(self._host)
+        if refusals != self._post_copy_refusals:
+            self._post_copy_refusals = refusals
+            if refusals:
+                LOG.warning('This host is no destination of post-copy live '
+                            'migrations: %s', '; '.join(refusals))
+            else:
+                LOG.info('This host can be the destination of post-copy live '
+                         'migrations')
+        return refusals
+
+    # How a guest is
+
+    def post_copy_condition(self, instance: objects.Instance) -> Condition:
+        """What libvirt says of a guest on this host."""
+        return domain.ask(self._host, instance)
+
+    def break_incoming_stream(self, instance: objects.Instance) -> int:
+        """Break the dead stream of a guest that comes in to this host.
+
+        Only where the guest runs: before that, it could not be resumed.
+        """
+        if self.post_copy_condition(instance) not in (
+                Condition.POST_COPY, Condition.BROKEN):
+            return 0
+        return incoming.break_dead(instance.uuid)
+
+    def post_copy_broken_guests(self) -> list[str]:
+        """Return the uuids of guests that lack memory for a broken stream."""
+        return [guest.uuid for guest in self._host.list_guests()
+                if domain.ask_guest(guest) is Condition.BROKEN]
