@@ -201,6 +201,15 @@ class TestFailureBeforeTheSwitch(base.MonitorTestCase):
         self.assertEqual((End.CANCELLED, error, False), self.watch())
         self.assert_not_switched()
 
+    def test_abort_while_it_is_switched(self):
+        error = scripted.libvirt_error('Unable to write to socket')
+        self.requests.append('force-complete')
+        self.source.effects['migrateStartPostCopy'] = lambda: (
+            self.requests.append('abort'))
+        self.source.ends(2, error)
+        self.assertEqual((End.CANCELLED, error, False), self.watch())
+        self.assertEqual(['abort'], list(self.requests))
+
     def test_failure(self):
         for error in (scripted.libvirt_error('disk full'),
                       ValueError('no such volume')):
