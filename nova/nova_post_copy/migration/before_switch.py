@@ -25,7 +25,6 @@ from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration import phase
 from nova_post_copy.migration.phase import Phase
 from nova_post_copy.migration import pre_copy
-from nova_post_copy.migration.result import End
 from nova_post_copy.migration.result import Result
 from nova_post_copy.virt.libvirt import job
 
@@ -44,7 +43,6 @@ class BeforeSwitch(Following):
         self._pre_copy = pre_copy.PreCopy(migration.host, migration.instance)
         self._downtime_set = False
         self._reason = ''
-        self._stopped_because = ''
 
     def beat(self) -> float:
         return phase.QUICK_BEAT_S if self._pre_copy.awaits else super().beat()
@@ -142,9 +140,4 @@ class BeforeSwitch(Following):
                      instance=self.migration.instance)
         else:
             self.migration.requests.append(live_migration.ABORT)
-            self._stopped_because = reason
-
-    def _rolled_back(self) -> Result:
-        if self._stopped_because:
-            return Result(End.STOPPED, self._stopped_because)
-        return super()._rolled_back()
+            self.course.stopped_because = reason

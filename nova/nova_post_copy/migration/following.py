@@ -42,7 +42,7 @@ STRANDED_AFTER_S = 10.0
 
 @dataclasses.dataclass
 class Course:
-    """What was seen of libvirt's job; handed on from phase to phase."""
+    """How libvirt's job has gone so far; handed on from phase to phase."""
 
     stream: recovery.Stream = dataclasses.field(
         default_factory=recovery.Stream)
@@ -52,6 +52,8 @@ class Course:
     saved: float = 0.0
     #: when a guest between the hosts was seen first, or last with a job
     stranded_since: float | None = None
+    #: why we have aborted it; empty: we have not
+    stopped_because: str = ''
 
 
 class Following(Phase):
@@ -117,6 +119,8 @@ class Following(Phase):
     # When libvirt's operation is over
 
     def _rolled_back(self) -> Result:
+        if self.course.stopped_because:
+            return Result(End.STOPPED, self.course.stopped_because)
         error = self.error()
         aborted = (live_migration.ABORT in self.migration.requests
                    or _is_abort(error))
