@@ -14,16 +14,21 @@ makes oslo.config open our source inside ``nova.config.parse_args()``. We have
 no configuration to give; being opened is the occasion to join. Without these
 lines nothing of ours is active.
 
-Whoever wants to know what we touch in Nova reads this file: every assignment
-to something of upstream's is in a ``_join_...`` function below. Each process
-imports only the parts that it needs, so the imports are inside of the
-functions.
+The table of seams (:mod:`nova_post_copy.seams`) has every name of upstream's
+that we touch or depend on. It is checked before anything is joined; what
+upstream imports later is checked as it is imported.
+
+Each process imports only the parts that it needs, so the imports are inside
+of the functions.
 """
 
 from collections.abc import Callable
 import sys
 
 from oslo_config import sources
+
+from nova_post_copy.seams import check
+from nova_post_copy.seams.seam import Part
 
 # The Nova releases whose internals we know: the major version of each.
 KNOWN_RELEASES = (34,)
@@ -65,14 +70,13 @@ def join() -> None:
         return
     try:
         _check_release()
-        for part in _parts_of_this_process():
-            part()
+        parts = _parts_of_this_process()
+        check.check(*parts)
+        for part in parts:
+            for join_part in _JOIN[part]:
+                join_part()
     except Exception as exc:
-        sys.exit(
-            'nova-post-copy cannot be joined to this Nova: %s. The service '
-            'does not start half extended. Remove "config_source = '
-            'nova_post_copy" from nova.conf to start it without post-copy '
-            'live migration.' % exc)
+        check.refuse_to_start(exc)
     _joined = True
 
 
@@ -87,6 +91,7 @@ def join_everything() -> None:
     _check_release()
     from nova import objects
     objects.register_all()
+    check.check(*_JOIN)
     for part in (_join_conf, _join_objects, _join_db, _join_policies,
                  _join_api, _join_conductor, _join_compute, _join_threads):
         part()
@@ -104,17 +109,17 @@ def _check_release() -> None:
             % (release, ', '.join(map(str, KNOWN_RELEASES))))
 
 
-def _parts_of_this_process() -> list[Callable[[], None]]:
+def _parts_of_this_process() -> list[Part]:
     """Choose the parts by the upstream entry module that is running."""
-    parts = [_join_conf, _join_objects]
+    parts = [Part.EVERY]
     if 'nova.cmd.compute' in sys.modules:
-        parts += [_join_compute, _join_threads, _join_indirection]
+        parts += [Part.COMPUTE, Part.THREADS]
     else:
-        parts += [_join_db]
+        parts += [Part.DATABASE]
     if 'nova.cmd.conductor' in sys.modules:
-        parts += [_join_conductor, _join_threads]
+        parts += [Part.CONDUCTOR, Part.THREADS]
     if 'nova.api.openstack.wsgi_app' in sys.modules:
-        parts += [_join_policies, _join_api]
+        parts += [Part.API]
     return parts
 
 
@@ -161,9 +166,8 @@ def _join_indirection() -> None:
 
     from nova_post_copy.objects import indirection
 
-    api = rpcapi.ConductorAPI
-    api.object_class_action_versions = indirection.ask_again(
-        api.object_class_action_versions)
+    rpcapi.ConductorAPI.object_class_action_versions = indirection.ask_again(
+        rpcapi.ConductorAPI.object_class_action_versions)
 
 
 def _join_objects() -> None:
@@ -244,3 +248,13 @@ def _join_api() -> None:
         for controller_and_action in methods[path].values():
             controller_and_action[0] = functools.partial(
                 routes._create_controller, controller, [])
+
+
+_JOIN: dict[Part, tuple[Callable[[], None], ...]] = {
+    Part.EVERY: (_join_conf, _join_objects),
+    Part.DATABASE: (_join_db,),
+    Part.THREADS: (_join_threads,),
+    Part.CONDUCTOR: (_join_conductor,),
+    Part.COMPUTE: (_join_compute, _join_indirection),
+    Part.API: (_join_policies, _join_api),
+}

@@ -9,6 +9,12 @@ because the database, the message queue, placement or the destination was away
 when a step needed it.
 """
 
+from nova_post_copy.seams import check
+from nova_post_copy.seams.seam import Part
+
+# Before our manager takes what it needs from upstream's.
+check.require(Part.MANAGER)
+
 import functools
 import sys
 import threading

@@ -10,6 +10,7 @@ those that ours takes: one more, even if optional, may be passed some day.
 import dis
 import importlib
 import inspect
+import sys
 import types
 import typing
 
@@ -54,6 +55,27 @@ def check(*parts: Part) -> None:
         raise SeamsBroken(
             '%s. Install the nova-post-copy that was made for this release'
             % '; '.join(found))
+
+
+def require(part: Part) -> None:
+    """Check what is imported only after Nova has read its configuration.
+
+    :raises SystemExit: it is not as the table says
+    """
+    try:
+        check(part)
+    except SeamsBroken as exc:
+        refuse_to_start(exc)
+
+
+def refuse_to_start(why: Exception) -> typing.NoReturn:
+    """End the service; where Nova logs other exceptions, this one counts."""
+    sys.exit(
+        'nova-post-copy could not be loaded into this Nova release: %s. '
+        'Refusing to start with only part of it active. Remove '
+        '"config_source = nova_post_copy" from nova.conf, and on a compute '
+        'host set "compute_driver = libvirt.LibvirtDriver", to start without '
+        'post-copy live migration.' % why)
 
 
 def problems(part: Part) -> list[str]:

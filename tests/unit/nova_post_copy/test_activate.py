@@ -49,11 +49,12 @@ class TestActivate(testtools.TestCase):
             capture_output=True, text=True,
             env={**os.environ, 'OS_NOVA_DISABLE_EVENTLET_PATCHING': '1'})
 
-    def _start(self, name, conf=LOADED, before='', entry=None):
+    def _start(self, name, conf=LOADED, before='', entry=None, after=''):
         path = self.useFixture(fixtures.TempDir()).join('nova.conf')
         with open(path, 'w') as nova_conf:
             nova_conf.write(conf)
-        return self._process(before + PROCESS % {
+        script = before + PROCESS + after
+        return self._process(script % {
             'entry': entry or 'nova.cmd.' + name, 'name': name, 'conf': path})
 
     def _joined(self, *args, **kwargs):
@@ -101,13 +102,80 @@ nova.version.version_string = lambda: '35.0.1'
         self.assertIn('Remove "config_source = nova_post_copy"',
                       process.stderr)
 
-    def test_part_that_does_not_fit_stops_the_service(self):
-        process = self._start('conductor', before='''
+    def _refused(self, *args, **kwargs):
+        process = self._start(*args, **kwargs)
+        self.assertEqual(1, process.returncode, process.stderr)
+        self.assertIn('could not be loaded into this Nova release',
+                      process.stderr)
+        self.assertIn('Refusing to start with only part of it active',
+                      process.stderr)
+        return process.stderr
+
+    def test_seam_that_does_not_fit_stops_the_service(self):
+        self.assertIn(
+            'nova.db.main.models.Migration, which nova-post-copy assigns in '
+            'activate (the model gets the column post_copy), does not exist',
+            self._refused('conductor', before='''
 import nova.db.main.models
 del nova.db.main.models.Migration
+'''))
+
+    def test_nothing_is_joined_where_a_seam_does_not_fit(self):
+        self.assertIn('1.8\n', self._refused('conductor', before='''
+import atexit
+import sys
+@atexit.register
+def show():
+    from nova.objects import base
+    print(base.NovaObjectRegistry.obj_classes()['Migration'][0].VERSION,
+          file=sys.stderr)
+import nova.cmd.conductor
+import nova.conductor.tasks.live_migrate as upstream
+del upstream.LiveMigrationTask._find_destination
+'''))
+
+    def test_seam_of_another_process_does_not_matter(self):
+        self._joined('scheduler', before='''
+import nova.cmd.scheduler
+import nova.conductor.tasks.live_migrate as upstream
+del upstream.LiveMigrationTask._find_destination
 ''')
-        self.assertEqual(1, process.returncode)
-        self.assertIn('cannot be joined to this Nova', process.stderr)
+
+    # As nova.service does.
+    _LOAD_MANAGER = '''
+from nova import objects
+objects.register_all()
+import nova.compute.manager as upstream
+%s
+import nova_post_copy.compute.manager
+'''
+
+    def test_seam_of_the_manager_stops_the_service(self):
+        self.assertIn(
+            'nova.compute.manager.ComputeManager._revert_allocation(context, '
+            'instance, migration), which nova-post-copy calls in '
+            'compute.reconcile (what the migration holds in placement goes '
+            'back to the server), takes (context, migration)',
+            self._refused('compute', after=self._LOAD_MANAGER % (
+                'upstream.ComputeManager._revert_allocation = '
+                'lambda self, context, migration: None')))
+
+    # As nova.virt.driver does.
+    _LOAD_DRIVER = '''
+from nova import objects
+objects.register_all()
+import nova.virt.libvirt.driver as upstream
+%s
+import nova.virt.post_copy
+'''
+
+    def test_seam_of_the_driver_stops_the_service(self):
+        self.assertIn(
+            'nova.virt.libvirt.driver.LibvirtDriver._migrate_uri(dest), '
+            'which nova-post-copy calls in virt.libvirt.driver (a resume '
+            'sends memory to another address), does not exist',
+            self._refused('compute', after=self._LOAD_DRIVER %
+                          'del upstream.LibvirtDriver._migrate_uri'))
 
     def test_import_alone_changes_nothing(self):
         process = self._process('''
