@@ -33,6 +33,13 @@ from nova_post_copy.seams.seam import Part
 # The Nova releases whose internals we know: the major version of each.
 KNOWN_RELEASES = (34,)
 
+# Services that run threads of ours, which are made for native threads and
+# tested with these only: under eventlet, libvirt's own thread could not wake
+# the greenlet that watches a migration. nova-api runs none, it asks by RPC and
+# reads the database as upstream does, so it may have either.
+_THREADED = {'nova.cmd.compute': 'nova-compute',
+             'nova.cmd.conductor': 'nova-conductor'}
+
 _joined = False
 
 
@@ -70,6 +77,7 @@ def join() -> None:
         return
     try:
         _check_release()
+        _check_concurrency()
         parts = _parts_of_this_process()
         check.check(*parts)
         for part in parts:
@@ -107,6 +115,20 @@ def _check_release() -> None:
             'Nova %s is not a release that nova-post-copy knows (it knows '
             '%s); install the nova-post-copy that was made for it'
             % (release, ', '.join(map(str, KNOWN_RELEASES))))
+
+
+def _check_concurrency() -> None:
+    from nova import utils
+
+    if utils.concurrency_mode_threading():
+        return
+    for entry, service in _THREADED.items():
+        if entry in sys.modules:
+            raise RuntimeError(
+                '%s runs with eventlet, which nova-post-copy does not '
+                'support. Set "concurrency_backend = threading" in nova.conf '
+                'and leave OS_NOVA_DISABLE_EVENTLET_PATCHING unset'
+                % service)
 
 
 def _parts_of_this_process() -> list[Part]:

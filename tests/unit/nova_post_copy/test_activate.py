@@ -16,6 +16,9 @@ config_source = nova_post_copy
 driver = nova_post_copy
 '''
 
+EVENTLET = LOADED.replace(
+    '[DEFAULT]', '[DEFAULT]\nconcurrency_backend = eventlet')
+
 # Parse nova.conf as the service does, then look at what is joined.
 PROCESS = '''
 import %(entry)s
@@ -41,21 +44,31 @@ print(base.NovaObjectRegistry.obj_classes()['Migration'][0].VERSION,
 '''
 
 
+# Patch as the modules of nova.wsgi do, whose other work is not wanted here.
+PATCH = '''
+from nova import monkey_patch
+monkey_patch.patch(backend='threading')
+'''
+
+
 class TestActivate(testtools.TestCase):
 
-    def _process(self, script):
+    def _process(self, script, *args, patching='1'):
         return subprocess.run(
-            [sys.executable, '-W', 'ignore', '-c', script],
+            [sys.executable, '-W', 'ignore', '-c', script, *args],
             capture_output=True, text=True,
-            env={**os.environ, 'OS_NOVA_DISABLE_EVENTLET_PATCHING': '1'})
+            env={**os.environ,
+                 'OS_NOVA_DISABLE_EVENTLET_PATCHING': patching})
 
-    def _start(self, name, conf=LOADED, before='', entry=None, after=''):
+    def _start(self, name, conf=LOADED, before='', entry=None, after='',
+               patching='1'):
         path = self.useFixture(fixtures.TempDir()).join('nova.conf')
         with open(path, 'w') as nova_conf:
             nova_conf.write(conf)
         script = before + PROCESS + after
         return self._process(script % {
-            'entry': entry or 'nova.cmd.' + name, 'name': name, 'conf': path})
+            'entry': entry or 'nova.cmd.' + name, 'name': name, 'conf': path,
+        }, '--config-file', path, patching=patching)
 
     def _joined(self, *args, **kwargs):
         process = self._start(*args, **kwargs)
@@ -176,6 +189,27 @@ import nova.virt.post_copy
             'sends memory to another address), does not exist',
             self._refused('compute', after=self._LOAD_DRIVER %
                           'del upstream.LibvirtDriver._migrate_uri'))
+
+    def test_eventlet_stops_services_with_threads_of_ours(self):
+        for name, how in (
+            ('compute', {'conf': EVENTLET, 'patching': ''}),
+            ('conductor', {'patching': '0'}),
+        ):
+            self.assertIn(
+                'nova-%s runs with eventlet, which nova-post-copy does not '
+                'support. Set "concurrency_backend = threading"' % name,
+                self._refused(name, **how))
+
+    def test_threading(self):
+        # By Nova's own choice, and by the operator's.
+        self._joined('compute', patching='')
+        self._joined('conductor', patching='', conf=EVENTLET.replace(
+            '= eventlet', '= threading'))
+
+    def test_eventlet_does_not_stop_the_api(self):
+        self.assertIn('2.105', self._joined(
+            'api', before=PATCH, entry='nova.api.openstack.wsgi_app',
+            conf=EVENTLET, patching=''))
 
     def test_import_alone_changes_nothing(self):
         process = self._process('''
