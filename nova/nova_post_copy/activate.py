@@ -24,7 +24,9 @@ of the functions.
 
 from collections.abc import Callable
 import sys
+import typing
 
+from oslo_config import cfg
 from oslo_config import sources
 
 from nova_post_copy.seams import check
@@ -46,11 +48,12 @@ _joined = False
 class ConfigurationSourceDriver(sources.ConfigurationSourceDriver):
     """Entry point ``nova_post_copy`` in ``oslo.config.driver``."""
 
-    def list_options_for_discovery(self) -> list:
+    def list_options_for_discovery(self) -> list[typing.Any]:
         return []
 
     def open_source_from_opt_group(
-            self, conf, group_name: str) -> sources.ConfigurationSource:
+            self, conf: cfg.ConfigOpts,
+            group_name: str) -> sources.ConfigurationSource:
         # Nova parses a throw-away ConfigOpts before it parses its own.
         nova_conf = sys.modules.get('nova.conf')
         if nova_conf is not None and conf is nova_conf.CONF:
@@ -61,7 +64,8 @@ class ConfigurationSourceDriver(sources.ConfigurationSourceDriver):
 class EmptySource(sources.ConfigurationSource):
     """A source that has no option."""
 
-    def get(self, group_name: str, option_name: str, opt):
+    def get(self, group_name: str | None, option_name: str,
+            opt: cfg.Opt) -> tuple[typing.Any, None]:
         return (sources._NoValue, None)
 
 

@@ -10,6 +10,7 @@ for it only against the Nova release that it was made for, and is told by the
 
 from collections.abc import Callable
 import functools
+import typing
 
 from nova.api.openstack import api_version_request
 from nova.api.openstack import wsgi
@@ -20,20 +21,21 @@ _UPSTREAM = api_version_request.max_api_version()
 VERSION = '%d.%d' % (_UPSTREAM.ver_major, _UPSTREAM.ver_minor + 1)
 
 
-def is_supported(req: wsgi.Request, **_arguments) -> bool:
+def is_supported(req: wsgi.Request, **_arguments: typing.Any) -> bool:
     """Whether the request was made in our microversion."""
     return api_version_request.is_supported(req, VERSION)
 
 
-def newest(schemas: validation.Schemas) -> dict:
+def newest(schemas: validation.Schemas) -> dict[str, typing.Any]:
     """The schema that upstream applies in its newest microversion."""
     schema, _min_version, _max_version = schemas._schemas[-1]
     return schema
 
 
-def extends(upstream: Callable,
+def extends(upstream: Callable[..., typing.Any],
             concerns: Callable[..., bool] = is_supported,
-            ) -> Callable[[Callable], Callable]:
+            ) -> Callable[[Callable[..., typing.Any]],
+                          Callable[..., typing.Any]]:
     """Answer requests that concern us; ``upstream`` answers the others.
 
     :param concerns: tells by the request and its arguments; without it, those
@@ -43,7 +45,8 @@ def extends(upstream: Callable,
     overlaps, so ours cannot be stacked on a decorated upstream method: the two
     stand side by side, each with its own decorators.
     """
-    def decorator(method: Callable) -> Callable:
+    def decorator(
+            method: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
         @functools.wraps(method)
         def wrapped(self, req, *args, **kwargs):
             answer = method if concerns(req, **kwargs) else upstream

@@ -3,6 +3,7 @@
 """JSON schemas of our microversion: upstream's newest, and what we add."""
 
 import copy
+import typing
 
 from nova.api.openstack.compute import migrate_server
 from nova.api.openstack.compute import migrations
@@ -15,8 +16,10 @@ _MigrateServer = migrate_server.MigrateServerController
 _Migrations = migrations.MigrationsController
 _ServerMigrations = server_migrations.ServerMigrationsController
 
+_Schema = dict[str, typing.Any]
 
-def _with_post_copy(migration: dict) -> dict:
+
+def _with_post_copy(migration: _Schema) -> _Schema:
     migration = copy.deepcopy(migration)
     # Null: the request did not say.
     migration['properties']['post_copy'] = {'type': ['boolean', 'null']}
@@ -27,7 +30,7 @@ def _with_post_copy(migration: dict) -> dict:
     return migration
 
 
-def _with_progress(migration: dict) -> dict:
+def _with_progress(migration: _Schema) -> _Schema:
     """Add the per cent, and allow what a migration in progress really shows.
 
     Upstream's schema wants at least one byte of each and a date of update. A

@@ -42,7 +42,7 @@ _delete = inspect.unwrap(_Upstream.delete)
 
 
 @validation.validated
-class ServerMigrationsController(_Upstream):
+class ServerMigrationsController(upstream.ServerMigrationsController):
 
     @microversion.extends(_Upstream.index)
     @wsgi.expected_errors(404)

@@ -3,6 +3,7 @@
 """The command line of our commands, in the manner of Nova's own."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import functools
 from importlib import metadata
 import sys
@@ -16,7 +17,8 @@ from nova import config
 CONF = nova.conf.CONF
 
 
-def read_command_line(categories: dict[str, type]) -> Callable[[], int | None]:
+def read_command_line(
+        categories: Mapping[str, type]) -> Callable[[], int | None]:
     """Read the command line and ``nova.conf``.
 
     :param categories: the class of each group of commands, by its name

@@ -13,6 +13,7 @@ from nova import monkey_patch; monkey_patch.patch(backend='threading')  # noqa
 # them only when they have been registered.
 from nova import objects; objects.register_all()  # noqa
 
+from collections.abc import Callable
 import textwrap
 import traceback
 
@@ -33,6 +34,9 @@ from nova_post_copy import exception
 from nova_post_copy import traits
 
 CONF = nova.conf.CONF
+
+# What a check is called, and the check.
+_Checks = tuple[tuple[str, Callable[..., upgradecheck.Result]], ...]
 
 
 class UpgradeCommands(upgradecheck.UpgradeCommands):
@@ -172,14 +176,14 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
         return _warning(*wrong) if wrong else _success()
 
     # Each in the order in which an operator puts things right.
-    _HOST = (
+    _HOST: _Checks = (
         (_('Configuration'), _check_configuration),
         (_('Host-wide post-copy'), _check_host_wide),
     )
-    _HOST_ONLY = (
+    _HOST_ONLY: _Checks = (
         (_('Cloud'), _check_host_only),
     )
-    _CLOUD = (
+    _CLOUD: _Checks = (
         (_('Cell databases'), _check_databases),
         (_('Conductors'), _check_conductors),
         (_('Computes'), _check_computes),

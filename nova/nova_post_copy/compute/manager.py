@@ -243,7 +243,7 @@ class ComputeManager(manager.ComputeManager):
             super().terminate_instance(context, instance, bdms)
             return
         try:
-            record.update(instance.uuid, deleting=True)
+            kept = record.update(instance.uuid, deleting=True)
         except FileNotFoundError:
             # It has ended this moment, here or there.
             instance.refresh()
@@ -256,7 +256,7 @@ class ComputeManager(manager.ComputeManager):
         instance.save(expected_task_state=task_states.DELETING)
         try:
             self.live_migration_abort(
-                context, instance, record.load(instance.uuid).migration_id)
+                context, instance, kept.migration_id)
         except Exception as exc:
             # It has switched, or is about to end.
             LOG.info('The live migration is not aborted: %s', exc,

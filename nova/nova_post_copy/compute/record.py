@@ -129,8 +129,8 @@ def write(record: Record) -> None:
         os.rename(path, _path(record.instance_uuid))
 
 
-def update(instance_uuid: str, **changes: typing.Any) -> None:
-    """Change fields of the record.
+def update(instance_uuid: str, **changes: typing.Any) -> Record:
+    """Change fields of the record; returns it as it is then.
 
     :raises OSError: the record is gone, or cannot be written
     """
@@ -138,7 +138,9 @@ def update(instance_uuid: str, **changes: typing.Any) -> None:
         record = load(instance_uuid)
         if record is None:
             raise FileNotFoundError(_path(instance_uuid))
-        write(record._replace(**changes))
+        record = record._replace(**changes)
+        write(record)
+        return record
 
 
 def load(instance_uuid: str, folder: str = CURRENT) -> Record | None:
@@ -213,7 +215,7 @@ def _path(instance_uuid: str, folder: str = CURRENT) -> str:
     return os.path.join(_directory(folder), instance_uuid + _SUFFIX)
 
 
-def _sha256(data: dict) -> str:
+def _sha256(data: dict[str, typing.Any]) -> str:
     return hashlib.sha256(
         jsonutils.dump_as_bytes(data, sort_keys=True)).hexdigest()
 
@@ -228,7 +230,7 @@ def _without_secret(
     return migrate_data
 
 
-def _from_primitive(data: dict) -> Record:
+def _from_primitive(data: dict[str, typing.Any]) -> Record:
     context = nova_context.get_admin_context()
     record = Record(**data | {
         name: base.NovaObject.obj_from_primitive(data[name], context)

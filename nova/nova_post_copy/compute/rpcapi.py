@@ -3,6 +3,8 @@
 """Ask a nova-compute about post-copy: whether it may take part, and how a
 guest is that is on its way to it."""
 
+import typing
+
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
@@ -88,7 +90,7 @@ class PostCopyComputeAPI:
             pass
 
     def _try(self, context: nova_context.RequestContext, host: str,
-             question: str, **kwargs) -> str | None:
+             question: str, **kwargs: typing.Any) -> str | None:
         client = self._router.client(context).prepare(
             server=host, timeout=ANSWER_TIMEOUT_S)
         try:
@@ -103,7 +105,7 @@ class PostCopyComputeAPI:
             return None
 
     def _ask(self, context: nova_context.RequestContext, host: str,
-             question: str, **kwargs) -> list[str]:
+             question: str, **kwargs: typing.Any) -> list[str]:
         client = self._router.client(context).prepare(server=host)
         try:
             return client.call(context, question, **kwargs)

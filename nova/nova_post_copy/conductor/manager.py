@@ -21,16 +21,16 @@ class ConductorManager(manager.ConductorManager):
         schema.check()
         super().__init__(*args, **kwargs)
         self._post_copy_endpoint = endpoint.PostCopyEndpoint()
-        self._post_copy_server = None
+        self._post_copy_server: messaging.MessageHandlingServer | None = None
 
     def post_start_hook(self) -> None:
         super().post_start_hook()
-        self._post_copy_server = rpc.get_server(
+        server = self._post_copy_server = rpc.get_server(
             messaging.Target(topic=rpcapi.RPC_TOPIC, server=self.host),
             # So that a shutdown waits for our tasks as for upstream's.
             [service._TrackingEndpointWrapper(self._post_copy_endpoint, self)],
             objects_base.NovaObjectSerializer())
-        self._post_copy_server.start()
+        server.start()
 
     def set_shutdown_in_progress(self) -> None:
         # The first step of a shutdown: take no more requests.

@@ -23,7 +23,7 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self._compute_api = rpcapi.PostCopyComputeAPI()
-        self._post_copy = migration_obj.requested(self.migration)
+        self._post_copy = bool(migration_obj.requested(self.migration))
         # A paused guest dirties no memory: it moves by pre-copy, between any
         # two hosts.
         self._paused = self.instance.vm_state == vm_states.PAUSED

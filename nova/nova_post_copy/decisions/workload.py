@@ -49,9 +49,9 @@ class Workload(typing.NamedTuple):
         if not self.known:
             return 0.0
         last = self.observations[-1]
-        return min(
-            last.dirtied * (seconds / last.seconds) ** self._growth(),
-            self.memory)
+        expected: float = (
+            last.dirtied * (seconds / last.seconds) ** self._growth())
+        return min(expected, self.memory)
 
     def _growth(self) -> float:
         """Return the exponent by which pages grow with time."""

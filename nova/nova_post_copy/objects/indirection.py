@@ -11,6 +11,7 @@ activates a server's ports at the switch-over.
 
 from collections.abc import Callable
 import functools
+import typing
 
 import oslo_messaging as messaging
 
@@ -19,7 +20,8 @@ from nova.objects import migration as upstream
 from nova_post_copy.objects import migration
 
 
-def ask_again(ask: Callable) -> Callable:
+def ask_again(
+        ask: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
     """Extend ``ConductorAPI.object_class_action_versions``.
 
     The method and not its class: upstream's ``super()`` looks the class up by

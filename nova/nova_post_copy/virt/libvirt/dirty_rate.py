@@ -79,7 +79,8 @@ def look(host: libvirt_host.Host, instance: objects.Instance) -> Measurement:
         LOG.debug('The dirty rate cannot be read: %s', exc, instance=instance)
         return Measurement(False)
     # libvirt leaves out a domain that has gone, and what it does not know.
-    stats = next((stats for _domain, stats in found), {})
+    stats: dict[str, typing.Any] = next(
+        (stats for _domain, stats in found), {})
     status = stats.get('dirtyrate.calc_status')
     if status != libvirt.VIR_DOMAIN_DIRTYRATE_MEASURED:
         return Measurement(status == libvirt.VIR_DOMAIN_DIRTYRATE_MEASURING)

@@ -7,8 +7,12 @@ an operator can reset that state, and a peer without nova-post-copy can take a
 broken post-copy migration for a failed one.
 """
 
+from collections.abc import Callable
+import typing
+
 from nova import exception as nova_exception
 from nova import objects
+from nova.virt.libvirt import host as libvirt_host
 
 from nova_post_copy.compute import record
 from nova_post_copy.decisions import condition
@@ -23,7 +27,7 @@ _ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN)
 _LIVE = (Condition.RUNNING, Condition.POST_COPY, Condition.BROKEN)
 
 
-def _guarded(name: str):
+def _guarded(name: str) -> Callable[..., typing.Any]:
     """Override a method of the driver that would touch the guest."""
 
     def method(self, *args, **kwargs):
@@ -38,6 +42,8 @@ def _guarded(name: str):
 
 class Guard:
     """Goes before upstream's libvirt driver."""
+
+    _host: libvirt_host.Host
 
     pause = _guarded('pause')
     power_off = _guarded('power_off')
@@ -77,6 +83,7 @@ class Guard:
             if found in _LIVE:
                 raise exception.PostCopyLiveCopy(
                     instance_uuid=instance.uuid, found=found.value)
-        super().rollback_live_migration_at_destination(
+        # A type checker does not know what this class goes before.
+        super().rollback_live_migration_at_destination(  # type: ignore[misc]
             context, instance, network_info, block_device_info,
             destroy_disks, migrate_data)

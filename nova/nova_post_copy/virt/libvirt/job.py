@@ -29,7 +29,7 @@ class Statistics(typing.NamedTuple):
     downtime: float         #: of the guest, when it was switched
 
 
-def read(stats: dict) -> Statistics:
+def read(stats: dict[str, typing.Any]) -> Statistics:
     """Read what libvirt tells of a job, which may lack anything."""
     def amount(name: str) -> int:
         return stats.get(getattr(libvirt, 'VIR_DOMAIN_JOB_' + name), 0)

@@ -57,5 +57,5 @@ def look(host: libvirt_host.Host, instance: objects.Instance,
 def _page_size(domain_xml: str) -> int:
     pages = ElementTree.fromstring(domain_xml).findall(
         './memoryBacking/hugepages/page')
-    return max((int(page.get('size')) * _UNITS[page.get('unit', 'KiB')]
+    return max((int(page.attrib['size']) * _UNITS[page.get('unit', 'KiB')]
                 for page in pages), default=PAGE_SIZE_BYTES)

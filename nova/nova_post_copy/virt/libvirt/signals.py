@@ -57,7 +57,7 @@ class Signals:
         told, at = self._boundary
         return time.monotonic() - at if told == iteration else 0.0
 
-    def wake(self, *_ignored) -> None:
+    def wake(self, *_ignored: typing.Any) -> None:
         """Let who waits look at once."""
         self._happened.set()
 
@@ -114,7 +114,8 @@ class Dispatcher:
                             'are watched by looking now and then: %s', exc)
             self._connection = connection
 
-    def _callbacks(self) -> typing.Iterator[tuple[int, Callable]]:
+    def _callbacks(self) -> typing.Iterator[
+            tuple[int, Callable[..., None]]]:
         yield libvirt.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self._iteration
         yield libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self._completed
 

@@ -51,7 +51,7 @@ def _qemu_user(host: libvirt_host.Host) -> tuple[int, int]:
         host.get_connection().getCapabilities())
     for model in capabilities.iterfind('./host/secmodel'):
         if model.findtext('model') == 'dac':
-            uid, gid = model.findtext('baselabel').split(':')
+            uid, gid = model.findtext('baselabel', '').split(':')
             return int(uid), int(gid)
     return os.geteuid(), os.getegid()
 
