@@ -259,7 +259,7 @@ class TestLibvirtRefuses(base.TwoHosts):
         event = self.event('compute_live_migration_post_copy')
         for reason in (self.fault(), event['details']):
             self.assertIn('Postcopy is not supported', reason)
-            self.assertIn('runs on src as before', reason)
+            self.assertIn('still runs on src', reason)
         self.hosts.daemons['dest'].userfaultfd = True
         self.live_migrate(True)
         migration, _server = self.complete()

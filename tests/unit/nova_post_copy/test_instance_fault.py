@@ -53,9 +53,11 @@ class TestTexts(test.NoDBTestCase):
 
     def test_remedy_is_kept(self):
         for fault, remedy in (
-                (exception.PostCopyRolledBack, 'can be repeated'),
-                (exception.PostCopyInterrupted, 'evacuate the server'),
-                (exception.PostCopyUnreachable, 'start it from its disk'),
+                (exception.PostCopyRolledBack, 'can be retried'),
+                (exception.PostCopyInterrupted,
+                 'resumes when the network is back'),
+                (exception.PostCopyUnreachable,
+                 'start the server from its disk'),
                 (exception.PostCopySourceSilent, '"reboot --hard"'),
                 (exception.PostCopyLost, 'server reboot --hard')):
             text = fault(**self.DETAILS).format_message()

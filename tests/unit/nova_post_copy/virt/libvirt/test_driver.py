@@ -327,7 +327,7 @@ class TestEnd(WatchTestCase):
         self.assertEqual(['lost'], self.watch(
             Result(End.LOST, 'its QEMU has ended')))
         (fault,) = self.faults
-        self.assertIn('on dest without a part of its memory', fault)
+        self.assertIn('on dest, but part of its memory is lost', fault)
         self.assertIn('its QEMU has ended', fault)
         self.assertIn('reboot --hard', fault)
         self.assertEqual(['lost'], self.told)
