@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The options that an operator sets in ``nova.conf``."""
+"""Options of the group ``[post_copy]`` in ``nova.conf``."""
 
 from oslo_config import cfg
 from oslo_config import types
@@ -19,52 +19,64 @@ opts = [
         'allowed',
         default=True,
         help="""
-Whether servers may leave or enter this compute host by post-copy.
+Allow servers to leave or enter this compute host by post-copy.
 
-During the post-copy phase a server runs on the destination while part of its
-memory is still on the source: if either host or the network between them dies
-for good in these seconds, the server is lost. Set this to ``False`` on hosts
-where you do not want to take that risk; a request with ``"post_copy": true``
-is then refused for servers on this host, and this host is not chosen as a
-destination.
+During post-copy a server runs on the destination while part of its memory is
+still on the source. If either host dies in that time, or the network between
+them fails for good, the memory of the server is lost. Set this option to
+``False`` on hosts where that risk is not acceptable: a request with
+``"post_copy": true`` is then refused for servers on this host, and this host
+is not chosen as a destination.
 
-Read by nova-compute only.
+This option is read by nova-compute only.
 """),
     cfg.BoolOpt(
         'vhost_user',
         default=False,
         help="""
-Whether every vhost-user back end of this host (DPDK ports of Open vSwitch, for
-example, or virtiofsd) supports post-copy.
+Allow servers with a vhost-user device to leave this compute host by post-copy.
 
-A vhost-user back end reads the memory of the server by itself and has to take
-part when a page is missing; Nova cannot see whether it does. With the default
-a server that has such a device is refused before anything is moved.
+Set this option to ``True`` only if every vhost-user back end of this host
+(DPDK ports of Open vSwitch or virtiofsd, for example) supports post-copy. Such
+a back end accesses the memory of the server directly and must cooperate when a
+page is missing; Nova cannot detect whether it does. By default a request with
+``"post_copy": true`` is refused for servers that have a vhost-user device,
+before anything is moved.
 
-Read by nova-compute only, for servers that leave this host.
+This option is read by nova-compute only, on the source.
 """),
     cfg.StrOpt(
         'switch_policy',
         default='auto',
         choices=[
-            ('auto', 'As soon as another pass of pre-copy costs more than it '
-                     'saves, which may be at once. A server that pre-copy '
-                     'can move in time never switches.'),
-            ('first-pass', 'After one complete pass of pre-copy, unless what '
-                           'is left fits the allowed downtime.'),
-            ('manual', 'When a user forces the migration to complete, or when '
-                       'pre-copy has taken longer than it may.'),
+            ('auto', 'Switch once another pre-copy pass would cost more than '
+                     'it saves, which may be immediately. A server that '
+                     'pre-copy can move in time never switches.'),
+            ('first-pass', 'Switch after the first complete pre-copy pass, '
+                           'unless the remaining memory fits the allowed '
+                           'downtime.'),
+            ('manual', 'Switch when a user forces the migration to complete, '
+                       'or when pre-copy times out.'),
         ],
         help="""
 When a migration with ``"post_copy": true`` switches from pre-copy to
 post-copy.
 
-With each policy the allowed downtime is ``[libvirt] live_migration_downtime``,
-and a migration switches when pre-copy has taken longer than
-``[libvirt] live_migration_completion_timeout`` allows; with ``manual`` it is
-aborted then, if ``[libvirt] live_migration_timeout_action`` is ``abort``.
+With every policy, pre-copy finishes the migration without a switch once the
+remaining memory fits ``[libvirt] live_migration_downtime``, a user can force
+the switch, and a migration switches when pre-copy has taken longer than
+``[libvirt] live_migration_completion_timeout`` allows. With ``manual``, the
+migration is aborted then if ``[libvirt] live_migration_timeout_action`` is
+``abort``.
 
-Read by nova-compute only, for servers that leave this host.
+This option is read by nova-compute only, on the source.
+
+Related options:
+
+* ``[post_copy] degraded_weight``
+* ``[libvirt] live_migration_downtime``
+* ``[libvirt] live_migration_completion_timeout``
+* ``[libvirt] live_migration_timeout_action``
 """),
     cfg.FloatOpt(
         'degraded_weight',
@@ -72,43 +84,59 @@ Read by nova-compute only, for servers that leave this host.
         min=0.0,
         max=100.0,
         help="""
-How many seconds a migration may take longer to spare its server one second of
-post-copy, during which it is slow because memory that it needs has not arrived
-yet. Only for ``switch_policy = auto``.
+How many seconds longer a migration may take to spare its server one second of
+post-copy.
 
-With 0 the migration ends as soon as possible. The higher it is, the more
-passes of pre-copy there are before the switch, as long as each of them leaves
+During post-copy the server is degraded: it waits for memory that has not
+arrived yet. With 0 the migration finishes as soon as possible. The higher the
+value, the more pre-copy passes precede the switch, as long as each pass leaves
 less memory than the one before.
 
-Read by nova-compute only, for servers that leave this host.
+This option is read by nova-compute only, on the source.
+
+Related options:
+
+* ``[post_copy] switch_policy`` must be ``auto``, otherwise this option has no
+  effect.
 """),
     cfg.IntOpt(
         'recovery_timeout',
         default=0,
         min=0,
         help="""
-How many seconds a migration whose stream broke in post-copy is resumed again
-and again before it is given up; 0 means until an operator decides, by ``nova
-reset-state``.
+Time in seconds after which nova-compute gives up resuming a migration whose
+stream broke in post-copy.
 
-While it is interrupted, the server goes on on the destination as far as it
-does not need memory that is still on the source. When it is given up, the
-server is set to ERROR, this memory is lost, and both hosts keep what they
-have.
+Until then nova-compute retries. Meanwhile the server keeps running on the
+destination as long as it does not need memory that is still on the source.
+When nova-compute gives up, that memory is lost, the server is set to ERROR,
+and nothing is deleted on either host.
 
-Read by nova-compute only, for servers that leave this host.
+Possible values:
+
+* 0 (default): retry until an operator ends the recovery with ``nova
+  reset-state``.
+* Any positive integer: the time in seconds.
+
+This option is read by nova-compute only, on the source.
 """),
     cfg.HostAddressOpt(
         'recovery_addr',
         help="""
-A second address of this host, over which a migration to it is resumed when
-its migration address (``[libvirt] live_migration_inbound_addr``) does not
-answer. It should be in another network, which then carries the rest of the
-server's memory. By default only the migration address is tried.
+Second address of this host, used to resume migrations to this host.
 
-With TLS the certificates of this host must be valid for this address, too.
+nova-compute on the source uses this address when the migration address
+(``[libvirt] live_migration_inbound_addr``) does not answer. The rest of the
+server's memory is then copied over this address, which should belong to a
+different network. By default only the migration address is tried.
 
-Read by nova-compute only, for servers that enter this host.
+With TLS, the certificates of this host must be valid for this address too.
+
+This option is read by nova-compute only, on the destination.
+
+Related options:
+
+* ``[libvirt] live_migration_inbound_addr``
 """),
     cfg.Opt(
         'migration_ports',
@@ -116,17 +144,19 @@ Read by nova-compute only, for servers that enter this host.
         default='49152-49215',
         metavar='FIRST-LAST',
         help="""
-The ports on which QEMU waits for servers that enter a host:
-``migration_port_min`` and ``migration_port_max`` in libvirt's ``qemu.conf``,
-whose defaults these are. Set it to the same where ``qemu.conf`` says something
-else.
+Ports on which QEMU listens for incoming migrations.
 
-By its port the dead stream of a broken migration is told from the other
-connections of a server, such as its console. With a wrong range a migration
-whose network drops packets silently is resumed only when TCP has given the
-stream up, which can take many minutes after the network is back.
+Set this option to the values of ``migration_port_min`` and
+``migration_port_max`` in libvirt's ``qemu.conf``; the default is libvirt's
+default.
 
-Read by nova-compute only.
+nova-compute identifies the dead stream of a broken migration by its port, to
+tell the stream from other connections of the server, such as its console. If
+the range is wrong and the network silently drops packets, a migration resumes
+only after TCP has given up the stream, which can take many minutes after the
+network is back.
+
+This option is read by nova-compute only.
 """),
     cfg.IntOpt(
         'conductor_timeout',
@@ -134,13 +164,15 @@ Read by nova-compute only.
         min=1,
         max=60,
         help="""
-How many seconds the API waits for a nova-conductor that has nova-post-copy
-loaded, before it refuses a request that names ``post_copy`` with 503.
+Time in seconds that the API waits for an answer from a nova-conductor with
+nova-post-copy loaded.
 
-The answer normally takes a few milliseconds. Nothing has changed when the
-request is refused.
+A request that contains ``post_copy`` is refused with 503 when none answers in
+this time; nothing was changed then. The answer normally takes a few
+milliseconds.
 
-Read by nova-api only.
+This option is read by nova-api, by nova-post-copy-status, and by nova-compute
+when it finishes an event of an instance action.
 """),
 ]
 

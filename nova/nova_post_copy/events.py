@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The events of an instance action that we add to a live migration."""
+"""Events that we add to the instance action of a live migration."""
 
 import nova.conf
 from nova import context as nova_context
@@ -10,12 +10,13 @@ CONF = nova.conf.CONF
 
 #: From the switch until memory is complete: the server is degraded.
 DEGRADED = 'compute_live_migration_post_copy_degraded'
-#: From the break of the stream until it goes on.
+#: From the break of the stream until the migration resumes.
 RECOVERY = 'compute_live_migration_post_copy_recovery'
 
 
 def start(context: nova_context.RequestContext, instance: objects.Instance,
           event: str) -> None:
+    """Start an event."""
     objects.InstanceActionEvent.event_start(
         context, instance.uuid, event, want_result=False, host=CONF.host)
 

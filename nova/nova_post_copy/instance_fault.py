@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Put a reason where users look: instance fault and instance action."""
+"""Record an error where users look: instance fault and instance action."""
 
 from oslo_log import log as logging
 
@@ -13,13 +13,13 @@ from nova_post_copy import events
 
 LOG = logging.getLogger(__name__)
 
-# The event of the instance action that says what went wrong.
+# The event of the instance action that carries the error.
 EVENT = 'compute_live_migration_post_copy'
 
 
 def add(context: nova_context.RequestContext, instance: objects.Instance,
         fault: exception.NovaException) -> None:
-    """Record a reason, of which Nova keeps 255 characters."""
+    """Record an error, of which Nova keeps 255 characters."""
     LOG.error(fault.format_message(), instance=instance)
     compute_utils.add_instance_fault_from_exc(context, instance, fault)
     events.start(context, instance, EVENT)

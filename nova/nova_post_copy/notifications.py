@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The versioned notification of a post-copy migration that was interrupted.
+"""Versioned notification of an interrupted post-copy migration.
 
 ``instance.live_migration_post_copy_recovery.start`` when the stream breaks,
-``.end`` when it goes on, ``.error`` when the memory is lost for good. The
+``.end`` when the migration resumes, ``.error`` when the memory is lost. The
 payload is upstream's ``InstanceActionPayload``.
 """
 
@@ -22,7 +22,7 @@ ACTION = 'live_migration_post_copy_recovery'
 
 @objects_base.NovaObjectRegistry.register_notification
 class PostCopyEventType(base.EventType):
-    """Upstream's, whose list of actions is closed."""
+    """Event type with our action, which upstream's enum does not accept."""
 
     VERSION = '1.0'
 
@@ -47,8 +47,9 @@ def notify(context: nova_context.RequestContext, instance: objects.Instance,
            exc: exception.NovaException | None = None) -> None:
     """Emit the notification.
 
+    :param host: of this nova-compute, the publisher
     :param phase: one of ``NotificationPhase``: start, end or error
-    :param exc: why, for the phases start and error
+    :param exc: the reason, for the phases start and error
     """
     PostCopyRecoveryNotification(
         context=context,
@@ -64,7 +65,7 @@ def notify(context: nova_context.RequestContext, instance: objects.Instance,
 
 
 def _fault(exc: exception.NovaException) -> exception_payload.ExceptionPayload:
-    # Upstream's from_exception() wants one that was raised somewhere.
+    # Upstream's from_exception() needs the traceback of a raised exception.
     return exception_payload.ExceptionPayload(
         module_name=__name__, function_name=ACTION,
         exception=type(exc).__name__, exception_message=exc.format_message(),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Who may ask for post-copy."""
+"""The policy for requests that contain ``post_copy``."""
 
 from oslo_policy import policy
 
@@ -12,17 +12,17 @@ POST_COPY = migrate_server.POLICY_ROOT % 'migrate_live:post_copy'
 rules = [
     policy.DocumentedRuleDefault(
         name=POST_COPY,
-        # As migrate_live, which is checked as well: whoever may have a server
-        # moved may say how. An operator who wants to decide that alone sets
+        # As migrate_live, which is checked too: whoever may live migrate a
+        # server may choose how. To restrict post-copy to administrators, set
         # base.ADMIN's rule:context_is_admin in policy.yaml.
         check_str=base.PROJECT_MANAGER_OR_ADMIN,
         description="""\
-Live migrate a server and say whether the migration may finish by post-copy.
+Live migrate a server and choose whether the migration may use post-copy.
 
 Checked in addition to the policies of the live migration itself when the
-request has ``post_copy``, with either value. While a server is in post-copy
-its memory is on two hosts; if one of them, or the network between them, fails
-for good in these seconds, the server is lost.
+request contains ``post_copy``, with either value. During post-copy the memory
+of a server is spread over two hosts. If either host, or the network between
+them, fails for good in that time, the memory of the server is lost.
 """,
         operations=[
             {
@@ -35,7 +35,7 @@ for good in these seconds, the server is lost.
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:
-    """Return our rules for ``oslopolicy-sample-generator`` and its kin."""
+    """Return our rules, for ``oslopolicy-sample-generator``."""
     return rules
 
 

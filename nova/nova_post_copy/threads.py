@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Threads for what goes on beside a live migration.
+"""Thread pool for work that runs alongside a live migration.
 
-Upstream's default pool, of ten threads, is not enough: libvirt's calls sit in
-it for as long as a migration takes, and what ends the migration must not wait
-behind them.
+Upstream's default pool of ten threads is not enough: libvirt's calls occupy
+its threads for as long as a migration takes, and the work that ends a
+migration must not queue behind them.
 """
 
 import enum
@@ -14,18 +14,18 @@ from nova import thread_pool_factory
 
 
 class Pool(enum.Enum):
-    """Ours among the executors of the process."""
+    """Name of our pool among the executors of the process."""
 
     POST_COPY = 'post_copy'
 
 
 def size() -> int:
-    """How many threads there may be; they are started when needed.
+    """Return the maximum number of threads; they are started when needed.
 
-    Of each migration on its source: its report, its question to the
-    destination, its resume, and its watcher after a restart. Records of former
-    processes come on top. In a conductor each needs one, while a destination
-    is looked for.
+    On its source each migration needs one for its report, its question to the
+    destination, its resume, and its monitor after a restart. The rest is for
+    records of former processes. In a conductor each migration needs one, until
+    its destination is chosen.
     """
     return 16 + 4 * thread_pool_factory.get_max_concurrent_live_migrations()
 
