@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The compute API as a request that names ``post_copy`` sees it.
+"""Compute API for requests that contain ``post_copy``.
 
-``nova.compute.api`` does all the work of a live migration and stays as it is.
-Here are the refusals that come before it changes anything, and the change of
-address: the task goes to our conductor, with the flag.
+``nova.compute.api`` does the work and is unchanged. This module refuses what
+cannot succeed before anything is changed, and sends the task to our conductor
+topic, together with the flag.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from nova_post_copy import policies
 
 
 class ComputeTaskAPI(conductor.ComputeTaskAPI):
-    """Upstream's, but a live migration goes to our conductor."""
+    """Conductor API that sends live migrations to our conductor topic."""
 
     def __init__(self, post_copy: bool):
         super().__init__()
@@ -31,9 +31,9 @@ class ComputeTaskAPI(conductor.ComputeTaskAPI):
         self.post_copy_rpcapi = conductor_rpcapi.PostCopyConductorAPI()
 
     def ping(self, context: nova_context.RequestContext) -> None:
-        """Make sure that a conductor of ours answers.
+        """Check that a conductor with nova-post-copy answers.
 
-        :raises PostCopyConductorUnavailable: when none does
+        :raises PostCopyConductorUnavailable: none does
         """
         self.post_copy_rpcapi.ping(context)
 
@@ -46,7 +46,7 @@ class ComputeTaskAPI(conductor.ComputeTaskAPI):
 
 
 class API(compute.API):
-    """Upstream's, for requests that name one value of ``post_copy``."""
+    """Compute API for requests with one value of ``post_copy``."""
 
     def __init__(self, post_copy: bool):
         super().__init__()
@@ -54,36 +54,36 @@ class API(compute.API):
         self.post_copy_rpcapi = compute_rpcapi.PostCopyComputeAPI()
 
     def get(self, context, *args, **kwargs):
-        """Return the server that a request is about, to who may ask for that.
+        """Return the server of a request, if our policy allows the request.
 
-        Checked where upstream's controller reads the server, which is read
-        only once so.
+        Checked where upstream's controller reads the server, so that the
+        server is read only once.
 
-        :raises Forbidden: by our policy
+        :raises Forbidden: our policy does not allow the request
         """
         instance = super().get(context, *args, **kwargs)
         context.can(policies.POST_COPY,
                     target={'project_id': instance.project_id})
         return instance
 
-    # Upstream's method has these two as well. They are here so that a server
-    # that is locked or stopped is refused for that reason, and not for what
-    # we find out about conductors and hosts.
+    # Upstream's method has the same decorators. Here they refuse a locked or
+    # stopped server for that reason, before conductors and hosts are asked.
     @compute.check_instance_lock
     @compute.check_instance_state(
         vm_state=[vm_states.ACTIVE, vm_states.PAUSED])
     def live_migrate(self, context, instance, block_migration,
                      disk_over_commit, host_name, force=None, async_=False):
-        """Live migrate a server, if our conductor and its hosts can.
+        """Live migrate a server, if a conductor and the hosts can do it.
 
-        :param host_name: the named destination, or None
-        :raises PostCopyConductorUnavailable: no conductor of ours answers
-        :raises PostCopyHostRefused: the source or the named destination
+        :param host_name: the requested destination, or None
+        :raises PostCopyConductorUnavailable: no conductor with nova-post-copy
+            answers
+        :raises PostCopyHostRefused: the source or the requested destination
             cannot take part
-        :raises ComputeHostNotFound: there is no such destination
+        :raises ComputeHostNotFound: the requested destination does not exist
         """
         self.compute_task_api.ping(context)
-        # A paused server moves by pre-copy, so nothing is asked of its hosts.
+        # A paused server moves by pre-copy, so its hosts are not asked.
         if instance.vm_state != vm_states.PAUSED:
             self._ask_hosts(context, instance, host_name)
         super().live_migrate(context, instance, block_migration,
@@ -92,9 +92,9 @@ class API(compute.API):
     def _ask_hosts(self, context, instance, host_name) -> None:
         """Refuse while the caller is still there to read the reason.
 
-        The conductor asks the same of the hosts that the scheduler chooses.
-        The name of the source is left out of the answer, because the caller
-        may not be allowed to know it.
+        The conductor asks the hosts that the scheduler chooses in the same
+        way. The response does not name the source, because the caller may not
+        be allowed to see that name.
         """
         post_copy = self.compute_task_api.post_copy
         refusals = self._refusals(
@@ -104,7 +104,7 @@ class API(compute.API):
             raise exception.PostCopyHostRefused(
                 instance_uuid=instance.uuid, reasons='; '.join(refusals),
                 what=_('leave its host by post-copy') if post_copy else
-                _('be kept from post-copy by its host'))
+                _('leave its host with post-copy ruled out'))
         if host_name is None or not post_copy:
             return
         refusals = self._refusals(

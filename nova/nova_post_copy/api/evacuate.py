@@ -2,12 +2,11 @@
 
 """``POST /servers/{server_id}/action (evacuate)``, at every microversion.
 
-Upstream evacuates a server in whatever task state it is, as soon as the
-nova-compute of its host is down: whoever asks vouches for that host being
-dead. In a post-copy migration that is not enough. libvirt goes on without
-nova-compute, so the server may run on the destination by now, and there
-nobody has made sure of anything: a second copy would start from the same
-disk.
+Upstream evacuates a server in any task state, as soon as the nova-compute of
+its host is down: the user who asks vouches that the host is dead. During a
+post-copy migration that is not enough. libvirt continues without nova-compute,
+so the server may already run on the destination, which nobody has checked: a
+second copy would start from the same disk.
 """
 
 from webob import exc
@@ -30,14 +29,14 @@ class EvacuateController(upstream.EvacuateController):
 
 
 class API(compute.API):
-    """Upstream's, which evacuates no server that may be somewhere else."""
+    """Compute API that refuses to evacuate a server that may have moved."""
 
     def evacuate(self, context, instance, *args, **kwargs):
         """Evacuate a server to another host.
 
         :raises webob.exc.HTTPConflict: a post-copy migration of the server
-            has not ended. Upstream's controller would turn an exception of
-            ours into a 500.
+            has not finished. Upstream's controller would turn an exception
+            of ours into a 500.
         """
         migration = _on_its_way(context, instance)
         if migration is not None and not self._is_up(context, instance.host):
@@ -46,15 +45,15 @@ class API(compute.API):
         return super().evacuate(context, instance, *args, **kwargs)
 
     def _is_up(self, context, host: str) -> bool:
-        # Then upstream refuses, with its own words.
+        # If so, upstream refuses with its own message.
         return self.servicegroup_api.service_is_up(
             objects.Service.get_by_compute_host(context, host))
 
 
 def _on_its_way(context, instance) -> objects.Migration | None:
-    """Return the migration that may have taken a server away."""
-    # An operator who resets the state of the server takes the decision, and
-    # the responsibility, away from us.
+    """Return the migration by which the server may have left its host."""
+    # An operator who resets the state of the server takes over the decision
+    # and the responsibility.
     if instance.task_state != task_states.MIGRATING:
         return None
     return migration_obj.unfinished(context, instance.uuid,
@@ -64,7 +63,7 @@ def _on_its_way(context, instance) -> objects.Migration | None:
 def _refusal(instance, migration) -> exception.PostCopyEvacuateRefused:
     hosts = {'host': migration.source_compute, 'dest': migration.dest_compute}
     where = (
-        _('runs on %(host)s or, by now, on %(dest)s')
+        _('runs on %(host)s or already on %(dest)s')
         if migration.status == migration_obj.Status.RUNNING else
         _('runs on %(dest)s, with part of its memory still on %(host)s'))
     return exception.PostCopyEvacuateRefused(

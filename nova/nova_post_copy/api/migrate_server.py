@@ -19,7 +19,7 @@ _migrate_live = inspect.unwrap(upstream.MigrateServerController._migrate_live)
 
 
 def _names_post_copy(req: wsgi.Request, body, **_arguments) -> bool:
-    """Whether a request, which may be malformed, names ``post_copy``."""
+    """Tell whether a request, which may be malformed, has ``post_copy``."""
     parameters = body['os-migrateLive']
     return (microversion.is_supported(req) and
             isinstance(parameters, dict) and 'post_copy' in parameters)
@@ -30,7 +30,7 @@ class MigrateServerController(upstream.MigrateServerController):
 
     def __init__(self):
         super().__init__()
-        # Upstream's controller again, over a compute API that names the flag.
+        # Upstream's controller once per value, on a compute API that knows it.
         self._naming = {}
         for post_copy in (True, False):
             controller = upstream.MigrateServerController()
@@ -45,7 +45,7 @@ class MigrateServerController(upstream.MigrateServerController):
     @validation.schema(schemas.migrate_live)
     @validation.response_body_schema(schemas.migrate_live_response)
     def _migrate_live(self, req, id, body):
-        """Live migrate a server, by post-copy or never by it."""
+        """Live migrate a server, with post-copy allowed or ruled out."""
         naming = self._naming[body['os-migrateLive']['post_copy']]
         try:
             return _migrate_live(naming, req, id, body)

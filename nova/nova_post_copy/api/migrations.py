@@ -20,7 +20,7 @@ _index = inspect.unwrap(upstream.MigrationsController.index)
 class MigrationsController(upstream.MigrationsController):
 
     def _output(self, req, migrations_obj, *args, **kwargs):
-        # Upstream shows every field that the object has.
+        # Upstream's view shows every field of the object.
         migrations = super()._output(req, migrations_obj, *args, **kwargs)
         supported = microversion.is_supported(req)
         phases = ({each.uuid: phase.of(each) for each in migrations_obj}
@@ -31,7 +31,7 @@ class MigrationsController(upstream.MigrationsController):
                 continue
             migration['post_copy'] = post_copy
             migration['phase'] = phases[migration['uuid']]
-            # As upstream links each live migration that can be shown.
+            # Upstream links every live migration that "show" can return.
             if migration['status'] in migration_obj.SWITCHED:
                 migration['links'] = self._view_builder._get_links(
                     req, migration['id'],
@@ -43,5 +43,5 @@ class MigrationsController(upstream.MigrationsController):
     @validation.query_schema(schemas.index_migrations_query)
     @validation.response_body_schema(schemas.index_migrations_response)
     def index(self, req):
-        """Return all migrations, what was asked of each and where it is."""
+        """Return all migrations, each with ``post_copy`` and ``phase``."""
         return _index(self, req)

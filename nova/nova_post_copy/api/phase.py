@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Where a live migration is, and how far.
+"""Phase and progress of a live migration, as our microversion shows them.
 
-Pure: what the records of the migration and of its server say, in the words
-of our microversion. Nothing is stored for it.
+Pure functions of the migration and its server; nothing else is stored.
 """
 
 import enum
@@ -19,9 +18,9 @@ class Phase(enum.StrEnum):
     QUEUED = 'queued'               #: waits for others on the source
     PREPARING = 'preparing'         #: nothing has been copied yet
     DISK = 'disk'                   #: local disks are copied
-    PRE_COPY = 'pre-copy'           #: memory, while it runs on the source
-    POST_COPY = 'post-copy'         #: memory, while it runs on the destination
-    INTERRUPTED = 'interrupted'     #: so, and the stream is broken
+    PRE_COPY = 'pre-copy'           #: memory; the server runs on the source
+    POST_COPY = 'post-copy'         #: memory; it runs on the destination
+    INTERRUPTED = 'interrupted'     #: post-copy whose stream is broken
     FINISHING = 'finishing'         #: everything has arrived
 
 
@@ -38,11 +37,11 @@ _BEFORE_COPYING = (Phase.SCHEDULING, Phase.QUEUED, Phase.PREPARING)
 
 def of(migration: objects.Migration,
        instance: objects.Instance | None = None) -> Phase | None:
-    """Return where a migration is.
+    """Return the phase of a migration.
 
-    :param instance: as it was right before the migration was read. Without it
-        the end of a migration is seen a moment later.
-    :returns: None when it is over, and of other than live migrations
+    :param instance: as read right before the migration; without it,
+        ``finishing`` is reported a moment later
+    :returns: None for a migration that is over or no live migration
     """
     if migration.migration_type != fields.MigrationType.LIVE_MIGRATION:
         return None
@@ -53,23 +52,23 @@ def of(migration: objects.Migration,
     if instance is not None and instance.host == migration.dest_compute:
         return Phase.FINISHING
     if migration.status == Status.RUNNING:
-        # The disks are copied before the memory, and until QEMU copies memory
-        # libvirt does not know how much there is.
+        # Disks are copied before memory, and until QEMU copies memory libvirt
+        # does not know how much there is.
         if migration.memory_total:
             return Phase.PRE_COPY
         return Phase.DISK if migration.disk_total else Phase.PREPARING
-    # The source does not write to memory any more: zero is the end.
+    # Nothing dirties memory on the source any more, so 0 is final.
     complete = migration.memory_total and migration.memory_remaining == 0
     return Phase.FINISHING if complete else Phase.POST_COPY
 
 
 def progress(migration: objects.Migration, instance: objects.Instance) -> int:
-    """Return how much of a migration in progress is done, in per cent.
+    """Return how much of a migration in progress is done (0 to 100 per cent).
 
-    :param instance: as it was right before the migration was read
+    :param instance: as read right before the migration
     """
     phase = of(migration, instance)
     if phase in _BEFORE_COPYING:
         return 0
-    # The destination sets the server's own back to 0.
+    # The destination resets the server's own progress to 0.
     return 100 if phase is Phase.FINISHING else instance.progress or 0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The application that ``api-paste.ini`` names."""
+"""WSGI application that ``api-paste.ini`` names."""
 
 from nova.api.openstack.compute import routes
 
@@ -13,12 +13,12 @@ class APIRouterV21(routes.APIRouterV21):
     def factory(cls, global_config, **local_config):
         """Build the application when the API starts.
 
-        Without the column each migration in every response would be a 500,
-        also below our microversion, so the API does not start.
+        Without the column every request that reads a migration would fail with
+        500, at any microversion, so the API refuses to start.
 
         :raises PostCopySchemaMissing: a database does not have the column
-        :raises DBConnectionError: the database does not answer; upstream can
-            be called again after this one
+        :raises DBConnectionError: the database does not answer; upstream
+            retries after this error
         """
         schema.check()
         return super().factory(global_config, **local_config)

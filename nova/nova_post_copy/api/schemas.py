@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""JSON schemas of our microversion: upstream's newest, and what we add."""
+"""JSON schemas of our microversion: upstream's newest plus our fields."""
 
 import copy
 import typing
@@ -23,7 +23,7 @@ def _with_post_copy(migration: _Schema) -> _Schema:
     migration = copy.deepcopy(migration)
     # Null: the request did not say.
     migration['properties']['post_copy'] = {'type': ['boolean', 'null']}
-    # Null: it is over, or no live migration.
+    # Null: the migration is over or no live migration.
     migration['properties']['phase'] = {
         'type': ['string', 'null'], 'enum': [*phase.Phase, None]}
     migration['required'] += ['post_copy', 'phase']
@@ -31,11 +31,11 @@ def _with_post_copy(migration: _Schema) -> _Schema:
 
 
 def _with_progress(migration: _Schema) -> _Schema:
-    """Add the per cent, and allow what a migration in progress really shows.
+    """Add ``progress``, and allow the values that a real migration has.
 
-    Upstream's schema wants at least one byte of each and a date of update. A
-    server without local disk has none to copy, memory that remains reaches
-    zero, and a queued migration has not been updated yet.
+    Upstream's schema requires at least 1 of each count of bytes, and
+    ``updated_at``. But a server without local disks has none to copy, the
+    remaining memory reaches 0, and a queued migration was not updated yet.
     """
     migration = copy.deepcopy(migration)
     for name, value in migration['properties'].items():
@@ -48,7 +48,7 @@ def _with_progress(migration: _Schema) -> _Schema:
     return migration
 
 
-# Upstream's own booleans also take "True", "1" and the like.
+# A JSON boolean only; upstream's booleans also accept "True", "1" and so on.
 migrate_live = copy.deepcopy(
     microversion.newest(_MigrateServer._migrate_live.request_body_schemas))
 migrate_live['properties']['os-migrateLive']['properties']['post_copy'] = {

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``/servers/{server_id}/migrations``: see, complete and abort a migration.
+"""``/servers/{server_id}/migrations``: show, complete and abort a migration.
 
-Upstream loses sight of a migration at the very moment that it switches to
-post-copy. From our microversion on it stays in view until it is complete.
+Upstream does not show a migration after its switch to post-copy. In our
+microversion a migration is shown until it is over.
 """
 
 import inspect
@@ -27,13 +27,13 @@ from nova_post_copy.objects.migration import Status
 _SWITCHED = {
     Status.RUNNING_POST_COPY: _(
         'Live migration %(id)s has switched to post-copy: server %(uuid)s is '
-        'already running on the destination, and memory is still moving '
-        'there from the source. %(consequence)s'),
+        'already running on the destination, while the rest of its memory is '
+        'still being copied from the source. %(consequence)s'),
     Status.INTERRUPTED_POST_COPY: _(
         'Live migration %(id)s has switched to post-copy and is interrupted: '
         'server %(uuid)s is already running on the destination, and waits '
-        'for memory that is still on the source. It is resumed as soon as '
-        'the hosts reach each other again. %(consequence)s'),
+        'for memory that is still on the source. Post-copy resumes when the '
+        'hosts reach each other again. %(consequence)s'),
 }
 
 _Upstream = upstream.ServerMigrationsController
@@ -80,13 +80,13 @@ class ServerMigrationsController(upstream.ServerMigrationsController):
     @validation.schema(schemas.force_complete)
     @validation.response_body_schema(schemas.force_complete_response)
     def _force_complete(self, req, id, server_id, body):
-        """Force a live migration to complete, unless it has switched."""
+        """Force a live migration to complete, if it has not switched yet."""
         try:
             _force_complete(self, req, id, server_id, body)
         except exc.HTTPBadRequest:
             _explain_post_copy(req, server_id, id, _(
-                'There is nothing left to force: it completes when the memory '
-                'has arrived.'))
+                'There is nothing left to force: the migration completes when '
+                'all memory has arrived.'))
             raise
 
     @microversion.extends(_Upstream.delete)
@@ -94,13 +94,13 @@ class ServerMigrationsController(upstream.ServerMigrationsController):
     @wsgi.expected_errors((400, 404, 409))
     @validation.response_body_schema(schemas.delete_response)
     def delete(self, req, server_id, id):
-        """Abort a live migration, unless it has switched."""
+        """Abort a live migration, if it has not switched yet."""
         try:
             _delete(self, req, server_id, id)
         except exc.HTTPBadRequest:
             _explain_post_copy(req, server_id, id, _(
-                'It can no longer be aborted: neither host has all of the '
-                'memory until it completes.'))
+                'The migration can no longer be aborted: until it completes, '
+                'neither host has all of the memory.'))
             raise
 
     def _authorize(self, context, server_id, action):
@@ -111,8 +111,8 @@ class ServerMigrationsController(upstream.ServerMigrationsController):
 
 
 def _in_progress(context, server_id) -> dict[str, objects.Migration]:
-    """Return the live migrations of a server, by id as in the path."""
-    # Upstream's own query has the list of statuses built in.
+    """Return the live migrations of a server in progress, by id."""
+    # Upstream's own query has a fixed list of statuses.
     migrations = objects.MigrationList.get_by_filters(context, {
         'instance_uuid': server_id,
         'migration_type': 'live-migration',
@@ -132,10 +132,10 @@ def _view(migration, instance, include_host=True):
 
 
 def _explain_post_copy(req, server_id, id, consequence):
-    """Say why upstream refused, if it did because of the switch.
+    """Refuse with the switch as the reason, if that is why upstream refused.
 
-    Asked after the refusal and not before: a migration that has switched
-    stays so, one that has not may switch in between.
+    Checked after upstream's refusal, not before: a migration that has not
+    switched may still switch in between, but never back.
 
     :raises webob.exc.HTTPConflict: if the migration is in post-copy
     """

@@ -81,7 +81,7 @@ class TestEvacuate(base.ApiTestCase):
         self._task_state_is(task_states.MIGRATING)
         migration = self.create_migration('running', post_copy=True)
         for in_libvirt, where in (
-            ('running', 'runs on host-a or, by now, on host-b'),
+            ('running', 'runs on host-a or already on host-b'),
             ('running (post-copy)',
              'runs on host-b, with part of its memory still on host-a'),
             ('interrupted (post-copy)',

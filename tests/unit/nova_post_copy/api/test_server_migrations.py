@@ -147,8 +147,8 @@ class TestServerMigrations(base.ApiTestCase):
 
     def test_too_late_after_the_switch(self):
         for after, memory in (
-            ('running (post-copy)', 'memory is still moving there'),
-            ('interrupted (post-copy)', 'It is resumed as soon as'),
+            ('running (post-copy)', 'still being copied from the source'),
+            ('interrupted (post-copy)', 'Post-copy resumes when'),
         ):
             migration = self._migrating(after)
             abort, force = self._refusal(migration)
