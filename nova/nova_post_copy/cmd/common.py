@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The command line of our commands, in the manner of Nova's own."""
+"""Command line of our commands, built like Nova's own."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def read_command_line(
     """Read the command line and ``nova.conf``.
 
     :param categories: the class of each group of commands, by its name
-    :returns: what is to be done; it returns the exit status, None for 0
+    :returns: the action to run; it returns the exit status, None for 0
     """
     CONF.register_cli_opt(cfg.SubCommandOpt(
         'category', title='Command categories', help='Available categories',

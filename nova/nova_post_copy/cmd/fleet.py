@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What there is in a cloud: facts for :mod:`nova_post_copy.cmd.status`."""
+"""State of the cloud, for :mod:`nova_post_copy.cmd.status`."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ _PLACEMENT = '1.18'
 class Cell(NamedTuple):
     #: targeted at the cell
     context: nova_context.RequestContext
-    #: tables without our column; None: without Nova's schema, too
+    #: tables without our column; None: Nova's tables are missing
     missing: list[str] | None
     conductors: list[objects.Service]
     computes: list[objects.Service]
@@ -38,16 +38,16 @@ class Cell(NamedTuple):
 
 class Compute(NamedTuple):
     host: str
-    #: why no server can enter it by post-copy; none: it can
+    #: why no server can enter it by post-copy; empty: it can be entered
     refusals: list[str]
     #: uuids of its resource providers
     providers: set[str]
 
 
 def cells() -> dict[str, Cell | None]:
-    """Look into each mapped cell.
+    """Query each mapped cell.
 
-    :returns: by the identity of the cell; None for a database that did not
+    :returns: the cells by identity; None for one whose database did not
         answer within Nova's time limit for cells (60 s)
     """
     context = nova_context.get_admin_context()
@@ -76,7 +76,7 @@ def _look(context: nova_context.RequestContext) -> Cell:
 
 
 def conductors_without(cell: Cell) -> list[str]:
-    """Names of the hosts whose nova-conductor is up and un-extended."""
+    """Return the hosts whose nova-conductor is up without nova-post-copy."""
     is_up = servicegroup.API().service_is_up
     client = rpc.ClientRouter(
         conductor_rpcapi.PostCopyConductorAPI().client).client(cell.context)
@@ -85,7 +85,7 @@ def conductors_without(cell: Cell) -> list[str]:
 
 
 def _answers(client: messaging.RPCClient, cell: Cell, host: str) -> bool:
-    # As PostCopyConductorAPI.ping(), but of this one.
+    # Like PostCopyConductorAPI.ping(), but for one host.
     cctxt = client.prepare(
         server=host, timeout=CONF.post_copy.conductor_timeout,
         transport_options=messaging.TransportOptions(at_least_once=True))
@@ -112,14 +112,15 @@ def computes(cell: Cell) -> list[Compute]:
 def providers_with_trait() -> set[str]:
     """Ask placement for the uuids of the resource providers with our trait.
 
-    :raises keystoneauth1.exceptions.ClientException: it cannot be asked
-    :raises requests.HTTPError: it answers with an error
+    :raises keystoneauth1.exceptions.ClientException: placement cannot be
+        reached
+    :raises requests.HTTPError: placement answers with an error
     """
     response = report.report_client_singleton().get(
         '/resource_providers?required=' + traits.POST_COPY,
         version=_PLACEMENT)
     if response.status_code == 400:
-        # Placement does not know the trait: no host ever reported it.
+        # Placement does not know the trait: no host has ever reported it.
         return set()
     response.raise_for_status()
     return {provider['uuid']

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``nova-post-copy-manage``: the column in the cell databases.
+"""``nova-post-copy-manage``: add the column to the cell databases.
 
-Run it where ``nova-manage`` is run, with the same ``nova.conf``. It does not
-depend on nova-post-copy being loaded there, because the column comes first.
+Run it where ``nova-manage`` is run, with the same ``nova.conf``. That file
+need not load nova-post-copy yet, because the column is added first.
 """
 
-# nova.objects has its classes only when a service has registered them.
+# nova.objects has its classes only after they have been registered.
 from __future__ import annotations
 
 from nova import monkey_patch; monkey_patch.patch(backend='threading')  # noqa
@@ -31,26 +31,27 @@ CONF = nova.conf.CONF
 
 _CELL = cmd_common.args(
     '--cell', metavar='<cell_uuid>',
-    help=_('Only this cell, instead of every mapped cell.'))
+    help=_('Process only this cell instead of every mapped cell.'))
 
 
 class DbCommands:
     description = _(
-        'The column post_copy in the cell databases. Exit status: 0 when '
-        'every database has it, 1 otherwise.')
+        'Manage the column post_copy in the cell databases. Exit status: 0 '
+        'when every database has the column, 1 otherwise.')
 
     @cmd_common.action_description(_(
         'Add the column post_copy to the tables migrations and '
-        'shadow_migrations of every mapped cell, cell0 among them, where it '
-        'is missing. May be repeated, and run while Nova is running. Exit '
-        'status: 0 when every database has the column now, 1 otherwise.'))
+        'shadow_migrations of every mapped cell, including cell0, where the '
+        'column is missing. Safe to repeat, and to run while Nova is running. '
+        'Exit status: 0 when every database has the column, 1 otherwise.'))
     @_CELL
     def sync(self, cell: str | None = None) -> int:
         return _in_each_cell(cell, _sync)
 
     @cmd_common.action_description(_(
         'Show which cell databases have the column post_copy. Changes '
-        'nothing. Exit status: 0 when every database has it, 1 otherwise.'))
+        'nothing. Exit status: 0 when every database has the column, 1 '
+        'otherwise.'))
     @_CELL
     def check(self, cell: str | None = None) -> int:
         return _in_each_cell(cell, _check)
@@ -59,12 +60,12 @@ class DbCommands:
 CATEGORIES = {'db': DbCommands}
 
 
-# oslo.db lets some errors of the database through as they are.
+# oslo.db does not translate every error of the database.
 _DB_ERRORS = (db_exc.DBError, sa.exc.DBAPIError)
 
 
 class _Failed(Exception):
-    """What is wrong with one cell."""
+    """Error that is reported for one cell."""
 
 
 def _sync(context: nova_context.RequestContext) -> str:
@@ -86,7 +87,7 @@ def _check(context: nova_context.RequestContext) -> str:
 def _in_each_cell(
         cell_uuid: str | None,
         action: Callable[[nova_context.RequestContext], str]) -> int:
-    """Print one line for each cell, also after one that failed."""
+    """Run the action in each cell, also after one failed, and report it."""
     context = nova_context.get_admin_context()
     try:
         cells = _cells(context, cell_uuid)
@@ -111,7 +112,7 @@ def _in_each_cell(
 
 
 def _first_line(exc: Exception) -> str:
-    # An error of the database goes on with the statement.
+    # A database error continues with the SQL statement.
     return str(exc).partition('\n')[0]
 
 
@@ -126,7 +127,7 @@ def _cells(context: nova_context.RequestContext,
             raise _Failed(exc.format_message())
     cells = objects.CellMappingList.get_all(context)
     if not cells:
-        raise _Failed(_('none is mapped; see "nova-manage cell_v2"'))
+        raise _Failed(_('no cell is mapped; see "nova-manage cell_v2"'))
     return list(cells)
 
 

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``nova-post-copy-status upgrade check``: what is missing, and where.
+"""``nova-post-copy-status upgrade check``: report what is missing, and where.
 
 Run it where ``nova-status`` is run, with the same ``nova.conf``, before and
-after a change. A failure: a service does not start, or no request that names
-``post_copy`` can succeed. A warning: it works, but not everywhere or not as
-meant. On a compute host, which has no database, only the host is looked at.
+after a change. Failure: a service refuses to start, or no request that has
+``post_copy`` can succeed. Warning: post-copy works, but not everywhere or not
+as intended. On a compute host, which has no database access, only that host is
+checked.
 """
 
 from nova import monkey_patch; monkey_patch.patch(backend='threading')  # noqa
-# Signatures of what is imported below name classes of nova.objects, which has
-# them only when they have been registered.
+# The modules imported below use classes of nova.objects in their signatures,
+# which exist only after they have been registered.
 from nova import objects; objects.register_all()  # noqa
 
 from collections.abc import Callable
@@ -40,11 +41,11 @@ _Checks = tuple[tuple[str, Callable[..., upgradecheck.Result]], ...]
 
 
 class UpgradeCommands(upgradecheck.UpgradeCommands):
-    description = _('Whether everything is there that post-copy needs.')
+    description = _('Check that everything that post-copy needs is there.')
 
     @cmd_common.action_description(_(
-        'Look at databases, conductors, computes and placement, and say what '
-        'keeps servers from being live migrated by post-copy. Changes '
+        'Check databases, conductors, computes and placement, and report what '
+        'prevents servers from being live migrated by post-copy. Changes '
         'nothing. Exit status: 0 when all is well, 1 for a warning, 2 for a '
         'failure, 255 for an error of the command itself.'))
     def check(self) -> upgradecheck.Code:
@@ -61,7 +62,7 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
         return super().check()
 
     def _get_details(self, result: upgradecheck.Result) -> str | None:
-        # A line for each sentence, and commands that can be copied.
+        # One line per sentence, and commands that can be copied.
         if result.details is None:
             return None
         return '\n'.join(
@@ -74,40 +75,40 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
             return _success()
         return _warning(_(
             'The nova.conf that this command reads does not load '
-            'nova-post-copy: services that share it run without. Add '
-            '"config_source = nova_post_copy" to [DEFAULT], and "driver = '
-            'nova_post_copy" to [nova_post_copy].'))
+            'nova-post-copy: services that read the same file run without '
+            'nova-post-copy. Add "config_source = nova_post_copy" to '
+            '[DEFAULT], and "driver = nova_post_copy" to [nova_post_copy].'))
 
     def _check_host_wide(self) -> upgradecheck.Result:
         if not CONF.libvirt.live_migration_permit_post_copy:
-            return _success(_('Only nova.conf of this host was looked at.'))
+            return _success(_('Only nova.conf of this host was inspected.'))
         return _warning(_(
             'nova.conf of this host has [libvirt] '
-            'live_migration_permit_post_copy = true. A nova-compute that '
-            'reads it prepares every live migration for post-copy, asked for '
-            'or not, and uses auto-converge for none. nova-post-copy does '
-            'not need it. Other hosts were not looked at.'))
+            'live_migration_permit_post_copy = true. A nova-compute with this '
+            'option prepares every live migration for post-copy, requested or '
+            'not, and never uses auto-converge. nova-post-copy does not need '
+            'the option. Other hosts were not inspected.'))
 
     def _check_host_only(self) -> upgradecheck.Result:
         return _warning(_(
             'nova.conf of this host has no [api_database] connection, so '
-            'databases, conductors, computes and placement were not looked '
-            'at. Run this command where "nova-status" is run.'))
+            'databases, conductors, computes and placement were not '
+            'checked. Run this command where "nova-status" is run.'))
 
     def _check_databases(self) -> upgradecheck.Result:
         wrong = []
         for name, cell in self._cells.items():
             if cell is None:
-                wrong.append(_('%s: does not answer.') % name)
+                wrong.append(_('%s: the database does not answer.') % name)
             elif cell.missing is None:
                 wrong.append(_(
-                    '%s: has not got the tables of Nova; run "nova-manage db '
+                    '%s: Nova\'s tables are missing. Run "nova-manage db '
                     'sync" first.') % name)
             elif cell.missing:
                 wrong.append(_(
                     '%(cell)s: no column post_copy in %(tables)s. Run '
                     '"nova-post-copy-manage db sync"; nova-api and '
-                    'nova-conductor do not start without.') % {
+                    'nova-conductor refuse to start without the column.') % {
                         'cell': name, 'tables': ', '.join(cell.missing)})
         return _failure(*wrong) if wrong else _success()
 
@@ -117,18 +118,18 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
                 nova_context.get_admin_context())
         except exception.PostCopyConductorUnavailable:
             return _failure(_(
-                'No nova-conductor with nova-post-copy loaded answers. Each '
-                'request that names post_copy is refused with 503. Load it '
-                'in every nova-conductor.'))
+                'No nova-conductor with nova-post-copy loaded answers. Every '
+                'request that contains post_copy is refused with 503. Load '
+                'nova-post-copy in every nova-conductor.'))
         without = [host for cell in self._answering
                    for host in fleet.conductors_without(cell)]
         if not without:
             return _success()
         return _warning(_(
-            'nova-post-copy is not loaded in nova-conductor on %s. No '
-            'request lands there, but computes that ask these conductors '
-            'are not told what a migration was asked for. Load it there, '
-            'too.') % ', '.join(without))
+            'nova-post-copy is not loaded in nova-conductor on %s. Requests '
+            'are not sent there, but computes that query these conductors '
+            'do not learn whether a migration was requested with post_copy. '
+            'Load nova-post-copy there too.') % ', '.join(without))
 
     def _check_computes(self) -> upgradecheck.Result:
         cannot = [
@@ -140,15 +141,15 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
                 'No server can enter these hosts by post-copy.'),
                 *cannot) if cannot else _success()
         return _failure(_(
-            'No server can be moved by post-copy: there is no host that can '
-            'be the destination.'), *cannot)
+            'No server can be moved by post-copy: no host can be the '
+            'destination.'), *cannot)
 
     def _check_trait(self) -> upgradecheck.Result:
         try:
             reported = fleet.providers_with_trait()
         except (ks_exc.ClientException, requests.HTTPError) as exc:
             return _warning(_(
-                'Placement does not say which hosts report %(trait)s: '
+                'Placement could not be asked which hosts report %(trait)s: '
                 '%(error)s') % {'trait': traits.POST_COPY, 'error': exc})
         not_found = [
             compute.host for compute in self._computes
@@ -159,23 +160,23 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
         wrong = []
         if not_found:
             wrong.append(_(
-                '%(hosts)s: can be a destination, but the scheduler does not '
-                'find it, because %(trait)s is not in placement. nova-compute '
-                'reports it within about a minute; if not, its log says '
-                'why.') % {'hosts': ', '.join(not_found),
-                           'trait': traits.POST_COPY})
+                '%(hosts)s: can be a destination, but is not found by the '
+                'scheduler, because %(trait)s is missing in placement. '
+                'nova-compute reports the trait within about a minute; if '
+                'not, its log says why.') % {'hosts': ', '.join(not_found),
+                                             'trait': traits.POST_COPY})
         if in_vain:
             wrong.append(_(
-                '%(hosts)s: cannot be a destination, but the scheduler still '
-                'chooses it, because %(trait)s is in placement. The next '
-                'host is tried then. nova-compute takes the trait away '
-                'within about a minute; where nova-post-copy was removed for '
-                'good, remove the trait with "openstack resource provider '
-                'trait".') % {'hosts': ', '.join(in_vain),
-                              'trait': traits.POST_COPY})
+                '%(hosts)s: cannot be a destination, but is still chosen by '
+                'the scheduler, because %(trait)s is in placement. The next '
+                'host is tried then. nova-compute removes the trait within '
+                'about a minute; where nova-post-copy was uninstalled, remove '
+                'the trait with "openstack resource provider trait".') % {
+                    'hosts': ', '.join(in_vain),
+                    'trait': traits.POST_COPY})
         return _warning(*wrong) if wrong else _success()
 
-    # Each in the order in which an operator puts things right.
+    # In the order in which an operator fixes things.
     _HOST: _Checks = (
         (_('Configuration'), _check_configuration),
         (_('Host-wide post-copy'), _check_host_wide),
@@ -211,10 +212,10 @@ CATEGORIES = {'upgrade': UpgradeCommands}
 def main() -> int | None:
     try:
         run = common.read_command_line(CATEGORIES)
-        # It may be that nova.conf does not load us.
+        # nova.conf may not load nova-post-copy.
         post_copy_conf.register_opts(CONF)
         return run()
     except Exception:
         print(_('Error:\n%s') % traceback.format_exc())
-        # Not one of the exit codes of an upgrade check.
+        # Not an exit code of an upgrade check.
         return 255

@@ -104,7 +104,7 @@ class TestDbCommands(test.TestCase):
         for cell in self.cells:
             cell.destroy()
         self.assertEqual(1, self.commands.sync())
-        self.assertIn('none is mapped', self._lines()[0])
+        self.assertIn('no cell is mapped', self._lines()[0])
 
 
 class TestMain(base.CommandTestCase):

@@ -162,7 +162,7 @@ class TestUpgradeCheck(test.TestCase):
         self.flags(live_migration_permit_post_copy=True, group='libvirt')
         details = self._assert_only(WARNING, 'Host-wide post-copy')
         self.assertIn('live_migration_permit_post_copy = true', details)
-        self.assertIn('Other hosts were not looked at', details)
+        self.assertIn('Other hosts were not inspected', details)
 
     def test_on_a_compute_host(self):
         self.flags(connection=None, group='api_database')
@@ -207,7 +207,7 @@ class TestUpgradeCheck(test.TestCase):
 
         self.stub_out('nova.db.main.api.get_engine', cell0_is_down)
         details = self._assert_only(FAILURE, 'Cell databases')
-        self.assertIn('%s: does not answer'
+        self.assertIn('%s: the database does not answer'
                       % self.cell_mappings['cell0'].identity, details)
 
     def test_no_conductor(self):
