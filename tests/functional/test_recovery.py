@@ -278,7 +278,8 @@ class TestStateIsReset(base.BreakingHosts):
         for post_copy in (True, False):
             status, message = self.refused(post_copy)
             self.assertEqual(409, status)
-            self.assertIn('migration that it is in is not over', message)
+            self.assertIn('last live migration of the server has not finished',
+                          message)
         self.go_on()
 
         self.settled('completed', 'dest')

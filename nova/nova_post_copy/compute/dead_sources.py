@@ -2,9 +2,9 @@
 
 """Watch, on the destination, for sources that died in post-copy.
 
-A guest here waits for memory that only its source has. When the nova-compute
-of the source is down nobody else tells the user, or ends the migration once
-an operator has given the source up.
+A guest on this host waits for memory that only its source has. When the
+nova-compute of the source is down, only the destination can tell the user, and
+end the migration once an operator has given up the source.
 """
 
 from nova.compute import manager as upstream
@@ -24,7 +24,7 @@ from nova_post_copy.objects.migration import unfinished
 
 def report(manager: upstream.ComputeManager,
            context: nova_context.RequestContext) -> None:
-    """Say so when a source dies whose memory a guest on this host needs."""
+    """Report each dead source whose memory a guest on this host needs."""
     for uuid in manager.driver.post_copy_broken_guests():
         try:
             instance = objects.Instance.get_by_uuid(
@@ -49,10 +49,13 @@ def report(manager: upstream.ComputeManager,
 def _give_up_source(manager: upstream.ComputeManager,
                     context: nova_context.RequestContext,
                     instance: objects.Instance) -> None:
-    """An operator has reset the state: the source does not come back."""
+    """End the migration of a server whose state an operator has reset.
+
+    The reset says that the source does not come back.
+    """
     migration = unfinished(context, instance.uuid, source=instance.host)
     if migration is not None:
         reconcile.move_lost(
             manager, context, instance, migration, exception.PostCopyLost(
                 host=instance.host, dest=manager.host,
-                reason=_('an operator has given up its source')))
+                reason=_('an operator has given up the source')))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Give up requests that a conductor has begun to work on and dropped.
+"""Give up requests that a conductor accepted and dropped.
 
-A conductor that dies leaves a server ``migrating`` for ever, whose source has
-never heard of the request, or hears of it late.
+A conductor that dies leaves a server ``migrating`` for ever, because the
+source has not received the request, or receives it late.
 """
 
 from collections.abc import Callable
@@ -25,19 +25,19 @@ from nova_post_copy.objects.migration import Status
 
 LOG = logging.getLogger(__name__)
 
-# Seconds after which a request that nobody has touched is dropped: a conductor
-# that works on it shows that more often.
+# Seconds after which a request that no conductor has touched counts as
+# dropped; a conductor touches the requests that it works on more often.
 DROPPED_AFTER_S = 180
 
 
 def was_given_up(context: nova_context.RequestContext,
                  migration: objects.Migration) -> bool:
-    """Tell whether a request that arrives was given up meanwhile."""
+    """Tell whether a request that arrives now has already been given up."""
     fresh = objects.Migration.get_by_id(context, migration.id)
     if fresh.status not in FINAL:
         return False
-    LOG.warning('A request for a live migration has come too late: it was '
-                'given up', instance_uuid=migration.instance_uuid)
+    LOG.warning('Ignoring a request for a live migration that arrived after '
+                'it was given up', instance_uuid=migration.instance_uuid)
     return True
 
 
@@ -46,8 +46,8 @@ def give_up(manager: upstream.ComputeManager,
             claim: Callable[[objects.Migration], bool]) -> None:
     """Give up the dropped requests for servers on this host.
 
-    :param claim: whether nobody takes care of a migration, and nobody will
-        from now on, should its request arrive after all
+    :param claim: tells whether nothing handles a migration, and makes sure
+        that its request is ignored if it arrives after all
     """
     for migration in objects.MigrationList.get_by_filters(
             context, {'migration_type': 'live-migration',
@@ -58,7 +58,7 @@ def give_up(manager: upstream.ComputeManager,
                 not timeutils.is_older_than(since, DROPPED_AFTER_S) or
                 not claim(migration)):
             continue
-        # It may have come and gone since the list was made.
+        # The request may have arrived since the list was made.
         migration = objects.Migration.get_by_id(context, migration.id)
         if migration.status != Status.ACCEPTED:
             continue
@@ -69,5 +69,5 @@ def give_up(manager: upstream.ComputeManager,
         instance_fault.add(context, instance, exception.PostCopyRolledBack(
             host=manager.host,
             dest=migration.dest_compute or _('another host'),
-            reason=_('the request was lost on its way through nova-conductor')
+            reason=_('nova-conductor dropped the request')
         ))

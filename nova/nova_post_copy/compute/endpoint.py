@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a nova-compute answers about itself: may it take part?
+"""Server side of the compute's RPC namespace ``post_copy``.
 
-A trait in placement outlives the package that reported it, so the conductor
-asks the hosts themselves before it moves anything.
+A trait in placement outlives the package that reported it, so the API and the
+conductor ask the hosts themselves before anything is moved.
 """
 
 import oslo_messaging as messaging
@@ -20,7 +20,7 @@ CONF = nova.conf.CONF
 
 
 class PostCopyEndpoint:
-    """Server side of :class:`nova_post_copy.compute.rpcapi`."""
+    """Answers :class:`nova_post_copy.compute.rpcapi.PostCopyComputeAPI`."""
 
     target = messaging.Target(namespace='post_copy', version='1.0')
 
@@ -30,36 +30,38 @@ class PostCopyEndpoint:
     def source_refusals(
             self, context: nova_context.RequestContext,
             instance: objects.Instance, post_copy: bool) -> list[str]:
-        """Why this host cannot send the instance as the request says.
+        """Return why this host cannot send the instance as requested.
 
-        :param post_copy: False: never by post-copy, which any host with our
-            driver can see to
+        :param post_copy: the value in the request; False rules post-copy out,
+            which every host with our driver can do
+        :returns: refusals for the user; empty if the host can
         """
         if not hasattr(self.driver, 'post_copy_source_refusals'):
             return [_other_driver()]
         if record.exists(instance.uuid):
-            # A state that was reset says nothing about the guest.
-            return [_('the live migration that it is in is not over')]
+            # Resetting the state does not stop the migration.
+            return [_('the last live migration of the server has not '
+                      'finished')]
         if not post_copy:
             return []
         return self.driver.post_copy_source_refusals(instance)
 
     def destination_refusals(
             self, context: nova_context.RequestContext) -> list[str]:
-        """Why no instance can enter this host by post-copy."""
+        """Return why no instance can enter this host by post-copy."""
         if not hasattr(self.driver, 'post_copy_destination_refusals'):
             return [_other_driver()]
         return self.driver.post_copy_destination_refusals()
 
     def recovery_address(
             self, context: nova_context.RequestContext) -> str | None:
-        """The second address over which a migration to here is resumed."""
+        """Return the second address for resuming migrations to this host."""
         return CONF.post_copy.recovery_addr
 
     def guest_condition(
             self, context: nova_context.RequestContext,
             instance: objects.Instance) -> str:
-        """What this host's libvirt says of the guest.
+        """Return the state of the guest, as this host's libvirt reports it.
 
         :returns: a value of
             :class:`nova_post_copy.decisions.condition.Condition`
@@ -69,9 +71,9 @@ class PostCopyEndpoint:
     def break_incoming_stream(
             self, context: nova_context.RequestContext,
             instance: objects.Instance) -> int:
-        """Break the dead stream of a guest that comes in to this host.
+        """Break the dead stream of a guest that is migrating to this host.
 
-        :returns: how many connections there were
+        :returns: how many connections were ended
         """
         return self.driver.break_incoming_stream(instance)
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a lost server has left on the source of its migration.
+"""Remove what is left on the source of a server whose memory was lost.
 
-The old half of its memory, in a QEMU that stands still, or the definition of
-a domain whose QEMU has died. Nobody can go on with either, but while the half
-on the destination is alive, this is for an operator to say. It takes memory
-that Nova does not count, and a second copy could be started from it: it is
-removed as soon as the server runs without it.
+That is the old half of its memory, in a paused QEMU, or the definition of a
+domain whose QEMU has died. Neither can be continued, but while the half on the
+destination is alive, that is for an operator to decide. What is left uses
+memory that Nova does not count, and a second copy could be started from it.
+So it is removed as soon as the server runs again elsewhere.
 
-Disks are never touched: that is left to an operator as well.
+Disks are never touched; an operator removes them.
 """
 
 from oslo_log import log as logging
@@ -23,18 +23,19 @@ from nova_post_copy.decisions.condition import Condition
 
 LOG = logging.getLogger(__name__)
 
-# What a source says of a guest that has left it, but not as a whole.
+# Conditions on the source of a guest that has left without all of its memory.
 LEFT = (Condition.BROKEN, Condition.SHUTOFF, Condition.MIGRATED)
 
 
 def remove_unneeded(manager: upstream.ComputeManager) -> None:
-    """Look at each remnant on this host, and remove what nobody needs."""
+    """Remove each leftover on this host that is not needed any more."""
     for uuid in record.all_instances(record.LOST):
         try:
             needed = _may_be_needed(manager, uuid)
         except Exception as exc:
-            LOG.warning('What a lost server has left on this host is not '
-                        'removed yet: %s', exc, instance_uuid=uuid)
+            LOG.warning('Leftovers of a server whose memory was lost are not '
+                        'removed from this host yet: %s', exc,
+                        instance_uuid=uuid)
         else:
             if not needed:
                 record.remove(uuid, record.LOST)
@@ -49,17 +50,17 @@ def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
         instance = objects.Instance.get_by_uuid(
             context, uuid, expected_attrs=['info_cache', 'flavor'])
     except exception.InstanceNotFound:
-        # Upstream finds what is left of a server that was deleted
-        # ([DEFAULT] running_deleted_instance_action).
+        # Upstream cleans up after deleted servers ([DEFAULT]
+        # running_deleted_instance_action).
         return False
     if instance.host == manager.host:
-        # It came back; what is here is the server itself.
+        # The server is back: what is here is the server itself.
         return False
-    # On the destination it lacks memory, until it is started anew.
+    # RUNNING on the destination only after the server was started again.
     there = rpcapi.PostCopyComputeAPI().guest_condition(
         context, instance.host, instance)
-    # That may have taken a while. Last of all look whether it may be on its
-    # way back.
+    # The answer may have taken a while: check last that the server is not on
+    # its way back.
     instance.refresh()
     found = manager.driver.post_copy_condition(instance)
     if found is Condition.ABSENT:
@@ -67,8 +68,8 @@ def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
     if (there is not Condition.RUNNING or found not in LEFT or
             instance.task_state is not None):
         return True
-    LOG.info('The server runs on %s: what its lost migration has left here is '
-             'removed, but for its disks', instance.host, instance=instance)
+    LOG.info('The server runs on %s: removing what its failed migration left '
+             'on this host, except disks', instance.host, instance=instance)
     manager.driver.destroy(
         context, instance, instance.get_network_info(),
         manager._get_instance_block_device_info(

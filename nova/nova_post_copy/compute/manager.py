@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""nova-compute's manager: upstream's, which also settles what it began.
+"""nova-compute's manager: upstream's, which also finishes what it started.
 
 A migration with ``post_copy: true`` has a durable record on its source (see
-:mod:`.record`) until Nova's records agree with the hosts. Each record that no
-thread of this process takes care of is taken up, be it after a restart, or
-because the database, the message queue, placement or the destination was away
+:mod:`.record`) until Nova's database agrees with the hosts. A record that no
+thread of this process handles is reconciled, be it after a restart, or because
+the database, the message queue, placement or the destination was unavailable
 when a step needed it.
 """
 
@@ -43,8 +43,8 @@ from nova_post_copy import threads
 
 LOG = logging.getLogger(__name__)
 
-# Seconds between two looks for migrations that nobody takes care of, and for
-# requests and servers that were lost.
+# Seconds between two runs: for migrations that no thread handles, and for
+# dropped requests, leftovers and pending arrivals.
 RECONCILE_INTERVAL_S = 10
 SWEEP_INTERVAL_S = 60
 
@@ -55,12 +55,12 @@ class ComputeManager(manager.ComputeManager):
         super().__init__(*args, **kwargs)
         self.additional_endpoints.append(
             endpoint.PostCopyEndpoint(self.driver))
-        # The instances whose migration a thread takes care of.
-        self._cared_for: set[str] = set()
-        # Those which upstream's start-up leaves to us.
+        # The instances whose migration a thread handles.
+        self._handled: set[str] = set()
+        # Instances to initialize after their migration was reconciled.
         self._postponed: set[str] = set()
         self._reconciling = threading.Lock()
-        # The ids of migrations whose request has not arrived, and may not.
+        # The ids of migrations whose request is ignored if it still arrives.
         self._given_up: set[int] = set()
         self._claiming = threading.Lock()
 
@@ -68,7 +68,7 @@ class ComputeManager(manager.ComputeManager):
 
     def live_migration(self, context, dest, instance, block_migration,
                        migration, migrate_data) -> None:
-        """Accept a live migration, on its source."""
+        """Start a live migration, on its source."""
         if not requested(migration):
             super().live_migration(context, dest, instance, block_migration,
                                    migration, migrate_data)
@@ -77,10 +77,11 @@ class ComputeManager(manager.ComputeManager):
             return
         with self._claiming:
             if migration.id in self._given_up:
-                LOG.warning('A request for a live migration comes at the '
-                            'moment when it is given up', instance=instance)
+                LOG.warning('Ignoring a request for a live migration that '
+                            'arrived while it was being given up',
+                            instance=instance)
                 return
-            self._cared_for.add(instance.uuid)
+            self._handled.add(instance.uuid)
         try:
             record.write(record.Record(
                 instance_uuid=instance.uuid, migration_id=migration.id,
@@ -95,7 +96,7 @@ class ComputeManager(manager.ComputeManager):
             super().live_migration(context, dest, instance, block_migration,
                                    migration, migrate_data)
         except Exception:
-            self._cared_for.discard(instance.uuid)
+            self._handled.discard(instance.uuid)
             raise
 
     def _start_recorded_task(self, executor_type, task_name, instance,
@@ -104,19 +105,20 @@ class ComputeManager(manager.ComputeManager):
             executor_type, task_name, instance, context, func, *args,
             **kwargs)
         if task_name == 'live_migration':
-            # Also when it was cancelled before it began.
+            # Also called when the task is cancelled before it starts.
             future.add_done_callback(
-                lambda _future: self._cared_for.discard(instance.uuid))
+                lambda _future: self._handled.discard(instance.uuid))
         return future
 
     def _post_live_migration_update_host(
             self, ctxt, instance, dest, block_migration=False,
             migrate_data=None, source_bdms=None,
             lost: nova_exception.NovaException | None = None) -> None:
-        """Do what is due when the guest runs on the destination.
+        """Update Nova when the guest has left for the destination.
 
-        :param lost: it does not run, and why; the newest disk is there
-        :raises Exception: a step failed; all of them are repeated later
+        :param lost: set if memory of the guest was lost, with the reason; the
+            newest disk is on the destination
+        :raises Exception: a step failed; all steps are repeated later
         """
         if not requested(migrate_data.migration):
             super()._post_live_migration_update_host(
@@ -136,10 +138,10 @@ class ComputeManager(manager.ComputeManager):
             self, context, instance, dest, migrate_data=None,
             migration_status=Status.FAILED, source_bdms=None,
             pre_live_migration=False) -> None:
-        """Do what is due when the guest runs on the source."""
+        """Update Nova when the migration failed and the guest is here."""
         ours = record.exists(instance.uuid)
-        # Upstream's word, and its silence, when the destination could not be
-        # prepared; else the virt driver says how it ended, and why.
+        # Upstream passes FAILED, and records no fault, when the destination
+        # could not be prepared; else the virt driver reports the reason.
         unprepared = ours and migration_status == Status.FAILED
         super()._rollback_live_migration(
             context, instance, dest, migrate_data,
@@ -151,16 +153,16 @@ class ComputeManager(manager.ComputeManager):
         if ours:
             reconcile.close(self, context, instance.uuid)
 
-    # Take up what nobody takes care of
+    # Reconcile what no thread handles
 
     def _init_instance(self, context, instance) -> None:
         """Initialize an instance when the service starts.
 
-        Upstream would abort the migration, or forget that there was one.
+        Upstream would abort an unfinished migration, or forget it.
         """
         if reconcile.is_ours(context, self.host, instance):
-            LOG.info('A live migration of this instance is not settled: it '
-                     'is taken up', instance=instance)
+            LOG.info('Reconciling the unfinished live migration of this '
+                     'instance', instance=instance)
             self._postponed.add(instance.uuid)
             return
         super()._init_instance(context, instance)
@@ -179,7 +181,7 @@ class ComputeManager(manager.ComputeManager):
 
     def _give_up(self, migration: objects.Migration) -> bool:
         with self._claiming:
-            if (migration.instance_uuid in self._cared_for or
+            if (migration.instance_uuid in self._handled or
                     record.exists(migration.instance_uuid)):
                 return False
             self._given_up.add(migration.id)
@@ -195,10 +197,10 @@ class ComputeManager(manager.ComputeManager):
 
     @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
     def _end_pending_arrivals(self, context) -> None:
-        """End what upstream would wait for when the service stops.
+        """Drop arrivals that upstream would wait for when the service stops.
 
-        A server that was lost is recorded here, but nobody says to this host
-        that its migration is over.
+        A server whose memory was lost is recorded on this host, but no call
+        tells this host that the migration is over.
         """
         for uuid in list(self._pending_dest_live_migrations):
             try:
@@ -211,12 +213,12 @@ class ComputeManager(manager.ComputeManager):
                 self._end_pending_dest_live_migration_task(uuid)
 
     def reconcile_migrations(self) -> None:
-        """Take up each migration that no thread takes care of."""
+        """Reconcile each migration that no thread handles."""
         with self._reconciling:
             for uuid in record.all_instances():
-                if uuid in self._cared_for:
+                if uuid in self._handled:
                     continue
-                self._cared_for.add(uuid)
+                self._handled.add(uuid)
                 threads.spawn(self._reconcile, uuid).add_done_callback(
                     functools.partial(self._reconciled, uuid))
 
@@ -227,10 +229,10 @@ class ComputeManager(manager.ComputeManager):
             super()._init_instance(nova_context.get_admin_context(), instance)
 
     def _reconciled(self, uuid: str, future) -> None:
-        self._cared_for.discard(uuid)
+        self._handled.discard(uuid)
         error = future.exception()
         if error is not None:
-            LOG.warning('The live migration is not settled, the next try is '
+            LOG.warning('The live migration is not reconciled yet, retrying '
                         'in %(seconds)d s: %(error)s',
                         {'seconds': RECONCILE_INTERVAL_S, 'error': error},
                         instance_uuid=uuid)
@@ -238,26 +240,26 @@ class ComputeManager(manager.ComputeManager):
     # Delete
 
     def terminate_instance(self, context, instance, bdms) -> None:
-        """Delete an instance; one that migrates as soon as that is over."""
+        """Delete an instance, a migrating one when its migration is over."""
         if not record.exists(instance.uuid):
             super().terminate_instance(context, instance, bdms)
             return
         try:
             kept = record.update(instance.uuid, deleting=True)
         except FileNotFoundError:
-            # It has ended this moment, here or there.
+            # The migration has just ended, on either host.
             instance.refresh()
             self.compute_rpcapi.terminate_instance(context, instance, bdms)
             return
-        LOG.info('The server is deleted as soon as its live migration is over',
+        LOG.info('The server will be deleted when its live migration is over',
                  instance=instance)
-        # The steps that end the migration expect this.
+        # The steps that end the migration expect this task state.
         instance.task_state = task_states.MIGRATING
         instance.save(expected_task_state=task_states.DELETING)
         try:
             self.live_migration_abort(
                 context, instance, kept.migration_id)
         except Exception as exc:
-            # It has switched, or is about to end.
+            # The migration has switched, or is about to end.
             LOG.info('The live migration is not aborted: %s', exc,
                      instance=instance)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Bring Nova's records into agreement with where the guest is.
+"""Reconcile Nova's database with where the guest is.
 
-What is left of a migration after its thread has died, or after one of its
-last steps has failed: the durable record on the source, the migration and the
+After the thread of a migration has died, or one of its last steps has failed,
+three things are left: the durable record on the source, the migration and the
 instance in the database, and the guest, which alone is always right. Each
-function may be called again and again until it succeeds.
+function may be called again until it succeeds.
 """
 
 import functools
@@ -39,9 +39,9 @@ ATTRIBUTES = ('info_cache', 'metadata', 'system_metadata', 'numa_topology',
 
 def is_ours(context: nova_context.RequestContext, host: str,
             instance: objects.Instance) -> bool:
-    """Tell whether a migration of an instance on this host is to be settled.
+    """Tell whether an instance on this host has a migration to reconcile.
 
-    Where its record cannot be read, it is written anew.
+    A durable record that cannot be read is written anew.
     """
     if record.load(instance.uuid) is not None:
         return True
@@ -53,7 +53,7 @@ def is_ours(context: nova_context.RequestContext, host: str,
             record.write(_rebuilt(context, instance, migration))
         except OSError as exc:
             # Upstream would reset the instance, whose guest may be gone.
-            LOG.error('The live migration is not taken up before its record '
+            LOG.error('The live migration is not reconciled until its record '
                       'can be written: %s', exc, instance=instance)
     return migration is not None
 
@@ -68,17 +68,17 @@ def _in_progress(context: nova_context.RequestContext, host: str,
 def _rebuilt(context: nova_context.RequestContext,
              instance: objects.Instance,
              migration: objects.Migration) -> record.Record:
-    """Make do with what the database says.
+    """Rebuild the durable record from the database.
 
-    It does not say whether the hosts share storage. As if they did, nothing
-    is deleted on either.
+    The database does not say whether the hosts share storage, so nothing is
+    deleted on either host, as if they did.
     """
     request = next(
         (action for action in objects.InstanceActionList.get_by_instance_uuid(
             context, instance.uuid) if action.action == 'live-migration'),
         None)
-    LOG.warning('There was no readable record of the live migration: disks '
-                'that it leaves on either host have to be removed by hand',
+    LOG.warning('There is no readable record of the live migration: remove '
+                'disks that the migration leaves on either host manually',
                 instance=instance)
     return record.Record(
         instance_uuid=instance.uuid, migration_id=migration.id,
@@ -93,22 +93,23 @@ def _rebuilt(context: nova_context.RequestContext,
         started=True)
 
 
-# What nobody takes care of
+# Migrations that no thread handles
 
 def bring_to_end(manager: upstream.ComputeManager,
                  uuid: str) -> objects.Instance | None:
-    """Bring one migration to its end.
+    """Finish one migration.
 
-    :returns: the instance, if it is on this host in the end
-    :raises Exception: something that this needs is away; call it again later
+    :returns: the instance, if it is on this host afterwards
+    :raises Exception: a service that is needed is unavailable; call again
+        later
     """
     context = nova_context.get_admin_context()
     try:
         instance = objects.Instance.get_by_uuid(
             context, uuid, expected_attrs=ATTRIBUTES)
     except nova_exception.InstanceNotFound:
-        LOG.info('The instance was deleted, and with it what is left of its '
-                 'live migration', instance_uuid=uuid)
+        LOG.info('Forgetting the live migration of a deleted instance',
+                 instance_uuid=uuid)
         record.remove(uuid)
         return None
     if record.load(uuid) is None and not is_ours(
@@ -130,7 +131,7 @@ def bring_to_end(manager: upstream.ComputeManager,
 def _finish(manager: upstream.ComputeManager, kept: record.Record,
             instance: objects.Instance,
             migration: objects.Migration) -> None:
-    """The instance is recorded on the destination; the rest is missing."""
+    """Finish a migration whose instance is recorded on the destination."""
     if migration.status not in FINAL:
         migration.status = Status.COMPLETED
         migration.save()
@@ -140,7 +141,7 @@ def _finish(manager: upstream.ComputeManager, kept: record.Record,
 
 def _go_on(manager: upstream.ComputeManager, kept: record.Record,
            instance: objects.Instance, migration: objects.Migration) -> None:
-    """The instance is recorded on this host; where is the guest?"""
+    """Continue a migration whose instance is recorded on this host."""
     found = manager.driver.post_copy_condition(instance)
     if found is Condition.UNKNOWN:
         raise nova_exception.HypervisorUnavailable()
@@ -150,14 +151,14 @@ def _go_on(manager: upstream.ComputeManager, kept: record.Record,
         pass
     elif (found in (*condition.HERE, Condition.SHUTOFF) and
           (migration.status in FINAL or not kept.started)):
-        # It was cancelled while it was queued, or its state was reset.
+        # Cancelled while queued, or the state of the server was reset.
         if migration.status not in FINAL:
             roll_back(manager, kept.context(), instance, migration)
         close(manager, kept.context(), instance.uuid)
         return
     elif found is not Condition.BROKEN:
-        # A state that was reset does not stop libvirt. The steps that end
-        # the migration expect this one.
+        # Resetting the state does not stop libvirt, and the steps that end the
+        # migration expect this task state.
         instance.task_state = task_states.MIGRATING
         instance.save()
     _watch(manager, kept, instance, migration, found)
@@ -168,8 +169,8 @@ def _watch(manager: upstream.ComputeManager, kept: record.Record,
            found: Condition) -> None:
     context = kept.context()
     if found in (Condition.POST_COPY, Condition.BROKEN):
-        # Upstream does this at the event of the switch, which we may have
-        # missed.
+        # Upstream does this at libvirt's event of the switch, which this
+        # process may have missed.
         manager.network_api.migrate_instance_start(
             context, instance, migration)
     if not kept.started:
@@ -189,7 +190,7 @@ def _watch(manager: upstream.ComputeManager, kept: record.Record,
 
 def close(manager: upstream.ComputeManager,
           context: nova_context.RequestContext, uuid: str) -> None:
-    """All is settled; what has waited for that is done now."""
+    """Close a reconciled migration, and do what has waited for its end."""
     kept = record.load(uuid)
     if kept is None:
         record.remove(uuid)
@@ -222,13 +223,15 @@ def _release_resources(manager: upstream.ComputeManager,
                        context: nova_context.RequestContext,
                        instance: objects.Instance,
                        migration: objects.Migration) -> None:
-    """See to it that the migration itself holds no resources any more.
+    """Make sure that the migration itself holds no allocations any more.
 
-    Upstream has done that already, but takes a placement that does not answer
-    for one that did.
+    Upstream has already released them, but treats a placement that does not
+    answer as one that did.
 
-    :raises keystoneauth1.exceptions.base.ClientException: so it is still
-    :raises nova.exception.AllocationDeleteFailed: it holds them still
+    :raises keystoneauth1.exceptions.base.ClientException: placement still
+        does not answer
+    :raises nova.exception.AllocationDeleteFailed: the migration still holds
+        allocations
     """
     if not _holds_resources(manager, context, migration):
         return
@@ -248,15 +251,15 @@ def _holds_resources(manager: upstream.ComputeManager,
         context, migration.uuid)['allocations'])
 
 
-# What was lost
+# Lost memory and failed migrations
 
 def move_lost(manager: upstream.ComputeManager,
               context: nova_context.RequestContext,
               instance: objects.Instance, migration: objects.Migration,
               fault: nova_exception.NovaException) -> None:
-    """Record an instance without all of its memory on the destination.
+    """Record on the destination an instance whose memory was lost.
 
-    There its newest disk is, from which an operator can start it. Nothing is
+    Its newest disk is there, from which an operator can start it. Nothing is
     cleaned up on either host.
     """
     node = manager._get_compute_info(context, migration.dest_compute)
@@ -280,7 +283,7 @@ def roll_back(manager: upstream.ComputeManager,
               context: nova_context.RequestContext,
               instance: objects.Instance,
               migration: objects.Migration) -> None:
-    """Undo what the conductor did, where the destination did nothing."""
+    """Undo the conductor's steps of a migration that never started."""
     manager._revert_allocation(context, instance, migration)
     if migration.dest_compute:
         manager.network_api.setup_networks_on_host(

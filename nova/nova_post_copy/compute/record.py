@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The durable record of a migration, in a file on its source host.
+"""Durable record of a migration, in a file on its source.
 
 Nova's database says that a server is migrating and where to, but not what
-nova-compute needs to bring the migration to its end: after a restart it would
-abort it, or forget where the server is. The file exists from the request
-until everything is settled::
+nova-compute needs to finish the migration: after a restart upstream would
+abort the migration, or forget where the server is. The file exists from the
+request until the migration is reconciled::
 
     $state_path/post_copy/<uuid of the instance>.json
 
-Of a server that was lost it is set aside in ``$state_path/post_copy_lost``,
-for as long as this host keeps a part of it.
+When memory of the server was lost, the file is moved to
+``$state_path/post_copy_lost`` until the leftovers on this host are removed.
 
-A file that cannot be read, or is not what was written, is not an error: then
-the database and libvirt have to do.
+A file that is unreadable or corrupt is not an error: then the database and
+libvirt must be enough.
 """
 
 import hashlib
@@ -36,13 +36,13 @@ from nova.objects import base
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-# Of the file's format. A file with another version counts as unreadable.
+# Version of the file format. A file with another version is unreadable.
 VERSION = 1
-# Where the files are, under $state_path.
+# Folders under $state_path.
 CURRENT = 'post_copy'
 LOST = 'post_copy_lost'
 _SUFFIX = '.json'
-# A delete may come at the moment when the migration is started.
+# A delete may arrive while the migration is being started.
 _updating = threading.Lock()
 
 
@@ -51,32 +51,32 @@ class Record(typing.NamedTuple):
     migration_id: int
     dest: str
     block_migration: bool
-    #: what the request was, so that events join its instance action
+    #: ids of the request, so that events join its instance action
     request_id: str
     user_id: str | None
     project_id: str | None
     migrate_data: objects.LibvirtLiveMigrateData
-    #: as they were on the source
+    #: block device mappings as they were on the source
     source_bdms: objects.BlockDeviceMappingList
-    #: the second address of the destination
+    #: second address of the destination
     recovery_addr: str | None = None
-    started: bool = False       #: the destination is prepared
-    flags: int = 0              #: libvirt's, as soon as it is started
-    deleting: bool = False      #: the server is deleted as soon as it is over
+    started: bool = False       #: the destination has been prepared
+    flags: int = 0              #: libvirt's migration flags, once started
+    deleting: bool = False      #: delete the server after the migration
 
     def context(self) -> nova_context.RequestContext:
-        """Return a context that acts for the request, as an admin.
+        """Return an admin context with the ids of the request.
 
-        The token of the user is not kept.
+        The token of the user is not stored.
         """
         return nova_context.RequestContext(
             user_id=self.user_id, project_id=self.project_id, is_admin=True,
             request_id=self.request_id, overwrite=False)
 
 
-# What a file of this version must be like; the objects check themselves.
+# Schema of the file; the versioned objects check themselves.
 _SCHEMA = {
-    # The newest in which 1.0 is no integer.
+    # The newest draft in which 1.0 is not an integer.
     '$schema': 'http://json-schema.org/draft-04/schema#',
     'type': 'object',
     'properties': {
@@ -108,12 +108,12 @@ _SCHEMA = {
 
 
 def write(record: Record) -> None:
-    """Write the record so that after a crash it is there, old or new.
+    """Write the record atomically: after a crash the old or new one is there.
 
     :raises OSError: the disk is full, for example
     """
     fileutils.ensure_tree(_directory(CURRENT), mode=0o700)
-    # To and fro, so that it is what load() will find.
+    # Serialize and parse, so that the hash is over what load() will read.
     data = jsonutils.loads(jsonutils.dumps(record._asdict() | {
         'migrate_data': _without_secret(
             record.migrate_data).obj_to_primitive(),
@@ -144,17 +144,18 @@ def update(instance_uuid: str, **changes: typing.Any) -> Record:
 
 
 def load(instance_uuid: str, folder: str = CURRENT) -> Record | None:
-    """Read the record; None if there is none that can be read."""
+    """Return the record; None if there is no readable one."""
     path = _path(instance_uuid, folder)
     try:
         with open(path, 'rb') as stream:
             content = jsonutils.load(stream)
         jsonschema.validate(content, _SCHEMA)
         if content['sha256'] != _sha256(content['record']):
-            raise ValueError('it is not as it was written')
+            raise ValueError('the content does not match the checksum')
         record = _from_primitive(content['record'])
         if record.instance_uuid != instance_uuid:
-            raise ValueError('it is of %s' % record.instance_uuid)
+            raise ValueError('the record is of instance %s'
+                             % record.instance_uuid)
         return record
     except FileNotFoundError:
         return None
@@ -176,8 +177,8 @@ def all_instances(folder: str = CURRENT) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as exc:
-        LOG.error('Live migrations that are not settled are not taken up, '
-                  'because their records cannot be listed: %s', exc)
+        LOG.error('Unfinished live migrations are not reconciled, because '
+                  'their records cannot be listed: %s', exc)
         return []
     uuids = (name.removesuffix(_SUFFIX) for name in names
              if name.endswith(_SUFFIX))
@@ -187,13 +188,13 @@ def all_instances(folder: str = CURRENT) -> list[str]:
 
 
 def set_aside(instance_uuid: str) -> None:
-    """Keep the record of a server that was lost, if there is one."""
+    """Keep the record of a server whose memory was lost, if there is one."""
     try:
         fileutils.ensure_tree(_directory(LOST), mode=0o700)
         os.rename(_path(instance_uuid), _path(instance_uuid, LOST))
     except OSError as exc:
-        LOG.warning('What the server has left on this host will have to be '
-                    'removed by hand: %s', exc, instance_uuid=instance_uuid)
+        LOG.warning('Remove what the server has left on this host manually: '
+                    '%s', exc, instance_uuid=instance_uuid)
         remove(instance_uuid)
 
 
@@ -202,8 +203,8 @@ def remove(instance_uuid: str, folder: str = CURRENT) -> None:
     try:
         fileutils.delete_if_exists(_path(instance_uuid, folder))
     except OSError as exc:
-        # What is left is looked at, and removed, once more.
-        LOG.warning('The record of a live migration that is over cannot be '
+        # A record that stays is reconciled, and removed, once more.
+        LOG.warning('The record of a finished live migration cannot be '
                     'removed: %s', exc)
 
 
@@ -223,7 +224,7 @@ def _sha256(data: dict[str, typing.Any]) -> str:
 def _without_secret(
         migrate_data: objects.LibvirtLiveMigrateData
 ) -> objects.LibvirtLiveMigrateData:
-    """Both hosts have the secret of a TPM by now; no file needs it."""
+    """Remove the secret of a vTPM: both hosts already have it."""
     if migrate_data.has_vtpm:
         migrate_data = migrate_data.obj_clone()
         migrate_data.vtpm_secret_value = None
@@ -238,5 +239,5 @@ def _from_primitive(data: dict[str, typing.Any]) -> Record:
     if not (isinstance(record.migrate_data, objects.LibvirtLiveMigrateData)
             and isinstance(record.source_bdms,
                            objects.BlockDeviceMappingList)):
-        raise TypeError('it holds other objects')
+        raise TypeError('the record holds objects of other types')
     return record

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Ask a nova-compute about post-copy: whether it may take part, and how a
-guest is that is on its way to it."""
+"""Client side of the compute's RPC namespace ``post_copy``."""
 
 import typing
 
@@ -20,17 +19,17 @@ from nova_post_copy.decisions.condition import Condition
 
 LOG = logging.getLogger(__name__)
 
-# Seconds that a host may take to say how a guest is: the caller asks again.
+# Seconds to wait for a host's answer about a guest; callers ask again.
 ANSWER_TIMEOUT_S = 5
 
 
 class PostCopyComputeAPI:
-    """Client side of the compute's own namespace.
+    """Ask a nova-compute about itself and about a guest.
 
-    Nothing is raised. Refusals are sentences that say why not, an empty
-    list when there is nothing against it. A compute that cannot answer is a
-    reason, too: an error would make upstream set the server to ERROR, where it
-    runs untouched.
+    Nothing is raised. Refusals are sentences for the user; an empty list means
+    that the host can take part. A compute that cannot answer is a refusal
+    too: an error would make upstream set the server to ERROR, although the
+    server runs untouched.
     """
 
     def __init__(self) -> None:
@@ -43,18 +42,22 @@ class PostCopyComputeAPI:
     def source_refusals(
             self, context: nova_context.RequestContext, host: str,
             instance: objects.Instance, post_copy: bool) -> list[str]:
-        """Ask about a request that says true or false."""
+        """Ask why a host cannot send an instance as requested.
+
+        :param post_copy: the value in the request
+        """
         return self._ask(context, host, 'source_refusals', instance=instance,
                          post_copy=post_copy)
 
     def destination_refusals(
             self, context: nova_context.RequestContext,
             host: str) -> list[str]:
+        """Ask why no instance can enter a host by post-copy."""
         return self._ask(context, host, 'destination_refusals')
 
     def recovery_address(self, context: nova_context.RequestContext,
                          host: str) -> str | None:
-        """Ask a destination for its second address; None: it has none."""
+        """Ask a destination for its second address; None if it has none."""
         try:
             return self._try(context, host, 'recovery_address')
         except messaging.UnsupportedVersion:
@@ -63,10 +66,10 @@ class PostCopyComputeAPI:
     def guest_condition(
             self, context: nova_context.RequestContext, host: str,
             instance: objects.Instance) -> Condition | None:
-        """Ask how a guest is.
+        """Ask a host for the state of a guest.
 
-        :returns: None when the host does not answer or its libvirt does not;
-            UNKNOWN when it is one that cannot say, without nova-post-copy
+        :returns: None when the host or its libvirt does not answer; UNKNOWN
+            when nova-post-copy is not loaded there
         """
         try:
             answer = self._try(context, host, 'guest_condition',
@@ -74,19 +77,19 @@ class PostCopyComputeAPI:
         except messaging.UnsupportedVersion:
             return Condition.UNKNOWN
         if answer not in list(Condition):
-            # A word of a later release says no more than none.
+            # A value of a later release counts as no answer.
             return None
         return None if answer == Condition.UNKNOWN else Condition(answer)
 
     def break_incoming_stream(
             self, context: nova_context.RequestContext, host: str,
             instance: objects.Instance) -> None:
-        """Let a destination notice that the stream of a guest is dead."""
+        """Have a destination break the dead stream of a guest."""
         try:
             self._try(context, host, 'break_incoming_stream',
                       instance=instance)
         except messaging.UnsupportedVersion:
-            # TCP will tell it some time.
+            # The destination notices when TCP gives up.
             pass
 
     def _try(self, context: nova_context.RequestContext, host: str,
@@ -119,7 +122,7 @@ class PostCopyComputeAPI:
         except messaging.MessagingTimeout:
             return [_('its nova-compute does not answer')]
         except exception.NovaException as exc:
-            # Such as a libvirt that is down, or does not know the server.
+            # Such as a libvirt that is down or does not know the server.
             return [exc.format_message()]
 
 

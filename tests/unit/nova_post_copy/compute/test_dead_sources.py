@@ -59,7 +59,7 @@ class TestDeadSource(base.ReconcileTestCase):
         self.assertEqual(vm_states.ERROR, self.report())
         self.assertEqual(('error', None), self.now())
         self.assertEqual('dest', self.instance.host)
-        self.assertIn('given up its source', self.fault())
+        self.assertIn('given up the source', self.fault())
         self.outside.done.clear()
         # That was all.
         self.report()

@@ -29,7 +29,7 @@ class TestDroppedRequest(base.ReconcileTestCase):
         self.assertEqual(
             [('give back destination', self.migration.id),
              ('remove ports', 'dest', True)], self.outside.done)
-        self.assertIn('lost on its way', self.fault())
+        self.assertIn('nova-conductor dropped the request', self.fault())
         self.assertEqual(vm_states.ACTIVE, self.instance.vm_state)
 
     def test_no_destination_yet(self):

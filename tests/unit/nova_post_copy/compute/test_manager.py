@@ -107,7 +107,7 @@ class TestLiveMigration(ManagerTestCase):
 
     def _upstreams(self, *args):
         self.kept = record.load(self.instance.uuid)
-        self.cared_for = set(self.manager._cared_for)
+        self.handled = set(self.manager._handled)
 
     def live_migration(self):
         self.manager.live_migration(
@@ -125,7 +125,7 @@ class TestLiveMigration(ManagerTestCase):
              self.kept.recovery_addr, self.kept.started,
              self.kept.deleting))
         self.assertEqual(1, len(self.kept.source_bdms))
-        self.assertEqual({self.instance.uuid}, self.cared_for)
+        self.assertEqual({self.instance.uuid}, self.handled)
         self.assert_kept(True)
 
     def test_others_are_upstreams(self):
@@ -162,20 +162,20 @@ class TestLiveMigration(ManagerTestCase):
         self.live_migration()
         self.assertFalse(self._find_lost())
         # Nor when a former process had accepted it.
-        self.manager._cared_for.clear()
+        self.manager._handled.clear()
         self.assertFalse(self._find_lost())
 
     def test_error_is_settled_later(self):
         self.errors['live_migration'] = test.TestingException()
         self.assertRaises(test.TestingException, self.live_migration)
-        self.assertEqual(set(), self.manager._cared_for)
+        self.assertEqual(set(), self.manager._handled)
         self.assert_kept(True)
 
     def test_disk_is_full(self):
         self.replace('nova_post_copy.compute.record.write', self._full)
         self.assertRaises(OSError, self.live_migration)
         self.assertEqual([], self.done)
-        self.assertEqual(set(), self.manager._cared_for)
+        self.assertEqual(set(), self.manager._handled)
 
     def _full(self, kept):
         raise OSError('No space left on device')
@@ -188,7 +188,7 @@ class TestCaredFor(ManagerTestCase):
         super().setUp()
         self.future = futurist.Future()
         self.does(UPSTREAM + '_start_recorded_task', self._upstreams)
-        self.manager._cared_for.add(self.instance.uuid)
+        self.manager._handled.add(self.instance.uuid)
 
     def _upstreams(self, *args):
         return self.future
@@ -196,27 +196,27 @@ class TestCaredFor(ManagerTestCase):
     def start(self, name):
         self.assertIs(self.future, self.manager._start_recorded_task(
             None, name, self.instance, self.context, None))
-        self.assertEqual({self.instance.uuid}, self.manager._cared_for)
+        self.assertEqual({self.instance.uuid}, self.manager._handled)
 
     def test_until_it_ends(self):
         self.start('live_migration')
         self.future.set_result(None)
-        self.assertEqual(set(), self.manager._cared_for)
+        self.assertEqual(set(), self.manager._handled)
 
     def test_until_it_fails(self):
         self.start('live_migration')
         self.future.set_exception(test.TestingException())
-        self.assertEqual(set(), self.manager._cared_for)
+        self.assertEqual(set(), self.manager._handled)
 
     def test_until_it_is_cancelled(self):
         self.start('live_migration')
         self.future.cancel()
-        self.assertEqual(set(), self.manager._cared_for)
+        self.assertEqual(set(), self.manager._handled)
 
     def test_other_tasks(self):
         self.start('snapshot_instance')
         self.future.set_result(None)
-        self.assertEqual({self.instance.uuid}, self.manager._cared_for)
+        self.assertEqual({self.instance.uuid}, self.manager._handled)
 
 
 class TestEnd(ManagerTestCase):
@@ -337,7 +337,7 @@ class TestBringToEnd(ManagerTestCase):
         self.manager.reconcile_migrations()
         self.run_threads()
         self.assertEqual(sorted([uuids.a, uuids.b]), self.settled)
-        self.assertEqual(set(), self.manager._cared_for)
+        self.assertEqual(set(), self.manager._handled)
 
     def test_once_at_a_time(self):
         self.keep()
@@ -347,7 +347,7 @@ class TestBringToEnd(ManagerTestCase):
 
     def test_not_what_is_taken_care_of(self):
         self.keep()
-        self.manager._cared_for.add(self.instance.uuid)
+        self.manager._handled.add(self.instance.uuid)
         self.manager.reconcile_migrations()
         self.assertEqual(0, len(self.threads))
 

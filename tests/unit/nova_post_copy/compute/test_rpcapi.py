@@ -87,7 +87,8 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
                                return_value=True) as exists:
             for post_copy in (True, False):
                 self.assertEqual(
-                    ['the live migration that it is in is not over'],
+                    ['the last live migration of the server has not '
+                     'finished'],
                     api.source_refusals(
                         self.context, 'host-a', self.instance, post_copy))
         exists.assert_called_with(self.instance.uuid)
