@@ -20,7 +20,7 @@ CONF = nova.conf.CONF
 
 
 class PostCopyEndpoint:
-    """Answers :class:`nova_post_copy.compute.rpcapi.PostCopyComputeAPI`."""
+    """Answers :class:`.rpcapi.PostCopyComputeAPI`."""
 
     target = messaging.Target(namespace='post_copy', version='1.0')
 

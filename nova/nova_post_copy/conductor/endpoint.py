@@ -14,7 +14,7 @@ from nova_post_copy.conductor import task_manager
 
 
 class PostCopyEndpoint:
-    """Answers :class:`nova_post_copy.conductor.rpcapi`."""
+    """Answers :class:`.rpcapi.PostCopyConductorAPI`."""
 
     target = messaging.Target(namespace=rpcapi.NAMESPACE, version='1.1')
 
@@ -24,13 +24,14 @@ class PostCopyEndpoint:
             for post_copy in (True, False)}
 
     def ping(self, context: nova_context.RequestContext) -> None:
-        """That it returns is the answer."""
+        """Return, which is the answer."""
 
     def live_migrate_instance(
             self, context: nova_context.RequestContext,
             instance: objects.Instance, scheduler_hint: dict[str, str | None],
             block_migration: bool | str | None, disk_over_commit: bool | None,
             request_spec: objects.RequestSpec, post_copy: bool) -> None:
+        """Live migrate an instance."""
         self._task_managers[post_copy].live_migrate_instance(
             context, instance, scheduler_hint, block_migration,
             disk_over_commit, request_spec)
@@ -38,6 +39,7 @@ class PostCopyEndpoint:
     def finish_event(
             self, context: nova_context.RequestContext, instance_uuid: str,
             event: str, details: str) -> None:
+        """Finish an event of an instance action, with success and details."""
         main_db_api.action_event_finish(context, {
             'instance_uuid': instance_uuid, 'request_id': context.request_id,
             'event': event, 'finish_time': timeutils.utcnow(),

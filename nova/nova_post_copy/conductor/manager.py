@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""nova-conductor's manager: upstream's, and an RPC server of ours."""
+"""nova-conductor's manager: upstream's, plus an RPC server of our own."""
 
 from nova.conductor import manager
 from nova.objects import base as objects_base
@@ -16,8 +16,8 @@ from nova_post_copy.db import schema
 class ConductorManager(manager.ConductorManager):
 
     def __init__(self, *args, **kwargs) -> None:
-        # Here, before the service forks its workers: a worker that failed
-        # would be started again and again.
+        # Checked before the service forks its workers: a worker that fails
+        # would be restarted again and again.
         schema.check()
         super().__init__(*args, **kwargs)
         self._post_copy_endpoint = endpoint.PostCopyEndpoint()
@@ -27,7 +27,7 @@ class ConductorManager(manager.ConductorManager):
         super().post_start_hook()
         server = self._post_copy_server = rpc.get_server(
             messaging.Target(topic=rpcapi.RPC_TOPIC, server=self.host),
-            # So that a shutdown waits for our tasks as for upstream's.
+            # A shutdown then waits for our tasks as for upstream's.
             [service._TrackingEndpointWrapper(self._post_copy_endpoint, self)],
             objects_base.NovaObjectSerializer())
         server.start()

@@ -14,8 +14,8 @@ from nova_post_copy import exception
 
 CONF = nova.conf.CONF
 
-# A topic of our own: on upstream's a cast can reach a conductor that does not
-# have the namespace, and the server would be "migrating" for ever.
+# A topic of our own: on upstream's topic a cast can reach a conductor without
+# the namespace, and the server would stay in task state "migrating" for ever.
 RPC_TOPIC = 'conductor_post_copy'
 NAMESPACE = 'post_copy'
 
@@ -34,12 +34,12 @@ class PostCopyConductorAPI:
             target, serializer=objects_base.NovaObjectSerializer())
 
     def ping(self, context: nova_context.RequestContext) -> None:
-        """Make sure that a conductor serves the topic, at this moment.
+        """Check that a conductor serves the topic right now.
 
         :raises PostCopyConductorUnavailable: none does
         """
-        # The first option answers at once where nobody ever served the topic.
-        # The queue outlives a conductor that is gone, hence the timeout.
+        # at_least_once fails immediately if no conductor ever served the
+        # topic. The queue outlives its conductors, hence the timeout.
         cctxt = self.client.prepare(
             transport_options=messaging.TransportOptions(at_least_once=True),
             timeout=CONF.post_copy.conductor_timeout)
@@ -54,10 +54,10 @@ class PostCopyConductorAPI:
             instance: objects.Instance, scheduler_hint: dict[str, str | None],
             block_migration: bool | str | None, disk_over_commit: bool | None,
             request_spec: objects.RequestSpec, post_copy: bool) -> None:
-        """Hand the live migration to a conductor, without waiting for it.
+        """Cast the live migration to a conductor.
 
-        Always a cast: the microversion is far beyond the last one (2.33) at
-        which the caller waited for the pre-checks.
+        Always a cast: callers waited for the pre-checks only up to
+        microversion 2.33.
 
         :param scheduler_hint: ``{'host': destination}``
         """
@@ -72,11 +72,13 @@ class PostCopyConductorAPI:
             event: str, details: str) -> None:
         """Finish an event of an instance action, with success and details.
 
-        Upstream's objects give details to failures only.
+        Upstream's object records details for failures only.
 
-        :raises oslo_messaging.MessagingException: no conductor that can did
-        :raises oslo_messaging.MessageUndeliverable: there never was one
-        :raises nova.exception.NovaException: there is no such event
+        :raises oslo_messaging.MessagingException: no conductor with this
+            version answered
+        :raises oslo_messaging.MessageUndeliverable: no conductor ever served
+            the topic
+        :raises nova.exception.NovaException: the event does not exist
         """
         cctxt = self.client.prepare(
             version='1.1', timeout=CONF.post_copy.conductor_timeout,

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Show that a conductor still works on a request.
+"""Show that a conductor is still working on a request.
 
-nova-compute on the source gives up a request that nobody has touched for
-minutes: its conductor must have died. One that waits for slow hosts has not.
+nova-compute on the source gives up a request that was not touched for minutes,
+because its conductor must have died. A conductor that waits for slow hosts is
+alive and keeps touching the request.
 """
 
 from collections.abc import Iterator
@@ -27,9 +28,9 @@ INTERVAL_S = 30.0
 
 @contextlib.contextmanager
 def shown(migration: objects.Migration) -> Iterator[None]:
-    """Touch the record of a migration again and again meanwhile."""
+    """Touch the migration in the database repeatedly while the body runs."""
     over = threading.Event()
-    # As upstream hands a context to another thread: a copy for itself.
+    # As upstream does for another thread: pass a copy of the context.
     threads.spawn(_show, copy.copy(migration._context), migration.id, over)
     try:
         yield
@@ -45,6 +46,8 @@ def _show(context: nova_context.RequestContext, migration_id: int,
             migration.updated_at = timeutils.utcnow()
             migration.save()
         except Exception as exc:
-            # The database is away: the next sign may be seen.
-            LOG.warning('The source of a live migration cannot see that it '
-                        'is worked on: %s', exc)
+            # The database is unavailable: the next sign may get through.
+            LOG.warning('Could not show the source of live migration %(id)s '
+                        'that this conductor is still working on the '
+                        'request: %(error)s',
+                        {'id': migration_id, 'error': exc})

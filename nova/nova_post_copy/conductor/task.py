@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""One live migration that says something about post-copy.
+"""Live migration task for a request that contains ``post_copy``.
 
-Upstream's task, with the question whether source, guest and destination can
-do it. The placement trait narrows the scheduler's choice; the hosts are asked
-themselves, because a trait outlives the package that reported it.
+Upstream's task, which also asks whether source, guest and destination can do
+post-copy. The placement trait narrows the scheduler's choice; the hosts are
+asked as well, because a trait outlives the package that reported it.
 """
 
 from nova.compute import vm_states
@@ -24,15 +24,15 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
         super().__init__(*args, **kwargs)
         self._compute_api = rpcapi.PostCopyComputeAPI()
         self._post_copy = bool(migration_obj.requested(self.migration))
-        # A paused guest dirties no memory: it moves by pre-copy, between any
+        # A paused guest dirties no memory: it moves by pre-copy between any
         # two hosts.
         self._paused = self.instance.vm_state == vm_states.PAUSED
         self._by_post_copy = self._post_copy and not self._paused
-        # Why the scheduler's choices were turned down: host to reason.
+        # Reasons why the scheduler's choices were turned down, by host.
         self._turned_down: dict[str, str] = {}
 
     def _execute(self):
-        # On record before anything moves: computes read it from there.
+        # Saved before anything is moved: the computes read post_copy.
         self.migration.save()
         with sign_of_life.shown(self.migration):
             if not self._paused:
@@ -48,14 +48,18 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
         if refusals:
             reason = (
                 _('%(source)s cannot send the server by post-copy: '
-                  '%(refusals)s. It stays there.') if self._post_copy else
-                _('%(source)s cannot keep the server from post-copy: '
-                  '%(refusals)s. It stays there.'))
+                  '%(refusals)s. The server stays there.')
+                if self._post_copy else
+                _('%(source)s cannot send the server with post-copy ruled '
+                  'out: %(refusals)s. The server stays there.'))
             raise exception.MigrationPreCheckError(reason=reason % {
                 'source': self.source, 'refusals': '; '.join(refusals)})
 
     def _check_named_destination(self) -> None:
-        """Refuse it with its reason: the scheduler would only say none."""
+        """Refuse a named destination with the reason.
+
+        The scheduler would only report that there is no valid host.
+        """
         named = self.destination or self._requested_host()
         if named is None:
             return
@@ -65,7 +69,7 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
         if refusals:
             raise exception.MigrationPreCheckError(reason=_(
                 '%(host)s cannot receive the server by post-copy: '
-                '%(refusals)s. It stays on %(source)s.') % {
+                '%(refusals)s. The server stays on %(source)s.') % {
                     'host': named, 'refusals': '; '.join(refusals),
                     'source': self.source})
 
@@ -106,9 +110,9 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
             raise exception.NoValidHost(reason=self._why_no_host())
 
     def _why_no_host(self) -> str:
-        """Say what upstream only logs: why each host was turned down."""
+        """Return why each host was turned down, which upstream only logs."""
         reasons = ['%s: %s.' % host for host in self._turned_down.items()]
         return ' '.join(reasons + [_(
             'No other host reports %(trait)s and has room for the server. '
-            'It stays on %(source)s.') % {
+            'The server stays on %(source)s.') % {
                 'trait': traits.POST_COPY, 'source': self.source}])

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Live migrations that say something about post-copy.
+"""Task manager for live migrations whose request contains ``post_copy``.
 
-Upstream's manager does the work: it creates the migration, records the
-instance action event and, when the task fails, leaves the server where it is,
-with a fault.
+Upstream's manager does the work: it creates the migration, records the event
+of the instance action and, when the task fails, leaves the server on the
+source with an instance fault.
 """
 
 from nova.conductor import manager
@@ -13,10 +13,10 @@ from nova_post_copy.conductor import task
 
 
 class ComputeTaskManager(manager.ComputeTaskManager):
-    """Makes migrations with one value of ``post_copy``.
+    """Creates migrations with one value of ``post_copy``.
 
-    One manager for each value, because upstream calls the method below with
-    parameters that have no room for it.
+    There is one manager per value, because upstream's call of the method below
+    cannot pass the value.
     """
 
     def __init__(self, post_copy: bool) -> None:
@@ -26,8 +26,8 @@ class ComputeTaskManager(manager.ComputeTaskManager):
     def _build_live_migrate_task(
             self, context, instance, destination, block_migration,
             disk_over_commit, migration, request_spec=None):
-        # The task saves it: an error here would be outside of upstream's try
-        # and leave the server in task state "migrating".
+        # Saved by the task: an error here would be outside of upstream's try
+        # block and leave the server in task state "migrating".
         migration.post_copy = self.post_copy
         return task.LiveMigrationTask(
             context, instance, destination, block_migration,

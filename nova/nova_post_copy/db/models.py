@@ -5,14 +5,13 @@
 import sqlalchemy as sa
 
 COLUMN = 'post_copy'
-# Rows of the first move to the second by "nova-manage db
-# archive_deleted_rows".
+# "nova-manage db archive_deleted_rows" moves rows of the first to the second.
 TABLES = ('migrations', 'shadow_migrations')
 
 
 def post_copy() -> sa.Column:
-    """What a live migration was asked for; NULL: nothing.
+    """Return a column for the ``post_copy`` of a request; NULL: not given.
 
-    Each table needs a column object of its own.
+    Each table needs its own column object.
     """
     return sa.Column(COLUMN, sa.Boolean(), nullable=True)

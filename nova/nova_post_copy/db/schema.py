@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Put the column into a cell database, and see whether it is there.
+"""Add the column to a cell database, and check that it exists.
 
-This is no step in upstream's chain of schema versions, and there is no chain
-of our own: a second version table or row breaks ``nova-manage db sync`` or
-``archive_deleted_rows``. The column itself says that it is there.
+This is not a step in upstream's chain of schema versions, and there is no
+chain of our own: a second version table or row breaks ``nova-manage db sync``
+or ``archive_deleted_rows``. The existence of the column is the version.
 """
 
 from alembic import operations
@@ -25,12 +25,12 @@ LOG = logging.getLogger(__name__)
 
 
 def sync(context: nova_context.RequestContext | None = None) -> list[str]:
-    """Add the column wherever it is missing.
+    """Add the column to each table where it is missing.
 
-    :param context: targeted at a cell; without one it is the database of
-        ``[database] connection``
-    :returns: the tables that were changed, none when all was done before
-    :raises NoSuchTableError: the database has not got Nova's schema
+    :param context: targeted at a cell; without one, the database of
+        ``[database] connection`` is used
+    :returns: the tables that were changed; empty when none lacked the column
+    :raises NoSuchTableError: Nova's tables are missing
     """
     engine = main_db_api.get_engine(context=context)
     changed = []
@@ -41,8 +41,8 @@ def sync(context: nova_context.RequestContext | None = None) -> list[str]:
                     alembic_migration.MigrationContext.configure(connection)
                 ).add_column(table, models.post_copy())
         except (db_exc.DBError, sa.exc.DBAPIError):
-            # Two syncs at once: the other one was faster. Each dialect has
-            # its own error for that, and oslo.db has none.
+            # Another sync at the same time may have been faster. Each dialect
+            # has its own error for that, which oslo.db does not translate.
             if table in missing(context):
                 raise
         else:
@@ -55,7 +55,7 @@ def missing(
     """Return the tables that lack the column.
 
     :param context: as for :func:`sync`
-    :raises NoSuchTableError: the database has not got Nova's schema
+    :raises NoSuchTableError: Nova's tables are missing
     """
     inspector = sa.inspect(main_db_api.get_engine(context=context))
     return [
@@ -65,16 +65,16 @@ def missing(
 
 
 def check() -> None:
-    """Let a service start only if every cell database has the column.
+    """Check that every cell database has the column, when a service starts.
 
-    Without it each read of a migration would fail, and a live migration
-    would leave its server in task state "migrating" for ever.
+    Without the column every read of a migration would fail, and a live
+    migration would leave its server in task state "migrating" for ever.
 
-    Looks into the database of ``[database] connection`` and, where there is
-    an API database, into that of each cell. Upstream starts without a cell
-    that is down, and so do we, after Nova's time limit for cells (60 s).
+    Checks the database of ``[database] connection`` and, where an API database
+    is configured, that of each cell. As upstream, skips a cell that does not
+    answer within Nova's time limit for cells (60 s).
 
-    :raises PostCopySchemaMissing: for a database without the column
+    :raises PostCopySchemaMissing: a database does not have the column
     """
     context = nova_context.get_admin_context()
     if CONF.database.connection is not None:
@@ -87,8 +87,8 @@ def check() -> None:
             raise answer
         if nova_context.is_cell_failure_sentinel(answer):
             LOG.warning(
-                'The database of cell %s does not answer, so it is not known '
-                'whether it has the column of nova-post-copy', cell_uuid)
+                'The database of cell %s does not answer: could not check '
+                'for the column post_copy', cell_uuid)
 
 
 def _check(context: nova_context.RequestContext) -> None:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Objects in nova-compute when the conductor is not extended.
+"""Support conductors without nova-post-copy in nova-compute.
 
 nova-compute has no database: a class method such as
 ``Migration.get_by_instance_and_status`` runs in a conductor, which is asked
-for the version of the object that we have. An un-extended conductor does not
-know ours. It is asked again for upstream's: among such calls is the one that
-activates a server's ports at the switch-over.
+for our version of the object. A conductor without nova-post-copy does not know
+that version and is asked again for upstream's. One such call activates the
+port bindings at the switch-over.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ def ask_again(
         ask: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
     """Extend ``ConductorAPI.object_class_action_versions``.
 
-    The method and not its class: upstream's ``super()`` looks the class up by
-    its name.
+    The method is wrapped rather than the class replaced, because upstream's
+    ``super()`` looks up the class by name.
     """
     @functools.wraps(ask)
     def object_class_action_versions(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The Migration object, on which the request travels from stop to stop.
+"""Migration object that carries ``post_copy`` from service to service.
 
-A ``post_copy`` that is not set means that nobody asked: upstream's behaviour.
+An unset ``post_copy`` means that the request did not contain it: upstream's
+behaviour.
 """
 
 from collections.abc import Container
@@ -17,16 +18,16 @@ from oslo_utils import versionutils
 
 
 class Status(enum.StrEnum):
-    """The status of a live migration: upstream's, and one of ours."""
+    """Status of a live migration: upstream's values and one of ours."""
 
-    ACCEPTED = 'accepted'           #: a conductor chooses the destination
-    QUEUED = 'queued'               #: waits for others on the source
+    ACCEPTED = 'accepted'           #: a conductor is choosing the destination
+    QUEUED = 'queued'               #: waits for other migrations on the source
     PREPARING = 'preparing'         #: the destination is being prepared
     RUNNING = 'running'             #: pre-copy
     RUNNING_POST_COPY = 'running (post-copy)'
-    #: post-copy whose stream of memory broke; ours
+    #: post-copy whose stream broke; ours
     INTERRUPTED_POST_COPY = 'interrupted (post-copy)'
-    POST_MIGRATING = 'post-migrating'   #: libvirt is done, Nova is not
+    POST_MIGRATING = 'post-migrating'   #: done in libvirt, not in Nova
     COMPLETED = 'completed'
     CANCELLED = 'cancelled'
     ERROR = 'error'
@@ -35,10 +36,10 @@ class Status(enum.StrEnum):
 
 #: The migration is over.
 FINAL = (Status.COMPLETED, Status.CANCELLED, Status.ERROR, Status.FAILED)
-#: The server runs on the destination, and memory of it is on the source.
+#: The server runs on the destination, part of its memory is on the source.
 SWITCHED = (Status.RUNNING_POST_COPY, Status.INTERRUPTED_POST_COPY)
-#: libvirt may be moving the server. Before these, it has not been asked yet,
-#: and the server is nowhere but on the source.
+#: libvirt may be moving the server. Before these statuses libvirt has not been
+#: called, and the server is only on the source.
 IN_LIBVIRT = (Status.RUNNING, *SWITCHED)
 #: What ``/servers/{server_id}/migrations`` shows.
 IN_PROGRESS = (Status.QUEUED, Status.PREPARING, *IN_LIBVIRT,
@@ -46,9 +47,9 @@ IN_PROGRESS = (Status.QUEUED, Status.PREPARING, *IN_LIBVIRT,
 
 
 class Migration(migration.Migration):
-    # A third component: upstream can go on to its own next version without
-    # colliding with ours, and a peer that does not know it takes the object
-    # for upstream's version, without asking for a backport.
+    # A third component never collides with upstream's next version, and a peer
+    # without nova-post-copy accepts the object as upstream's version, without
+    # asking for a backport.
     VERSION = migration.Migration.VERSION + '.1'
 
     fields = {
@@ -57,8 +58,8 @@ class Migration(migration.Migration):
 
     @staticmethod
     def _from_db_object(context, migration_obj, db_migration):
-        # A row that was read before the column joined the model has no such
-        # key.
+        # A row that was read before the column was added to the model lacks
+        # the key.
         migration.Migration._from_db_object(
             context, migration_obj, {'post_copy': None, **db_migration})
         if 'post_copy' in migration_obj and migration_obj.post_copy is None:
@@ -73,10 +74,10 @@ class Migration(migration.Migration):
 
 
 def requested(migration_obj: migration.Migration) -> bool | None:
-    """What the request said about post-copy.
+    """Return the ``post_copy`` of the request.
 
-    :returns: None when it said nothing, also when the object comes from a
-        peer without nova-post-copy
+    :returns: None when the request did not contain ``post_copy``, or when the
+        object comes from a peer without nova-post-copy
     """
     return migration_obj.post_copy if 'post_copy' in migration_obj else None
 
@@ -84,10 +85,9 @@ def requested(migration_obj: migration.Migration) -> bool | None:
 def requested_by(
         migrate_data: upstream_data.LiveMigrateData | None
 ) -> bool | None:
-    """What the request said, by the data that the computes pass on.
+    """Return the ``post_copy`` of the request behind ``migrate_data``.
 
-    :returns: None also when there is no migration with it, as in calls of
-        upstream's drivers without a record
+    :returns: None also when ``migrate_data`` has no migration
     """
     if migrate_data is None or 'migration' not in migrate_data:
         return None
@@ -98,11 +98,11 @@ def unfinished(context: nova_context.RequestContext, instance_uuid: str,
                source: str | None = None,
                statuses: Container[str] | None = None,
                ) -> objects.Migration | None:
-    """Return the live migration of a server that asked for post-copy.
+    """Return the unfinished live migration of a server with post-copy.
 
-    :param source: the host that the server leaves; None: any
-    :param statuses: those that count; None: all but the final ones
-    :returns: None when there is none, or when it is over
+    :param source: host that the server leaves; None: any
+    :param statuses: statuses that count; None: all but the final ones
+    :returns: None when there is no such migration
     """
     filters = {'instance_uuid': instance_uuid,
                'migration_type': fields.MigrationType.LIVE_MIGRATION}

@@ -205,7 +205,8 @@ class TestLiveMigration(test.TestCase):
         self.computes.as_source['host-a'] = ['not loaded']
         self._assert_refused(
             exception.MigrationPreCheckError,
-            'host-a cannot keep the server from post-copy: not loaded',
+            'host-a cannot send the server with post-copy ruled out: not '
+            'loaded',
             post_copy=False)
 
     def test_paused_needs_no_capability(self):
