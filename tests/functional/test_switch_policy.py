@@ -121,7 +121,7 @@ class TestBusy(SwitchPolicyTestCase):
         self.wait_for_switch()
         self.assertEqual(4, self.switched_in())
         self.assert_completes()
-        self.assertIn('It was switched because: a user asked for it.',
+        self.assertIn('It was switched because: a user forced the switch.',
                       self.event(DEGRADED)['details'])
 
     def test_aborted_when_no_user_asks_in_time(self):
@@ -142,7 +142,7 @@ class TestBusy(SwitchPolicyTestCase):
                    group='libvirt')
         self.begin('manual')
         self.assert_completes()
-        self.assertIn('pre-copy has not ended in the 2 s that it may take',
+        self.assertIn('pre-copy timed out after 2 s',
                       self.event(DEGRADED)['details'])
 
 

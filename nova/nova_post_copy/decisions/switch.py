@@ -2,14 +2,13 @@
 
 """When to switch a migration from pre-copy to post-copy.
 
-A pure decision: no libvirt, no clock, no log. The monitor asks it at the
-boundaries of iterations, and carries out the answer.
+A pure decision: no libvirt, no clock, no log. The monitor calls it at the
+boundaries of iterations and carries out the answer.
 
-A pass of pre-copy costs its time, and pays by what it takes off the part that
-is left for post-copy, during which the guest is degraded. So what is compared
-is seconds: those until the memory is complete, and those during which the
-guest is degraded, which count ``weight`` times as much again. See
-:doc:`switching` in the documentation for how this was found.
+A pre-copy pass costs time, and saves some of the memory that is left for
+post-copy, during which the guest is degraded. The decision compares seconds:
+those until memory is complete, plus ``weight`` times those during which the
+guest is degraded. See :doc:`switching` in the documentation for the evidence.
 """
 
 import enum
@@ -19,16 +18,16 @@ from nova.i18n import _
 
 from nova_post_copy.decisions import workload
 
-# QEMU counts the times that it has collected dirty pages. The first time is
-# before the first pass, so 2 says that the first pass is complete.
+# QEMU counts how often it has collected dirty pages. The first time is before
+# the first pass, so 2 means that the first pass is complete.
 FIRST_PASS_COMPLETE = 2
-# Passes that are looked ahead. What takes more is not worth waiting for.
+# Passes to look ahead. What takes more is not worth waiting for.
 HORIZON_PASSES = 30
-# Boundaries at which the rest may fit the allowed downtime without QEMU
-# ending pre-copy: it measures the bandwidth by itself, and may be right.
+# Boundaries at which the remaining memory may fit the allowed downtime without
+# QEMU ending pre-copy: QEMU measures the bandwidth itself, and may be right.
 FITTING_BOUNDARIES = 5
-# The rest has to be expected so much smaller than what fits: the bandwidth of
-# a moment goes up and down, and hope must not hang on that.
+# The remaining memory must be expected to be smaller than what fits by this
+# factor, because the momentary bandwidth fluctuates.
 MARGIN_FACTOR = 1.1
 # Seconds of degradation that every switch costs, however little is left.
 OVERHEAD_S = 0.1
@@ -45,48 +44,48 @@ class Action(enum.Enum):
 class Policy(enum.Enum):
     """What ``[post_copy] switch_policy`` may say."""
 
-    AUTO = 'auto'               #: as soon as another pass does not pay
+    AUTO = 'auto'               #: once another pass costs more than it saves
     FIRST_PASS = 'first-pass'   #: after one complete pass
-    MANUAL = 'manual'           #: when a user asks, or pre-copy takes too long
+    MANUAL = 'manual'           #: when a user forces it, or after a timeout
 
 
 class Decision(typing.NamedTuple):
     action: Action
-    reason: str     #: in words, for the log and the instance action
+    reason: str     #: for the log and the instance action
 
 
 class Settings(typing.NamedTuple):
-    """What the operator wants."""
+    """Settings of the operator."""
 
     policy: Policy
-    weight: float           #: of a second in which the guest is degraded
-    downtime: float         #: seconds that a guest may stand still
-    timeout: float          #: seconds that pre-copy may take, 0 for ever
-    abort: bool             #: what follows: the end, and not the switch
+    weight: float           #: of one second in which the guest is degraded
+    downtime: float         #: allowed downtime in seconds
+    timeout: float          #: seconds that pre-copy may take; 0: no limit
+    abort: bool             #: abort after the timeout, instead of switching
 
 
 class Progress(typing.NamedTuple):
-    """What is known of a migration that copies memory."""
+    """Progress of a migration that copies memory."""
 
-    iteration: int      #: how many times QEMU has collected dirty pages
-    remaining: float    #: bytes of memory that this pass has still to send
-    sent: float         #: bytes that it has sent
-    bandwidth: float    #: bytes per second that the network carries
+    iteration: int      #: how often QEMU has collected dirty pages
+    remaining: float    #: bytes of memory that this pass still has to send
+    sent: float         #: bytes that this pass has sent
+    bandwidth: float    #: bytes per second
     elapsed: float      #: seconds since QEMU began to copy memory
-    page_size: int      #: bytes that one missing page takes on the network
-    #: boundaries in a row, up to the last one, at which the rest fitted the
-    #: allowed downtime
+    page_size: int      #: bytes that one missing page needs on the network
+    #: boundaries in a row, up to the last one, at which the remaining memory
+    #: fitted the allowed downtime
     fitting: int
     guest: workload.Workload
 
 
 class _Course(typing.NamedTuple):
-    """What will come of one way to go on."""
+    """Expected outcome of switching after a number of passes."""
 
     passes: int         #: of pre-copy from now on
     seconds: float      #: until the memory is complete
-    degraded: float     #: seconds of them in post-copy
-    left: float         #: bytes that are left for post-copy
+    degraded: float     #: seconds of these in post-copy
+    left: float         #: bytes left for post-copy
 
     def cost(self, weight: float) -> float:
         return self.seconds + weight * self.degraded
@@ -94,24 +93,25 @@ class _Course(typing.NamedTuple):
 
 def decide(progress: Progress, settings: Settings,
            forced: bool) -> Decision:
-    """Decide how to go on.
+    """Decide whether to continue pre-copy, switch or stop.
 
-    :param forced: a user has asked for the switch
+    :param forced: a user has forced the migration to complete
     """
     if not progress.iteration:
-        # Disks come first, and QEMU cannot switch before it copies memory.
+        # Disks are copied first, and QEMU cannot switch before it copies
+        # memory.
         return Decision(Action.GO_ON, _('memory is not being copied yet'))
     if forced:
-        return Decision(Action.SWITCH, _('a user asked for it'))
+        return Decision(Action.SWITCH, _('a user forced the switch'))
     if settings.timeout and progress.elapsed > settings.timeout:
         return Decision(
             Action.STOP if settings.abort and settings.policy is Policy.MANUAL
             else Action.SWITCH,
-            _('pre-copy has not ended in the %d s that it may take')
-            % settings.timeout)
+            _('pre-copy timed out after %d s') % settings.timeout)
     if settings.policy is Policy.MANUAL:
         return Decision(Action.GO_ON, _(
-            'post-copy waits for a user, as [post_copy] switch_policy says'))
+            'waiting for a user to force the switch, because [post_copy] '
+            'switch_policy is manual'))
     if not progress.bandwidth:
         return Decision(Action.GO_ON, _('the bandwidth is not known yet'))
     if progress.iteration < FIRST_PASS_COMPLETE:
@@ -119,7 +119,8 @@ def decide(progress: Progress, settings: Settings,
             return Decision(Action.GO_ON, _('the first pass is not complete'))
     elif not progress.guest.known:
         # nova-compute was restarted in the middle of a pass.
-        return Decision(Action.GO_ON, _('no complete pass was seen yet'))
+        return Decision(Action.GO_ON,
+                        _('no complete pass has been observed yet'))
     elif progress.fitting:
         if progress.fitting <= FITTING_BOUNDARIES:
             return Decision(Action.GO_ON, _(
@@ -128,7 +129,7 @@ def decide(progress: Progress, settings: Settings,
                     'left': progress.remaining / _MIB,
                     'downtime': settings.downtime * 1000})
         return Decision(Action.SWITCH, _(
-            'pre-copy should have ended %(times)d times, but QEMU goes on')
+            'pre-copy should have ended %(times)d times, but QEMU continues')
             % {'times': progress.fitting})
     elif settings.policy is Policy.FIRST_PASS:
         return Decision(Action.SWITCH, _(
@@ -140,11 +141,11 @@ def decide(progress: Progress, settings: Settings,
 
 
 def _weigh(progress: Progress, settings: Settings) -> Decision:
-    """Compare post-copy now with all that more passes may bring."""
+    """Compare a switch now with a switch after one or more passes."""
     now = _switch_now(progress)
     page = progress.page_size / progress.bandwidth
-    # A guest that stands still for each page longer than for a whole switch
-    # is worse off than one that is only slow.
+    # A guest that waits longer for each page than for a whole switch is worse
+    # off than one that is only slow.
     weight = settings.weight * max(1.0, page / settings.downtime)
     best = min(_more_passes(progress, settings),
                key=lambda course: course.cost(weight))
@@ -171,10 +172,10 @@ def _weigh(progress: Progress, settings: Settings) -> Decision:
 
 
 def _switch_now(progress: Progress) -> _Course:
-    """Expect what post-copy would take from now on.
+    """Return what to expect of a switch now.
 
-    What this pass has sent already, and the guest has written to since, is
-    left for post-copy, too.
+    Pages that this pass has already sent, and the guest has dirtied since, are
+    left for post-copy too.
     """
     again = 0.0
     if progress.sent:
@@ -187,12 +188,12 @@ def _switch_now(progress: Progress) -> _Course:
 
 def _more_passes(progress: Progress,
                  settings: Settings) -> typing.Iterator[_Course]:
-    """Expect what comes of one more pass, of two, ..."""
+    """Yield what to expect of one more pass, two more passes, ..."""
     remaining, elapsed = progress.remaining, 0.0
     length = (progress.remaining + progress.sent) / progress.bandwidth
     for passes in range(1, HORIZON_PASSES + 1):
         elapsed += remaining / progress.bandwidth
-        # At least a page, else a pass would take no time.
+        # At least one page, otherwise a pass would take no time.
         remaining = max(progress.guest.dirtied(length), progress.page_size)
         length = remaining / progress.bandwidth
         ends = (remaining * MARGIN_FACTOR <=

@@ -1,38 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How much of its memory a guest writes to in a given time.
+"""Model of how much memory a guest dirties in a given time.
 
-A pure model of what was observed: no libvirt, no clock, no log. The pages that
-a guest has written to after a while are fewer than its writes, because it
-comes back to the same pages. How much fewer, two observations over different
-times tell: twice the time makes twice the pages where a guest walks through
-its memory, and no more pages at all where it stays in a small hot set.
+Pure: no libvirt, no clock, no log. A guest dirties fewer pages than it makes
+writes, because it writes to the same pages again. Two observations over
+different times show how much fewer: twice the time makes twice the dirty pages
+where a guest walks through its memory, and no more dirty pages where it stays
+in a small hot set.
 """
 
 import math
 import typing
 
-# How the pages grow with time, as an exponent, where one observation is all
-# there is: between not at all (0) and in proportion (1).
+# Exponent by which dirty pages grow with time if there is one observation:
+# between not at all (0) and in proportion (1).
 USUAL_GROWTH = 0.5
-# Two times less apart than this factor say nothing about growth.
+# Two durations that differ by less than this factor say nothing about growth.
 APART_FACTOR = 1.3
 
 
 class Observation(typing.NamedTuple):
-    seconds: float      #: how long it was observed
-    dirtied: float      #: bytes of the pages that it wrote to meanwhile
+    seconds: float      #: how long the guest was observed
+    dirtied: float      #: bytes of the pages that it dirtied meanwhile
 
 
 class Workload(typing.NamedTuple):
-    """A guest, as far as it is known."""
+    """Dirtying behaviour of a guest, as far as observed."""
 
-    memory: int                     #: bytes that it uses
-    #: oldest first; the newest says most, because guests change
+    memory: int                     #: bytes that the guest uses
+    #: oldest first; the newest counts most, because guests change
     observations: tuple[Observation, ...] = ()
 
     def observe(self, seconds: float, dirtied: float) -> 'Workload':
-        """Return the workload with one observation more."""
+        """Return the workload with one more observation."""
         seen = Observation(max(seconds, 0.001), min(dirtied, self.memory))
         return self._replace(observations=(*self.observations[-1:], seen))
 
@@ -41,10 +41,10 @@ class Workload(typing.NamedTuple):
         return bool(self.observations)
 
     def dirtied(self, seconds: float) -> float:
-        """Expect how much it will write to.
+        """Return how much memory the guest is expected to dirty.
 
-        :param seconds: how long
-        :returns: bytes of pages; 0 where nothing was observed
+        :param seconds: duration
+        :returns: bytes of dirty pages; 0 if nothing was observed
         """
         if not self.known:
             return 0.0
@@ -54,7 +54,7 @@ class Workload(typing.NamedTuple):
         return min(expected, self.memory)
 
     def _growth(self) -> float:
-        """Return the exponent by which pages grow with time."""
+        """Return the exponent by which dirty pages grow with time."""
         if len(self.observations) < 2:
             return USUAL_GROWTH
         before, last = self.observations

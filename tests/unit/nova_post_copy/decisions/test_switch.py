@@ -46,7 +46,7 @@ class TestWithoutWeighing(testtools.TestCase):
         for policy in switch.Policy:
             for progress in ({'iteration': 1}, {'remaining': 0}):
                 self.assertEqual(
-                    (switch.Action.SWITCH, 'a user asked for it'),
+                    (switch.Action.SWITCH, 'a user forced the switch'),
                     _decide(True, {'policy': policy}, **progress))
 
     def test_pre_copy_takes_too_long(self):
@@ -54,7 +54,7 @@ class TestWithoutWeighing(testtools.TestCase):
         for policy in switch.Policy:
             self.assertEqual(
                 (switch.Action.SWITCH,
-                 'pre-copy has not ended in the 5 s that it may take'),
+                 'pre-copy timed out after 5 s'),
                 _decide(settings=late | {'policy': policy}, elapsed=5.1))
 
     def test_stop_when_the_operator_wants_no_other_end(self):
@@ -92,7 +92,7 @@ class TestWithoutWeighing(testtools.TestCase):
             (switch.Action.GO_ON, 'the first pass is not complete'),
             _decide(iteration=1))
         self.assertEqual(
-            (switch.Action.GO_ON, 'no complete pass was seen yet'),
+            (switch.Action.GO_ON, 'no complete pass has been observed yet'),
             _decide(iteration=7))
 
 
@@ -125,7 +125,7 @@ class TestGuests(testtools.TestCase):
                       _decide(fitting=5, **fits).action)
         self.assertEqual(
             (switch.Action.SWITCH,
-             'pre-copy should have ended 6 times, but QEMU goes on'),
+             'pre-copy should have ended 6 times, but QEMU continues'),
             _decide(fitting=6, **fits))
 
     def test_hot_all_over_switches_at_once(self):

@@ -91,14 +91,14 @@ class TestFigures(base.MonitorTestCase):
     def test_as_last_seen(self):
         self.assertEqual(
             'The server was degraded for 3.50 s. It was switched because: '
-            'a user asked for it. It had to wait for 70 pages. In all 3.0 s, '
-            'downtime 48 ms, moved 1024 MiB.', self.figures())
+            'a user forced the switch. It had to wait for 70 pages. In all '
+            '3.0 s, downtime 48 ms, moved 1024 MiB.', self.figures())
 
     def test_as_libvirt_tells_of_the_whole(self):
         self.assertEqual(
             'The server was degraded for 3.40 s. It was switched because: '
-            'a user asked for it. It had to wait for 90 pages. In all 4.4 s, '
-            'downtime 51 ms, moved 600 MiB.',
+            'a user forced the switch. It had to wait for 90 pages. In all '
+            '4.4 s, downtime 51 ms, moved 600 MiB.',
             self.figures(completed={
                 'type': names.VIR_DOMAIN_JOB_COMPLETED,
                 'time_elapsed': 4400, 'memory_postcopy_requests': 90,

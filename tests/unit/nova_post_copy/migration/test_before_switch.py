@@ -155,8 +155,8 @@ class TestTimeout(base.MonitorTestCase):
     def test_aborted(self):
         # At least 2 GiB are counted.
         self.assertEqual(
-            (End.STOPPED, 'pre-copy has not ended in the 10 s that it may '
-             'take', False), self.watch())
+            (End.STOPPED, 'pre-copy timed out after 10 s', False),
+            self.watch())
         self.assertTrue(11 <= self.clock.now <= 13, self.clock.now)
         self.assertEqual(1, self.source.count('abortJob'))
         self.assert_not_switched()

@@ -245,7 +245,7 @@ class TestBetweenTwoBoundaries(PreCopyTestCase):
 
     def test_user_asks_for_the_switch(self):
         self.assertEqual(
-            (switch.Action.SWITCH, 'a user asked for it'),
+            (switch.Action.SWITCH, 'a user forced the switch'),
             self.decide(_at(0.2, sent=40, remaining=472), forced=True))
 
     def test_it_takes_too_long(self):

@@ -16,9 +16,9 @@ class TestDescribe(testtools.TestCase):
     def test_all_is_known(self):
         self.assertEqual(
             'The server was degraded for 1.82 s. It was switched because: a '
-            'user asked for it. It had to wait for 10423 pages. In all 5.6 '
-            's, downtime 48 ms, moved 880 MiB.',
-            summary.describe('a user asked for it', 1.8249, STATISTICS))
+            'user forced the switch. It had to wait for 10423 pages. In all '
+            '5.6 s, downtime 48 ms, moved 880 MiB.',
+            summary.describe('a user forced the switch', 1.8249, STATISTICS))
 
     def test_nova_compute_was_restarted(self):
         self.assertEqual(
