@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``nova.virt.post_copy``: what ``compute_driver = post_copy.LibvirtDriver``
-names. Nova imports its drivers from ``nova.virt``, whose path we extend."""
+"""Module that ``compute_driver = post_copy.LibvirtDriver`` names.
+
+Nova imports its drivers from ``nova.virt``, whose path we extend.
+"""
 
 from nova_post_copy.seams import check
 from nova_post_copy.seams.seam import Part

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Can this host, can this guest take part in a post-copy migration?
+"""Check whether this host and its guests can take part in post-copy.
 
-Each function returns its refusals: sentences for the person who asked, an
-empty list when there is nothing against it. A host asks itself; the conductor
-asks the source and the destination before anything is moved.
+Each function returns refusals: sentences for the user, an empty list when
+nothing prevents post-copy. The API and the conductor ask the source and the
+destination before anything is moved.
 """
 
 from xml.etree import ElementTree
@@ -17,15 +17,15 @@ from nova_post_copy.virt.libvirt import userfaultfd
 
 CONF = nova.conf.CONF
 
-# The first release that can resume a post-copy migration whose network broke
-# (VIR_MIGRATE_POSTCOPY_RESUME). Below it a broken one is a lost server.
+# The first release that can resume a post-copy migration whose stream broke
+# (VIR_MIGRATE_POSTCOPY_RESUME). Before, the memory of the server was lost.
 MIN_LIBVIRT = (8, 5, 0)
-# The first release whose post-copy works with parallel connections.
+# The first release that supports post-copy with parallel connections.
 MIN_QEMU_PARALLEL = (10, 1, 0)
 
 
 def source_refusals(host: libvirt_host.Host) -> list[str]:
-    """What keeps guests of this host from leaving by post-copy."""
+    """Return what prevents guests of this host from leaving by post-copy."""
     refusals = []
     if not CONF.post_copy.allowed:
         refusals.append(
@@ -37,8 +37,8 @@ def source_refusals(host: libvirt_host.Host) -> list[str]:
             % CONF.libvirt.virt_type)
     if not host.has_min_version(MIN_LIBVIRT):
         refusals.append(
-            _('libvirt is older than %s and could not resume a broken '
-              'post-copy migration') % '.'.join(map(str, MIN_LIBVIRT)))
+            _('libvirt is older than %s and cannot resume a broken post-copy '
+              'migration') % '.'.join(map(str, MIN_LIBVIRT)))
     if CONF.libvirt.live_migration_tunnelled:
         refusals.append(
             _('post-copy is not possible through a tunnel ([libvirt] '
@@ -53,12 +53,12 @@ def source_refusals(host: libvirt_host.Host) -> list[str]:
 
 
 def destination_refusals(host: libvirt_host.Host) -> list[str]:
-    """What keeps guests from entering this host by post-copy."""
+    """Return what prevents guests from entering this host by post-copy."""
     refusals = source_refusals(host)
     if CONF.libvirt.file_backed_memory > 0:
         refusals.append(
             _('guests of this host have file-backed memory ([libvirt] '
-              'file_backed_memory), which cannot be filled by post-copy'))
+              'file_backed_memory), which post-copy does not support'))
     refusal = userfaultfd.refusal(host)
     if refusal is not None:
         refusals.append(refusal)
@@ -66,24 +66,25 @@ def destination_refusals(host: libvirt_host.Host) -> list[str]:
 
 
 def guest_refusals(domain_xml: str) -> list[str]:
-    """What keeps a guest from being moved by post-copy.
+    """Return what prevents a guest from being moved by post-copy.
 
     :param domain_xml: the live XML description of the guest's domain
     """
     domain = ElementTree.fromstring(domain_xml)
     return [reason for present, reason in (
-        # SR-IOV interfaces are <interface type='hostdev'>: Nova detaches
-        # them for the time of the migration.
+        # SR-IOV interfaces are <interface type='hostdev'>: Nova detaches them
+        # during the migration.
         (_has(domain, './devices/hostdev'),
-         _('it has a device of the host (VFIO or mediated device, such as a '
-           'vGPU)')),
+         _('the server has a host device (VFIO or mediated device, such as '
+           'a vGPU)')),
         (_has(domain, "./devices/memory[@model='nvdimm']"),
-         _('it has virtual persistent memory')),
+         _('the server has virtual persistent memory')),
         (_has(domain, "./memoryBacking/source[@type='file']"),
-         _('its memory is backed by files')),
+         _('the server has file-backed memory')),
         (not CONF.post_copy.vhost_user and _has_vhost_user(domain),
-         _('it has a vhost-user device, and [post_copy] vhost_user does not '
-           'say that the back ends of its host support post-copy')),
+         _('the server has a vhost-user device, and [post_copy] vhost_user '
+           'does not declare that the back ends on its host support '
+           'post-copy')),
     ) if present]
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The TCP connections of this host, as ss(8) shows and ends them.
+"""List and end TCP connections of this host with ss(8).
 
-For those on whose end something waits that the kernel would let wait much
-longer. Needs CAP_NET_ADMIN, so it is called in privsep's context.
+Used for dead connections that the kernel would keep open much longer. Needs
+CAP_NET_ADMIN, so callers run in a privsep context.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
-# States in which a peer that has gone away is waited for.
+# States in which TCP waits for a peer that may be gone.
 _CONNECTIONS = ('ss', '--no-header', '--tcp', '--numeric', 'state',
                 'established', 'state', 'syn-sent')
 
@@ -23,13 +23,13 @@ _CONNECTIONS = ('ss', '--no-header', '--tcp', '--numeric', 'state',
 class Connection(typing.NamedTuple):
     local: str          #: address:port
     peer: str           #: address:port
-    #: seconds since something came in
+    #: seconds since data was received
     silent: float
-    #: bytes that came in
+    #: bytes received
     received: int
-    #: how often the same data was sent again, and not acknowledged
+    #: how often the same data was retransmitted without an answer
     retries: int
-    #: whose it is: name and pid; empty where processes cannot be seen
+    #: name and pid of its processes; empty where they cannot be seen
     owners: tuple[tuple[str, int], ...]
 
     @property
@@ -42,39 +42,39 @@ class Connection(typing.NamedTuple):
 
     @property
     def peer_address(self) -> str:
-        """Without what marks an IPv4 address on an IPv6 socket."""
+        """Address without zone and IPv4-mapped prefix."""
         address = self.peer.rpartition(':')[0].strip('[]').partition('%')[0]
         return address.removeprefix('::ffff:')
 
     def is_of_qemu(self, uuid: str) -> bool:
-        """Whether it belongs to the QEMU of an instance."""
+        """Tell whether the QEMU of an instance owns the connection."""
         return any(b'\0-uuid\0%s\0' % uuid.encode() in _command(pid)
                    for _name, pid in self.owners)
 
 
 def find() -> list[Connection]:
-    """Return those that are established, or are about to be.
+    """Return the connections that are established or being established.
 
-    :returns: none where ss(8) is not installed
+    :returns: an empty list where ss(8) is not installed
     """
     try:
         output, _errors = processutils.execute(
             *_CONNECTIONS, '--oneline', '--info', '--options', '--processes')
     except (OSError, processutils.ProcessExecutionError) as exc:
-        LOG.warning('The connections of this host cannot be listed: %s', exc)
+        LOG.warning('TCP connections of this host cannot be listed: %s', exc)
         return []
     return [_parse(line) for line in output.splitlines()]
 
 
 def end(connections: list[Connection]) -> None:
-    """Let both the process here and its peer see that they are over."""
+    """End connections, so that both ends notice."""
     for connection in connections:
         try:
             processutils.execute(*_CONNECTIONS, '--kill', 'src',
                                  connection.local, 'dst', connection.peer)
         except processutils.ProcessExecutionError as exc:
-            LOG.warning('The connection from %(local)s to %(peer)s cannot be '
-                        'ended: %(error)s', {
+            LOG.warning('The connection from %(local)s to %(peer)s could not '
+                        'be ended: %(error)s', {
                             'local': connection.local,
                             'peer': connection.peer, 'error': exc})
 
@@ -92,7 +92,7 @@ def _parse(line: str) -> Connection:
 
 def _number(pattern: str, line: str) -> int:
     found = re.search(pattern, line)
-    # What is zero is left out.
+    # ss(8) omits zeros.
     return int(found[1]) if found else 0
 
 

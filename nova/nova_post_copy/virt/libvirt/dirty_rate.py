@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Measure how much of its memory a guest writes to.
+"""Measure the dirty rate of a guest.
 
-libvirt lets nobody begin this during a migration, so it is begun as soon as a
-migration is asked for, and read when it is there.
+libvirt does not allow to start a measurement during a migration, so it is
+started when a migration is requested, and read when the result is there.
 
-Pages are sampled, which any guest survives. The other modes of QEMU are more
-exact, but the one that marks all pages ends a guest without KVM (QEMU 7.2).
+Pages are sampled, which is safe for every guest. QEMU's other modes are more
+exact, but the one that marks all pages crashes a guest without KVM (QEMU 7.2).
 """
 
 import math
@@ -29,9 +29,9 @@ from nova_post_copy.decisions import workload
 
 LOG = logging.getLogger(__name__)
 
-# What libvirt accepts (s).
-SHORTEST, LONGEST = 1, 60
-# Where nothing limits the bandwidth: 10 Gb/s, in bytes/s.
+# What libvirt accepts as duration.
+SHORTEST_S, LONGEST_S = 1, 60
+# Assumed where nothing limits the bandwidth: 10 Gb/s.
 USUAL_BANDWIDTH_BYTES_PER_S = 1.25e9
 
 _MIB = 1 << 20
@@ -43,34 +43,34 @@ class Measurement(typing.NamedTuple):
 
 
 def seconds(memory: float, bandwidth: float) -> int:
-    """Choose how long to measure.
+    """Return how many seconds to measure.
 
-    A quarter of the time of a complete pass. What is found after that can
-    still save most of it. Rather more than less: it begins about a second
-    before the pass, and the shorter it is, the less it says about a pass.
+    A quarter of the time of a complete pass: a decision after that can still
+    save most of the pass. Rather longer than shorter: the measurement starts
+    about a second before the pass, and a shorter one says less about a pass.
 
     :param memory: of the guest (bytes)
     :param bandwidth: of the network (bytes/s); 0: not limited
     """
     complete_pass = memory / (bandwidth or USUAL_BANDWIDTH_BYTES_PER_S)
-    return min(max(math.ceil(complete_pass / 4), SHORTEST), LONGEST)
+    return min(max(math.ceil(complete_pass / 4), SHORTEST_S), LONGEST_S)
 
 
 def begin(guest: libvirt_guest.Guest, length: int) -> None:
-    """Begin to measure, unless that is not possible.
+    """Start measuring the dirty rate, if that is possible.
 
-    :param length: how long (s)
+    :param length: duration (s)
     """
     try:
         guest._domain.startDirtyRateCalc(
             length, libvirt.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING)
     except libvirt.libvirtError as exc:
-        # QEMU is too old, or somebody is measuring already.
+        # QEMU is too old, or a measurement is already running.
         LOG.debug('The dirty rate is not measured: %s', exc)
 
 
 def look(host: libvirt_host.Host, instance: objects.Instance) -> Measurement:
-    """See what was measured."""
+    """Return the state or the result of the measurement."""
     try:
         domain = host.get_guest(instance)._domain
         found = host.get_connection().domainListGetStats(
@@ -78,7 +78,7 @@ def look(host: libvirt_host.Host, instance: objects.Instance) -> Measurement:
     except (libvirt.libvirtError, exception.NovaException) as exc:
         LOG.debug('The dirty rate cannot be read: %s', exc, instance=instance)
         return Measurement(False)
-    # libvirt leaves out a domain that has gone, and what it does not know.
+    # libvirt omits a domain that is gone, and values that are not known.
     stats: dict[str, typing.Any] = next(
         (stats for _domain, stats in found), {})
     status = stats.get('dirtyrate.calc_status')

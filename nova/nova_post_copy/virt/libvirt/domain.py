@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a libvirt domain says of its guest."""
+"""State of a guest, as its libvirt domain reports it."""
 
 try:
     import libvirt
@@ -17,7 +17,7 @@ from nova_post_copy.decisions.condition import Condition
 
 
 def interpret(state: int, reason: int) -> Condition:
-    """Say what ``virDomainGetState`` means.
+    """Translate the result of ``virDomainGetState``.
 
     :param state: one of libvirt's VIR_DOMAIN_<state>
     :param reason: one of libvirt's VIR_DOMAIN_<state>_<reason>
@@ -41,10 +41,12 @@ def interpret(state: int, reason: int) -> Condition:
 
 
 def ask(host: libvirt_host.Host, instance: objects.Instance) -> Condition:
-    """Ask the libvirt of this host.
+    """Return the state of a guest on this host.
 
-    The domain is looked up each time: one that was looked up before libvirt
-    was restarted does not answer any more.
+    The domain is looked up each time: after a restart of libvirt, a domain
+    that was looked up before does not answer any more.
+
+    :returns: UNKNOWN when libvirt does not answer
     """
     try:
         return ask_guest(host.get_guest(instance))
@@ -55,7 +57,7 @@ def ask(host: libvirt_host.Host, instance: objects.Instance) -> Condition:
 
 
 def ask_guest(guest: libvirt_guest.Guest) -> Condition:
-    """Ask the domain of a guest that was just looked up."""
+    """Return the state of a guest whose domain was just looked up."""
     try:
         state, reason = guest._domain.state()
     except libvirt.libvirtError as exc:

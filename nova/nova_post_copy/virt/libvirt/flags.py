@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The libvirt migration flags of one migration.
+"""libvirt's flags for one migration.
 
 Upstream computes one set of flags for all migrations of a host.
 """
@@ -13,16 +13,16 @@ except ImportError:
 
 
 def with_post_copy(flags: int) -> int:
-    """May finish by post-copy; then the guest need not be slowed down."""
+    """Allow post-copy, which makes auto-converge unnecessary."""
     return (flags | libvirt.VIR_MIGRATE_POSTCOPY) & (
         ~libvirt.VIR_MIGRATE_AUTO_CONVERGE)
 
 
 def without_post_copy(flags: int, auto_converge: bool) -> int:
-    """Never finishes by post-copy.
+    """Rule out post-copy.
 
-    :param auto_converge: whether the operator permits it; upstream leaves it
-        out where the host-wide flag asks for post-copy
+    :param auto_converge: whether the operator permits auto-converge, which
+        upstream omits where the host-wide option permits post-copy
     """
     flags &= ~libvirt.VIR_MIGRATE_POSTCOPY
     if auto_converge:

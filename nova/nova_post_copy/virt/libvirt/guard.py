@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Never a second copy: what the driver refuses to do to a guest on its way.
+"""Refuse operations that could start or destroy a copy of a migrating guest.
 
-Nova does not ask for any of this as long as the server is ``migrating``. But
-an operator can reset that state, and a peer without nova-post-copy can take a
+Nova does not request any of them while the server is ``migrating``. But an
+operator can reset that state, and a peer without nova-post-copy can mistake a
 broken post-copy migration for a failed one.
 """
 
@@ -21,14 +21,14 @@ from nova_post_copy import exception
 from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.virt.libvirt import domain
 
-# The guest runs on the other host; what is here is stale, or all it has.
+# The guest may run on the other host; its memory here must not be touched.
 _ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN)
 # The guest runs here.
 _LIVE = (Condition.RUNNING, Condition.POST_COPY, Condition.BROKEN)
 
 
 def _guarded(name: str) -> Callable[..., typing.Any]:
-    """Override a method of the driver that would touch the guest."""
+    """Return a driver method that is refused for a guest that has left."""
 
     def method(self, *args, **kwargs):
         instance = next(argument for argument in (*args, *kwargs.values())
@@ -41,7 +41,7 @@ def _guarded(name: str) -> Callable[..., typing.Any]:
 
 
 class Guard:
-    """Goes before upstream's libvirt driver."""
+    """Mixin that comes before upstream's libvirt driver in the MRO."""
 
     _host: libvirt_host.Host
 
@@ -56,9 +56,9 @@ class Guard:
     unpause = _guarded('unpause')
 
     def _refuse_if_elsewhere(self, instance: objects.Instance) -> None:
-        """Refuse to touch what a guest has left behind here.
+        """Refuse to touch a guest that has left this host.
 
-        :raises PostCopyElsewhere: it has
+        :raises PostCopyElsewhere: the guest has left
         """
         if not record.exists(instance.uuid):
             return
@@ -70,11 +70,11 @@ class Guard:
     def rollback_live_migration_at_destination(
             self, context, instance, network_info, block_device_info,
             destroy_disks=True, migrate_data=None) -> None:
-        """Clean up after a failed migration, unless it did not fail.
+        """Clean up after a failed migration, unless the guest runs here.
 
-        :raises PostCopyLiveCopy: the guest runs here
-        :raises HypervisorUnavailable: nobody knows; upstream would delete
-            its disks all the same
+        :raises PostCopyLiveCopy: the guest runs on this host
+        :raises HypervisorUnavailable: libvirt does not answer; upstream would
+            delete the disks anyway
         """
         if requested_by(migrate_data):
             found = domain.ask(self._host, instance)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Break the dead stream of a guest that comes in, on the destination.
+"""Break the dead stream of an incoming guest, on the destination.
 
-When the network goes away in post-copy the source breaks its own end of the
-stream, but nothing of that reaches the destination: its QEMU waits until TCP
-gives up, and refuses to be resumed ("migration is still running") for minutes
-after the network is back, or for ever where it is resumed over another
-address. libvirt cannot help, because a migration that comes in lets no other
-job near its domain. So the kernel is asked to end the connection.
+When the network fails in post-copy, the source breaks its end of the stream,
+but the destination does not notice: QEMU there waits until TCP gives up, and
+refuses to resume ("migration is still running") for minutes after the network
+is back, or for ever if the migration is resumed over another address. libvirt
+cannot help, because an incoming migration blocks all other jobs of its domain.
+So the kernel is asked to end the connection.
 """
 
 import nova.conf
@@ -17,22 +17,22 @@ from nova_post_copy.virt.libvirt import connections
 
 CONF = nova.conf.CONF
 
-# Seconds without a byte. A stream that lives is never that quiet, not even
-# at the slowest: what is resumed meanwhile must not be broken again.
+# Seconds without a byte. A live stream is never silent for so long, however
+# slow: a stream that was resumed meanwhile must not be broken again.
 DEAD_AFTER_S = 3.0
-# Bytes that have come in on a stream which carries memory, and not on one by
-# which QEMU is just about to resume (some hundred, and TLS some thousand).
-# Before version 8.2 QEMU ends when it loses a stream then, and the guest with
-# it; left alone, it resumes as soon as TCP gets through.
+# Bytes that a stream which carries memory has received at least; a stream on
+# which QEMU is about to resume has received some hundred (TLS: some thousand).
+# QEMU before 8.2 exits, and the guest with it, when such a stream breaks; if
+# left alone, QEMU resumes as soon as TCP gets through.
 RESUMED_BYTES = 64 * 1024
 
 
 def break_dead(uuid: str) -> int:
-    """Break the dead streams of a guest that comes in.
+    """Break the dead streams of an incoming guest.
 
     :param uuid: of the instance
-    :returns: how many there were; 0 also where ss(8) is not installed or
-        where the processes of QEMU cannot be seen
+    :returns: how many were broken; 0 also where ss(8) is not installed or
+        QEMU's processes cannot be seen
     """
     ports = CONF.post_copy.migration_ports
     return _break_dead(uuid, ports[0], ports[-1])

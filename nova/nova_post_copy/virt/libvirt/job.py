@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The statistics of a migration, as libvirt gives them."""
+"""Statistics of a migration, as libvirt reports them."""
 
 import typing
 
@@ -14,23 +14,23 @@ from nova.virt.libvirt import guest as libvirt_guest
 
 
 class Statistics(typing.NamedTuple):
-    """Named as Nova names them, which knows only some; bytes and seconds."""
+    """Statistics in bytes and seconds, named as Nova names its subset."""
 
     memory_total: int
-    memory_processed: int   #: sent, page after page, again and again
-    memory_remaining: int   #: that this pass has still to send
-    memory_iteration: int   #: how many times dirty pages were collected
-    memory_bps: int         #: bandwidth of this moment (bytes/s)
+    memory_processed: int   #: sent, including pages that were sent again
+    memory_remaining: int   #: that this pass still has to send
+    memory_iteration: int   #: how often dirty pages were collected
+    memory_bps: int         #: current bandwidth (bytes/s)
     disk_total: int
     disk_processed: int
     disk_remaining: int
     page_requests: int      #: pages that the guest had to wait for
-    elapsed: float          #: since the migration began
-    downtime: float         #: of the guest, when it was switched
+    elapsed: float          #: since the migration started
+    downtime: float         #: of the guest, at the switch-over
 
 
 def read(stats: dict[str, typing.Any]) -> Statistics:
-    """Read what libvirt tells of a job, which may lack anything."""
+    """Convert libvirt's statistics of a job; missing values become 0."""
     def amount(name: str) -> int:
         return stats.get(getattr(libvirt, 'VIR_DOMAIN_JOB_' + name), 0)
 
@@ -51,7 +51,7 @@ def read(stats: dict[str, typing.Any]) -> Statistics:
 def running(guest: libvirt_guest.Guest) -> Statistics | None:
     """Return the statistics of the migration; None: no job is running.
 
-    :raises libvirt.libvirtError: libvirt does not answer, or is busy with it
+    :raises libvirt.libvirtError: libvirt does not answer or is busy
     """
     stats = guest._domain.jobStats()
     if stats['type'] != libvirt.VIR_DOMAIN_JOB_UNBOUNDED:

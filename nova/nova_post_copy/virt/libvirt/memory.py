@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What there is to carry of a guest, and in which pieces."""
+"""Memory of a guest that a migration has to copy, and its page size."""
 
 import typing
 from xml.etree import ElementTree
@@ -27,28 +27,29 @@ _UNITS = {'b': 1, 'bytes': 1, 'KiB': units.Ki, 'MiB': units.Mi,
 
 
 class Memory(typing.NamedTuple):
-    used: int           #: bytes that a migration has to carry
+    used: int           #: bytes that a migration has to copy
     page_size: int      #: bytes of a page that the guest has to wait for
 
 
 def look(host: libvirt_host.Host, instance: objects.Instance,
          total: int) -> Memory:
-    """See what a migration of a guest has to carry.
+    """Return how much memory of a guest a migration has to copy.
 
-    A guest that has not touched all of its memory yet, or has given some back
-    to a balloon, leaves pages of zeros, which take next to no time.
+    Memory that the guest has never touched, or has given back to a balloon,
+    consists of zero pages, which take almost no time.
 
-    :param total: the guest's memory (bytes)
+    :param total: the guest's memory (bytes), returned if libvirt does not
+        answer
     """
     try:
         guest = host.get_guest(instance)
         stats = guest._domain.memoryStats()
         page_size = _page_size(guest.get_xml_desc())
     except (libvirt.libvirtError, exception.NovaException) as exc:
-        LOG.debug('The memory in use is not known: %s', exc,
+        LOG.debug('The memory in use is unknown: %s', exc,
                   instance=instance)
         return Memory(total, PAGE_SIZE_BYTES)
-    # Huge pages are counted with no process.
+    # Huge pages are not part of the RSS of a process.
     names = ('actual',) if page_size > PAGE_SIZE_BYTES else ('actual', 'rss')
     known = [stats[name] * units.Ki for name in names if stats.get(name)]
     return Memory(min([total, *known]), page_size)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""End the calls in which libvirt waits for a destination, on the source.
+"""End calls in which libvirt waits for a dead destination, on the source.
 
-In post-copy libvirt waits for the destination's libvirt to say that the guest
-is complete. When the network silently drops everything, it hears neither that
-nor of the broken stream, and waits until its keepalive ends the connection:
-half a minute, for which nobody can resume the migration ("being actively
-monitored by another thread"). A call that resumes is caught in the same way,
-when the network goes away once more. So the kernel is asked to end such a
-connection, as soon as TCP itself has been without an answer for a while.
+In post-copy libvirt waits for the destination's libvirt to report that the
+guest is complete. When the network silently drops packets, libvirt on the
+source learns neither that nor of the broken stream, and waits until its
+keepalive ends the connection. For that half minute the migration cannot be
+resumed ("being actively monitored by another thread"). A call that resumes
+hangs in the same way when the network fails again. So the kernel is asked to
+end such a connection once TCP has had no answer for a while.
 """
 
 import socket
@@ -20,25 +20,26 @@ from nova_post_copy.virt.libvirt import connections
 
 CONF = nova.conf.CONF
 
-# Who connects to the destination: the one daemon, or that of QEMU. With SSH
-# it is neither, and libvirt's keepalive has to do.
+# Processes that connect to the destination: the monolithic or the QEMU daemon.
+# With SSH another process connects, and only libvirt's keepalive helps.
 DAEMONS = ('libvirtd', 'virtqemud')
-# Seconds without a byte, and times that TCP has sent the same again. While
-# nothing else is said libvirt asks for a sign of life every 5 s, so of a
-# connection that lives both are not true for long.
+# Seconds without a byte, and number of TCP retransmissions. libvirt sends a
+# keepalive every 5 s on an idle connection, so a live connection does not meet
+# both conditions for long.
 DEAD_AFTER_S = 3.0
 DEAD_RETRIES = 3
 
 
 def end_dead(host: str, port: int) -> int:
-    """End what this host's libvirt waits for of another one.
+    """End dead connections of this host's libvirt to another libvirt.
 
-    To which migration a connection belongs cannot be seen: it is for the
-    caller to know that all of them may go.
+    A connection does not show to which migration it belongs: the caller must
+    know that all of them may be ended.
 
-    :param host: where the other libvirt listens, a name or an address
-    :returns: how many there were; 0 also where ss(8) is not installed or
-        where libvirt's process cannot be seen
+    :param host: name or address on which the other libvirt listens
+    :param port: of the other libvirt
+    :returns: how many were ended; 0 also where ss(8) is not installed or
+        libvirt's process cannot be seen
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -53,7 +54,7 @@ def end_dead(host: str, port: int) -> int:
 def _end_dead(addresses: list[str], port: int, first_stream: int,
               last_stream: int) -> int:
     dead = [connection for connection in connections.find()
-            # libvirt connects QEMU's stream, too, before it hands it over.
+            # libvirt also connects the stream, before QEMU takes it over.
             if (connection.peer_port == port or
                 first_stream <= connection.peer_port <= last_stream)
             and connection.peer_address in addresses

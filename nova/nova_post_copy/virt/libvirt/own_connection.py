@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A connection to libvirt for a call that blocks as long as a migration takes.
+"""Separate libvirt connection for a call that blocks during a migration.
 
-On the connection that all of nova-compute shares, other calls and events wait
-now and then up to 5 s for such a call: the time of libvirt's keepalive. The
-monitor would miss the moment to switch, and Nova the one to move the network.
+On the connection that all of nova-compute shares, other calls and events
+sometimes wait up to 5 s, libvirt's keepalive interval, for such a call. The
+monitor would then switch late, and Nova would move the network late.
 """
 
 from nova import objects
@@ -14,9 +14,9 @@ from nova.virt.libvirt import host as libvirt_host
 
 def guest(host: libvirt_host.Host,
           instance: objects.Instance) -> libvirt_guest.Guest:
-    """Look up a guest on a connection of its own, which is closed with it.
+    """Look up a guest on a new connection, which is closed with the guest.
 
-    :raises libvirt.libvirtError: libvirt does not answer, or does not know it
+    :raises libvirt.libvirtError: libvirt does not answer, or has no such guest
     """
     connection = host._connect(host._uri, False)
     return libvirt_guest.Guest(connection.lookupByUUIDString(instance.uuid))

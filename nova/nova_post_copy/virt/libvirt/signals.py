@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""libvirt's events, for those who wait for something to happen to a guest.
+"""Deliver libvirt's events to the monitors of migrations.
 
 One registration on the connection that nova-compute shares serves all
-migrations. What happens to a domain itself is told to Nova, for which libvirt
-takes no second listener, and handed on by the driver. Events may get lost with
-a connection, so whoever waits looks now and then by itself.
+migrations. Lifecycle events go to Nova, because libvirt accepts no second
+listener, and are forwarded by the driver. Events may be missed when a
+connection breaks, so monitors also poll.
 """
 
 from collections.abc import Callable
@@ -30,46 +30,46 @@ LOG = logging.getLogger(__name__)
 
 
 class Signals:
-    """What has happened to one guest, and a way to wait for more.
+    """Events of one guest, and a way to wait for the next.
 
-    :param listen: sees to it that events come
+    :param listen: registers for events again if necessary
     """
 
     def __init__(self, listen: Callable[[], None]) -> None:
         self._listen = listen
         self._happened = threading.Event()
-        self._boundary = (0, 0.0)   # which, and when
-        #: what libvirt told of the whole migration when it was complete
+        self._boundary = (0, 0.0)   # iteration and time
+        #: libvirt's statistics of the whole migration, once completed
         self.completed: job.Statistics | None = None
 
     def at_boundary(self, iteration: int) -> None:
-        """Dirty pages were collected, so many times by now."""
+        """Record that dirty pages were collected for this many times."""
         self._boundary = (iteration, time.monotonic())
         self.wake()
 
     def since_boundary(self, iteration: int) -> float:
-        """Return the seconds since dirty pages were collected.
+        """Return the seconds since dirty pages were last collected.
 
-        :param iteration: how many times they were, by the statistics, which
-            may know earlier than the event, and the event may be lost
-        :returns: 0 if libvirt has not told of it
+        :param iteration: number of collections by the statistics, which may be
+            ahead of the event, and the event may be missed
+        :returns: 0 if the event has not arrived
         """
         told, at = self._boundary
         return time.monotonic() - at if told == iteration else 0.0
 
     def wake(self, *_ignored: typing.Any) -> None:
-        """Let who waits look at once."""
+        """End the current wait."""
         self._happened.set()
 
     def wait(self, timeout: float) -> None:
-        """Wait until something happens, or for so many seconds."""
+        """Wait for an event, for at most ``timeout`` seconds."""
         if not self._happened.wait(timeout):
             self._listen()
         self._happened.clear()
 
 
 class Dispatcher:
-    """Hands libvirt's events on to those who wait for a guest."""
+    """Delivers libvirt's events to the subscribers of guests."""
 
     def __init__(self, host: libvirt_host.Host) -> None:
         self._host = host
@@ -78,26 +78,27 @@ class Dispatcher:
         self._lock = threading.Lock()
 
     def subscribe(self, uuid: str) -> Signals:
-        """Return the signals of a guest from now on."""
+        """Return an object that receives the events of a guest from now on."""
         signals = self._waiting[uuid] = Signals(self.listen)
         self.listen()
         return signals
 
     def unsubscribe(self, uuid: str) -> None:
+        """Stop delivering the events of a guest."""
         self._waiting.pop(uuid, None)
 
     def wake(self, uuid: str) -> None:
-        """Let who waits for a guest look at once."""
+        """End the current wait for a guest."""
         if signals := self._waiting.get(uuid):
             signals.wake()
 
     def wake_all(self) -> None:
-        """Let all of them look at once."""
+        """End the current wait for every guest."""
         for signals in list(self._waiting.values()):
             signals.wake()
 
     def listen(self) -> None:
-        """See to it that events come, also after libvirt was restarted."""
+        """Register for events, again after a restart of libvirt."""
         try:
             connection = self._host.get_connection()
         except exception.HypervisorUnavailable:
@@ -110,8 +111,8 @@ class Dispatcher:
                     connection.domainEventRegisterAny(
                         None, event, callback, None)
             except libvirt.libvirtError as exc:
-                LOG.warning('libvirt reports no events of migrations, which '
-                            'are watched by looking now and then: %s', exc)
+                LOG.warning('libvirt delivers no migration events, polling '
+                            'instead: %s', exc)
             self._connection = connection
 
     def _callbacks(self) -> typing.Iterator[
@@ -119,7 +120,7 @@ class Dispatcher:
         yield libvirt.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self._iteration
         yield libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self._completed
 
-    # Called in libvirt's thread, which must not be kept waiting.
+    # Called in libvirt's thread, which must not block.
 
     def _iteration(self, _connection, domain, iteration, _opaque) -> None:
         if signals := self._waiting.get(domain.UUIDString()):

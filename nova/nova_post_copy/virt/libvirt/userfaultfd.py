@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""May the QEMU processes of this host use userfaultfd?
+"""Check whether the QEMU processes of this host may use userfaultfd.
 
 On the destination of a post-copy migration QEMU serves missing pages by
-userfaultfd, and it must be permitted to handle faults that the kernel takes
-on its behalf. libvirt takes all capabilities away from QEMU, so there remain
-two ways (kernel: Documentation/admin-guide/mm/userfaultfd.rst):
+userfaultfd, and must be permitted to handle faults in kernel mode too. libvirt
+drops all capabilities of QEMU, so two ways remain (kernel:
+Documentation/admin-guide/mm/userfaultfd.rst):
 
 * the sysctl ``vm.unprivileged_userfaultfd`` is 1 (kernels before 5.2 do not
   have it and permit everyone);
 * ``/dev/userfaultfd`` (kernel 6.1) may be opened by the user that QEMU runs
-  as; QEMU uses it from version 8.0 on.
+  as; QEMU uses the device since version 8.0.
 """
 
 import os
@@ -26,7 +26,7 @@ MIN_QEMU_DEVICE = (8, 0, 0)
 
 
 def refusal(host: libvirt_host.Host) -> str | None:
-    """Say why QEMU may not use userfaultfd here, or None when it may."""
+    """Return why QEMU may not use userfaultfd here; None if it may."""
     if _unprivileged():
         return None
     if (host.has_min_version(hv_ver=MIN_QEMU_DEVICE) and
@@ -46,7 +46,7 @@ def _unprivileged() -> bool:
 
 
 def _qemu_user(host: libvirt_host.Host) -> tuple[int, int]:
-    """Return uid and gid of QEMU, which libvirt tells as DAC base label."""
+    """Return uid and gid of QEMU, which are libvirt's DAC base label."""
     capabilities = ElementTree.fromstring(
         host.get_connection().getCapabilities())
     for model in capabilities.iterfind('./host/secmodel'):

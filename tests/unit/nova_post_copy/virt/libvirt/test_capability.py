@@ -93,7 +93,7 @@ class TestGuestRefusals(test.NoDBTestCase):
                 ('VFIO', '<devices><hostdev type="pci"/></devices>'),
                 ('persistent memory',
                  '<devices><memory model="nvdimm"/></devices>'),
-                ('files',
+                ('file-backed',
                  '<memoryBacking><source type="file"/></memoryBacking>'),
                 ('vhost-user',
                  '<devices><interface type="vhostuser"/></devices>'),
