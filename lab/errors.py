@@ -11,6 +11,17 @@ class LabError(Exception):
     """The lab cannot go on; the message says why and what to do."""
 
 
+class Refused(LabError):
+    """A command failed because Nova has refused its request.
+
+    :param http_status: of Nova's answer
+    """
+
+    def __init__(self, message: str, http_status: int) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
 def with_log(message: str, log: pathlib.Path | None) -> LabError:
     """Return a LabError that ends in the last lines of ``log``."""
     if log is None or not log.exists():

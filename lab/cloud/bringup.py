@@ -31,6 +31,7 @@ from lab.cloud.services import messages
 from lab.cloud.services import neutron
 from lab.cloud.services import nova
 from lab.cloud.services import placement
+from lab.cloud import speed
 from lab import errors
 from lab import layout
 from lab import wait
@@ -48,6 +49,8 @@ def up(cloud, say: Callable[[str], None]) -> None:
         cloud.tls = cloud.tls or lock.owner().get('tls', False)
         lock.own({'extended': cloud.extended, 'horizon': cloud.horizon,
                   'ports': cloud.ports, 'tls': cloud.tls})
+        for sentence in speed.refresh().notice():
+            say(sentence)
         wait.given_up.clear()
         for name, value in _SYSCTLS.items():
             machine.set_sysctl(name, value)

@@ -30,6 +30,7 @@ from lab.cloud import hosts
 from lab.cloud import lock
 from lab.cloud import machine
 from lab.cloud.services import nova
+from lab.cloud import speed
 from lab import errors
 from lab import layout
 from lab import progress
@@ -59,6 +60,7 @@ class Cloud:
         self.tls = tls
         self._say = say or progress.Progress()
         self.hosts = {host.name: hosts.Host(host) for host in layout.HOSTS}
+        speed.recall()
 
     def up(self) -> None:
         """Bring up what is not up yet; return when servers can be booted.

@@ -198,6 +198,13 @@ class Host:
             connection.close()
         return found
 
+    def disk(self, server: str) -> pathlib.Path:
+        """Return the directory that a server has on the host, if it is there.
+
+        :param server: uuid
+        """
+        return self.layout.directory / 'instances' / server
+
     def stop(self) -> None:
         """End everything on the host."""
         self.compute.end(grace=2)

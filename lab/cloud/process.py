@@ -126,7 +126,7 @@ class Process:
                 stderr=subprocess.STDOUT, start_new_session=True, cwd='/')
         # It is meant to outlive us; who it was is in the record, not here.
         child.returncode = 0
-        end = time.monotonic() + 10
+        end = time.monotonic() + wait.scaled(10)
         while self.pid is None:
             if time.monotonic() > end or not is_running(child.pid):
                 raise errors.with_log('%s did not start' % self.name,
@@ -157,7 +157,10 @@ class Process:
         self.end(0)
 
     def end(self, grace: float = 10) -> None:
-        """Ask it to end, and after ``grace`` seconds do not ask any more."""
+        """Ask it to end, and after ``grace`` seconds do not ask any more.
+
+        As every limit, that holds for a machine that is not slow.
+        """
         if grace and (pid := self.pid):
             _signal([pid], signal.SIGTERM)
             # Who has children that matter ends them before itself.
@@ -229,6 +232,6 @@ def _signal(pids: list[int], number: int) -> None:
 
 
 def _wait_gone(pids, limit: float) -> None:
-    end = time.monotonic() + limit
+    end = time.monotonic() + wait.scaled(limit)
     while pids() and time.monotonic() < end:
         time.sleep(0.02)
