@@ -3,6 +3,7 @@
 """What can go wrong in the lab, told to the person in front of it."""
 
 import pathlib
+import re
 
 TAIL_LINES = 15
 
@@ -20,6 +21,13 @@ class Refused(LabError):
     def __init__(self, message: str, http_status: int) -> None:
         super().__init__(message)
         self.http_status = http_status
+
+
+def failed(line: str, printed: str) -> LabError:
+    """Return the error of a ``nova`` command, by what it has printed."""
+    message = '"%s" failed: %s' % (line, printed)
+    refused = re.search(r'\(HTTP (\d+)\)', printed)
+    return Refused(message, int(refused[1])) if refused else LabError(message)
 
 
 def with_log(message: str, log: pathlib.Path | None) -> LabError:

@@ -15,6 +15,7 @@ from lab.bench import domain
 from lab.bench import guests
 from lab.bench import modes
 from lab import layout
+from lab import wait
 
 _PACKAGES = ('nova', 'nova-post-copy', 'python-novaclient', 'neutron',
              'libvirt-python')
@@ -39,7 +40,9 @@ def look(cloud, seed: int, rounds: int) -> dict:
         'memory': guests.MEMORY_MIB * layout.MIB,
         'filled': guests.FILLED_MIB * layout.MIB,
         'bandwidth': cloud.bandwidth,
-        'limits': {name: mode.limit for name, mode in modes.MODES.items()
+        'slowness': wait.slowness,
+        'limits': {name: wait.scaled(mode.limit)
+                   for name, mode in modes.MODES.items()
                    if mode.limit is not None},
         'guests': {kind.name: {'working_set_mib': kind.working_set_mib,
                                'pace_mib_per_second': kind.pace_mib,

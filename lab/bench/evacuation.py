@@ -19,6 +19,7 @@ from lab.cloud import content
 from lab import errors
 from lab import guest
 from lab.instruments import heartbeat
+from lab.instruments import last_step
 from lab.instruments import record
 from lab import layout
 from lab import wait
@@ -35,7 +36,6 @@ _LIMIT = 600.0
 _POLL = 0.3
 _PLACEMENT = {'service_type': 'placement', 'region_name': layout.REGION}
 _COMPUTE = {'service_type': 'compute', 'region_name': layout.REGION}
-_ENDED = ('completed', 'cancelled', 'error', 'failed')
 
 
 @dataclasses.dataclass
@@ -157,21 +157,25 @@ def _evacuate(cloud, small: Sequence[Small], source: str, say) -> dict:
         if command.poll():
             raise errors.LabError('the evacuation was refused: %s'
                                   % command.stdout.read())
-        if time.monotonic() > begun + _LIMIT:
+        limit = wait.scaled(_LIMIT)
+        if time.monotonic() > begun + limit:
             raise errors.LabError('%s was not empty within %d s'
-                                  % (source, _LIMIT))
+                                  % (source, limit))
         _look(cloud, small, newest, destination)
         say.update('%d of %d servers have moved' % (
             sum(each.ended is not None for each in small), len(small)))
         time.sleep(_POLL)
     ended = max(each.ended for each in small)
     command.wait()
-    # The last server's console is heard some time after its migration.
-    time.sleep(2)
     wrong = [each.status for each in small if each.status != 'completed']
     if wrong:
         raise errors.LabError('not all migrations were completed: %s'
                               % ', '.join(wrong))
+    for each in small:
+        last_step.wait_until_over(cloud, each.server.id)
+        # Its console is heard some time after its migration.
+        wait.until(lambda: each.pulse.samples()[-1].time > ended,
+                   'heartbeat of ' + each.server.name, 30)
     seen = {
         'servers': len(small), 'source': source,
         'total': ended - begun,
@@ -196,14 +200,14 @@ def _look(cloud, small: Sequence[Small], newest: int,
     for each in small:
         each.status = status.get(each.server.id, '')
         if each.begun is None and each.status in (
-                'running', 'running (post-copy)', *_ENDED):
+                'running', 'running (post-copy)', *last_step.ENDED):
             each.begun = now
         if each.begun is not None and not each.heard:
             address = cloud.serial_address(each.server, destination)
             if address is not None:
                 each.pulse.follow(address)
                 each.heard = True
-        if each.ended is None and each.status in _ENDED:
+        if each.ended is None and each.status in last_step.ENDED:
             each.ended = now
 
 

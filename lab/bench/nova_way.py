@@ -13,14 +13,12 @@ from lab.bench import observed
 from lab.bench import result
 from lab.bench import servers
 from lab import errors
+from lab.instruments import last_step
 from lab.instruments import record
 from lab import wait
 
 # Seconds between two questions to Nova.
 _ASK_INTERVAL = 0.2
-# Until upstream, too, has ended what it has to do with an aborted migration.
-_AFTER_ABORT = 2.0
-_ENDED = ('completed', 'cancelled', 'error', 'failed')
 # Spans the degraded period of the guest, and tells of it.
 _EVENT = 'compute_live_migration_post_copy_degraded'
 _MICROVERSION = '2.84'      # shows the details of events
@@ -59,12 +57,9 @@ class NovaWay:
                        'record of the migration in Nova', 30)
             status = self._follow(seen, attempt)
             run = seen.end(self._mode.name, number)
-            if run.result != 'completed':
-                seen.wait_for_idle()
-                time.sleep(_AFTER_ABORT)
         finally:
             seen.close()
-        self._busy.make_active()
+        self._busy.make_active(self._mode.upstream)
         run.accepted = accepted
         run.told = self._told()
         if run.result == 'failed':
@@ -73,13 +68,16 @@ class NovaWay:
 
     def _request(self, destination: str) -> float:
         """Ask for the migration; return how long the answer took (s)."""
-        begun = time.monotonic()
-        self._cloud.session.post(
-            '/servers/%s/action' % self._busy.uuid,
-            endpoint_filter={'service_type': 'compute'},
-            microversion=self._mode.microversion,
-            json=self._mode.body(destination))
-        return time.monotonic() - begun
+        def send() -> float:
+            begun = time.monotonic()
+            self._cloud.session.post(
+                '/servers/%s/action' % self._busy.uuid,
+                endpoint_filter={'service_type': 'compute'},
+                microversion=self._mode.microversion,
+                json=self._mode.body(destination))
+            return time.monotonic() - begun
+
+        return last_step.accepted(send)
 
     def _follow(self, seen: observed.Observed,
                 attempt: record.Attempt) -> str:
@@ -90,7 +88,7 @@ class NovaWay:
             if now >= due:
                 due = now + _ASK_INTERVAL
                 migration = self._migration()
-                if migration['status'] in _ENDED:
+                if migration['status'] in last_step.ENDED:
                     break
                 self._abort_if_due(attempt, migration)
             seen.look(attempt)
@@ -112,7 +110,8 @@ class NovaWay:
     def _abort_if_due(self, attempt: record.Attempt,
                       migration: dict) -> None:
         if self._aborted or (
-                time.monotonic() < attempt.begin + self._mode.limit):
+                time.monotonic()
+                < attempt.begin + wait.scaled(self._mode.limit)):
             return
         try:
             self._cloud.nova().server_migrations.live_migration_abort(

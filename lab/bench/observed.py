@@ -93,14 +93,11 @@ class Observed:
             if address is not None:
                 self._pulse.follow(address)
                 self._heard = True
-        if time.monotonic() > attempt.begin + LIMIT:
+        limit = wait.scaled(LIMIT)
+        if time.monotonic() > attempt.begin + limit:
             raise errors.LabError('the migration did not end within %d s'
-                                  % LIMIT)
+                                  % limit)
         time.sleep(LOOK_INTERVAL)
-
-    def wait_for_idle(self) -> None:
-        """Return when libvirt has nothing left of an aborted migration."""
-        wait.until(self._watch.is_idle, 'end of the aborted migration', 30)
 
     def end(self, mode: str, number: int) -> result.Run:
         """Return the figures; the migration is over."""

@@ -5,6 +5,7 @@
 from lab.bench import guests
 from lab import errors
 from lab.instruments import heartbeat
+from lab.instruments import last_step
 from lab import layout
 from lab import wait
 
@@ -59,15 +60,16 @@ class Server:
         there, = (host.name for host in layout.HOSTS if host.name != here)
         return here, there
 
-    def make_active(self) -> None:
-        """Wait until nothing is going on; undo upstream's ERROR.
+    def make_active(self, to_error: bool) -> None:
+        """Wait until a migration is over; undo upstream's ERROR.
 
-        Upstream puts a server into ERROR when its migration was aborted.
+        :param to_error: see :func:`lab.instruments.last_step.left`
         """
-        wait.until(lambda: self.shown()['OS-EXT-STS:task_state'] is None,
-                   'end of the task in Nova', 30)
-        if self.shown()['status'] == 'ERROR':
+        shown = last_step.wait_until_over(self._cloud, self.uuid, to_error)
+        if shown['status'] == 'ERROR':
             self._cloud.nova().servers.reset_state(self.server, 'active')
+            wait.until(lambda: self.shown()['status'] == 'ACTIVE',
+                       'server that is ACTIVE', 30)
 
     def stand_still(self, still: bool) -> None:
         """Pause the server, so that another one has the processors."""

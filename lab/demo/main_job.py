@@ -12,6 +12,7 @@ from lab.cloud import content
 from lab.demo import two_requests
 from lab import errors
 from lab.instruments import heartbeat
+from lab.instruments import last_step
 from lab.instruments import proof
 from lab.instruments import record
 from lab.instruments import watch
@@ -19,6 +20,19 @@ from lab import layout
 from lab import wait
 
 WORKING_SET = 400 * record.MIB      # of the image "guest"
+# How many times faster than the link a guest has to write, so that pre-copy
+# does not come to an end; and a step of the link, bytes/s.
+_BUSIER = 2
+_STEP = 10 * record.MIB
+
+
+def link(bandwidth: int, rate: float) -> int:
+    """Return the bandwidth (bytes/s) of a link that a guest can outrun.
+
+    :param bandwidth: of the link as it is
+    :param rate: what the guest writes on this machine, bytes/s
+    """
+    return min(bandwidth, max(1, int(rate / _BUSIER / _STEP)) * _STEP)
 
 
 def run(cloud, say, delete: bool) -> record.Record:
@@ -42,7 +56,11 @@ def run(cloud, say, delete: bool) -> record.Record:
         wait.until(lambda: pulse.samples()
                    and pulse.samples()[-1].work > WORKING_SET,
                    'heartbeat of the guest', 60)
-        return MainJob(cloud, say, server, pulse).run()
+        job = MainJob(cloud, say, server, pulse)
+        try:
+            return job.run()
+        finally:
+            job.close()
     finally:
         pulse.stop()
         if delete:
@@ -60,12 +78,33 @@ class MainJob(two_requests.TwoRequests):
         super().__init__(say, record.Record(
             simulated=False, server=server.id, source=source,
             destination=destination, memory=server.flavor['ram'] * record.MIB,
-            working_set=WORKING_SET, bandwidth=cloud.bandwidth))
+            working_set=WORKING_SET, bandwidth=cloud.bandwidth,
+            slowness=wait.slowness))
         self._cloud = cloud
         self._pulse = pulse
         self._watch = watch.Watch(
             cloud.host(source), cloud.host(destination), self._record,
             time.monotonic)
+
+    def close(self) -> None:
+        """Note nothing more, and put the link back."""
+        self._watch.close()
+        if self._record.bandwidth != self._cloud.bandwidth:
+            self._limit(self._cloud.bandwidth)
+
+    def _limit(self, bandwidth: int) -> None:
+        for host in self._cloud.hosts.values():
+            host.limit_migration_network(bandwidth)
+
+    def _fit_link(self, rate: float) -> None:
+        bandwidth = link(self._cloud.bandwidth, rate)
+        if bandwidth != self._cloud.bandwidth:
+            self._record.bandwidth = bandwidth
+            self._limit(bandwidth)
+            self._say('that is too little for a link of %d MiB/s: this run '
+                      'has %d MiB/s between the hosts' % (
+                          self._cloud.bandwidth / record.MIB,
+                          bandwidth / record.MIB))
 
     def _now(self) -> float:
         return time.monotonic()
@@ -82,7 +121,7 @@ class MainJob(two_requests.TwoRequests):
                 if 'REQ: curl' in printed:
                     requested = time.monotonic()
         if command.returncode:
-            raise errors.LabError('"%s" failed: %s' % (line, printed.strip()))
+            raise errors.failed(line, printed.strip())
         return requested
 
     def _migration(self) -> dict:
@@ -94,6 +133,9 @@ class MainJob(two_requests.TwoRequests):
     def _nova_server(self) -> dict:
         return self._cloud.get(
             'compute', '/servers/' + self._record.server)['server']
+
+    def _allocations(self, consumer: str) -> dict[str, dict[str, int]]:
+        return self._cloud.allocations(consumer)
 
     def _look(self, attempt: record.Attempt) -> str:
         self._watch.look()
@@ -118,8 +160,8 @@ class MainJob(two_requests.TwoRequests):
             100 - 100 * seen['memory_remaining'] / seen['memory_total'],
             seen['memory_remaining'] / record.MIB)
 
-    def _is_idle(self) -> bool:
-        return self._watch.is_idle()
+    def _left_on_hosts(self) -> str:
+        return last_step.left_on_hosts(self._cloud, self._record.server)
 
     def _rate(self, seconds: float) -> float:
         return self._pulse.rate(seconds)

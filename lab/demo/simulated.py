@@ -124,7 +124,8 @@ class MainJob(two_requests.TwoRequests):
         super().__init__(say, record.Record(
             simulated=True, server=server, source=SOURCE,
             destination=DESTINATION, memory=workload.guest.memory,
-            working_set=WORKING_SET, bandwidth=simulated.BANDWIDTH))
+            working_set=WORKING_SET, bandwidth=simulated.BANDWIDTH,
+            slowness=wait.slowness))
 
     def _now(self) -> float:
         return self._hosts.clock.now()
@@ -138,8 +139,8 @@ class MainJob(two_requests.TwoRequests):
                   contextlib.redirect_stderr(printed)):
                 shell.OpenStackComputeShell().main(line.split()[1:])
         except (Exception, SystemExit) as exc:
-            raise errors.LabError('"%s" failed: %s %s' % (
-                line, printed.getvalue().strip(), exc)) from exc
+            raise errors.failed(line, '%s %s' % (
+                printed.getvalue().strip(), exc)) from exc
         return requested
 
     def _migration(self) -> dict:
@@ -149,6 +150,9 @@ class MainJob(two_requests.TwoRequests):
 
     def _nova_server(self) -> dict:
         return self._cloud.api.get_server(self._record.server)
+
+    def _allocations(self, consumer: str) -> dict[str, dict[str, int]]:
+        return self._cloud.allocations(consumer)
 
     def _look(self, attempt: record.Attempt) -> str:
         if len(self._hosts.moves) < len(self._record.attempts):
@@ -171,11 +175,15 @@ class MainJob(two_requests.TwoRequests):
             phase, 100 - 100 * memory.remaining / memory.guest.memory,
             memory.remaining / record.MIB, self._rate(0.5) / record.MIB)
 
-    def _is_idle(self) -> bool:
-        return set(self._hosts.domains(self._record.server)) == {SOURCE}
+    def _left_on_hosts(self) -> str:
+        there = sorted(self._hosts.domains(self._record.server))
+        return '' if len(there) == 1 else 'domains on %s' % there
 
     def _rate(self, seconds: float) -> float:
         return self._pulse.rate(seconds)
+
+    def _fit_link(self, rate: float) -> None:
+        pass        # the model's guest is as fast as it is meant to be
 
     def _finish(self) -> None:
         self._record.samples = self._pulse.samples()

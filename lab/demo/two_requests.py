@@ -13,14 +13,17 @@ from collections.abc import Iterator
 import time
 
 from lab import errors
+from lab.instruments import last_step
 from lab.instruments import record
 from lab import wait
 
 SERVER = 'busy'
 POST_COPY_SECONDS = 120
 
-# What Nova calls a migration that is over.
-_ENDED = ('completed', 'cancelled', 'error', 'failed')
+# Passes over memory without an end that are shown, and how many times longer
+# than pre_copy_seconds they may take.
+_PASSES = 2
+_PATIENCE = 6
 
 
 class TwoRequests(abc.ABC):
@@ -30,7 +33,7 @@ class TwoRequests(abc.ABC):
     :param run: the record of the run, without attempts
     """
 
-    #: seconds that memory is copied before pre-copy is given up
+    #: seconds that memory is copied, at least, before pre-copy is given up
     pre_copy_seconds: float
     #: seconds of the undisturbed guest that are recorded at both ends
     settled_seconds: float
@@ -52,6 +55,7 @@ class TwoRequests(abc.ABC):
         """Run a ``nova`` command.
 
         :returns: when its request went out (s)
+        :raises lab.errors.Refused: when Nova refuses the request
         :raises lab.errors.LabError: when it fails, with what it printed
         """
 
@@ -64,16 +68,24 @@ class TwoRequests(abc.ABC):
         """Return the server as Nova shows it to an administrator."""
 
     @abc.abstractmethod
+    def _allocations(self, consumer: str) -> dict[str, dict[str, int]]:
+        """Return what a server or migration has in placement, per host."""
+
+    @abc.abstractmethod
     def _look(self, attempt: record.Attempt) -> str:
         """Bring an attempt up to date, and say in some words how far it is."""
 
     @abc.abstractmethod
-    def _is_idle(self) -> bool:
-        """Whether only the source has the server, and no job runs."""
+    def _left_on_hosts(self) -> str:
+        """Say what is to come on the hosts; '': one has the server."""
 
     @abc.abstractmethod
     def _rate(self, seconds: float) -> float:
         """Return the work of the guest in the last seconds (bytes/s)."""
+
+    @abc.abstractmethod
+    def _fit_link(self, rate: float) -> None:
+        """Slow the link down to what this guest (bytes/s) can outrun."""
 
     @abc.abstractmethod
     def _finish(self) -> None:
@@ -87,9 +99,10 @@ class TwoRequests(abc.ABC):
         :raises lab.errors.LabError: when the run cannot go on to its end
         """
         time.sleep(self.settled_seconds)
+        rate = self._rate(self.settled_seconds)
         self._say('the guest on %s writes %d MiB/s' % (
-            self._record.source,
-            self._rate(self.settled_seconds) / record.MIB))
+            self._record.source, rate / record.MIB))
+        self._fit_link(rate)
         if self._pre_copy():
             self._make_active()
             self._post_copy()
@@ -101,15 +114,15 @@ class TwoRequests(abc.ABC):
         """Show that upstream's live migration does not come to an end."""
         attempt = self._request('nova live-migration', post_copy=False)
         for migration in self._follow(attempt):
-            begun = attempt.at(record.RUNNING)
-            if (begun is None or attempt.at(record.ABORTED) is not None
-                    or self._now() < begun + self.pre_copy_seconds):
+            if (attempt.at(record.ABORTED) is not None
+                    or not self._is_shown(attempt)):
                 continue
-            written = self._rate(self.pre_copy_seconds) * self.pre_copy_seconds
+            seconds = self._now() - attempt.at(record.RUNNING)
             self._say('in %d s pre-copy has gone through memory %d times, the '
                       'guest has written its working set %d times' % (
-                          self.pre_copy_seconds, attempt.passes,
-                          written / self._record.working_set))
+                          seconds, attempt.passes,
+                          self._rate(seconds) * seconds
+                          / self._record.working_set))
             attempt.note(record.ABORTED, self._command(
                 'nova live-migration-abort %s %d'
                 % (SERVER, migration['id'])))
@@ -124,29 +137,50 @@ class TwoRequests(abc.ABC):
                 outcome)))
         return attempt.result == 'aborted'
 
+    def _is_shown(self, attempt: record.Attempt) -> bool:
+        """Whether pre-copy has had its time, and the passes it is to show."""
+        begun = attempt.at(record.RUNNING)
+        if begun is None:
+            return False
+        seconds = self._now() - begun
+        return seconds >= self.pre_copy_seconds and (
+            attempt.passes >= _PASSES
+            or seconds >= wait.scaled(_PATIENCE * self.pre_copy_seconds))
+
     def _make_active(self) -> None:
         """Undo what upstream makes of an aborted live migration."""
-        wait.until(self._is_idle, 'end of the aborted migration', 30)
-        wait.until(lambda: self._nova_server()['OS-EXT-STS:task_state']
-                   is None, 'end of the task in Nova', 30)
-        if self._nova_server()['status'] == 'ERROR':
-            self._say('the server runs on; upstream Nova puts it into ERROR '
-                      'after the abort of a migration without post-copy')
-            self._command('nova reset-state --active ' + SERVER)
+        self._wait_until_over(to_error=True)
+        self._say('the server runs on; upstream Nova puts it into ERROR '
+                  'after the abort of a migration without post-copy')
+        self._command('nova reset-state --active ' + SERVER)
+        wait.until(lambda: self._nova_server()['status'] == 'ACTIVE',
+                   'server that is ACTIVE', 30)
+
+    def _wait_until_over(self, to_error: bool) -> None:
+        """Wait for the last step of the newest migration."""
+        def left() -> str:
+            migration = self._migration()
+            return last_step.left(
+                self._nova_server(), migration,
+                self._allocations(migration['uuid']), to_error,
+            ) or self._left_on_hosts()
+
+        last_step.until_nothing(left, 'end of the migration')
 
     def _post_copy(self) -> None:
         attempt = self._request('nova live-migration --post-copy',
                                 post_copy=True)
         for migration in self._follow(attempt):
-            if self._now() > attempt.begin + POST_COPY_SECONDS:
+            limit = wait.scaled(POST_COPY_SECONDS)
+            if self._now() > attempt.begin + limit:
                 raise errors.LabError(
                     'the post-copy live migration of %s did not end within '
                     '%d s; Nova says: %s. See the logs of both nova-computes.'
-                    % (self._record.server, POST_COPY_SECONDS,
-                       migration['status']))
+                    % (self._record.server, limit, migration['status']))
         if attempt.at(record.COMPLETED) is not None:
             self._say('completed in %.1f s'
                       % attempt.after(record.COMPLETED))
+            self._wait_until_over(to_error=False)
 
     def _request(self, command: str, post_copy: bool) -> record.Attempt:
         """Ask Nova for a live migration, and see its record appear."""
@@ -155,14 +189,16 @@ class TwoRequests(abc.ABC):
             '%s %s %s' % (command, SERVER, self._record.destination),
             post_copy)
         self._record.attempts.append(attempt)
-        attempt.note(record.REQUESTED, self._command(attempt.request))
+        attempt.note(record.REQUESTED, last_step.accepted(
+            lambda: self._command(attempt.request)))
         wait.until(lambda: self._migration()['id'] != before,
                    'record of the migration in Nova', 30)
         return attempt
 
     def _follow(self, attempt: record.Attempt) -> Iterator[dict]:
         """Show a migration until it is over; yield what Nova says of it."""
-        while (migration := self._migration())['status'] not in _ENDED:
+        while (migration := self._migration())['status'] not in (
+                last_step.ENDED):
             self._say.update('%s; Nova: %s' % (
                 self._look(attempt), migration['status']))
             yield migration

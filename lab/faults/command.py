@@ -15,6 +15,7 @@ from lab.cloud import bringup
 from lab.cloud import cloud as lab_cloud
 from lab.cloud import lifetime
 from lab.cloud import restore
+from lab.cloud import speed
 from lab.faults.case import Case
 from lab.faults import computes
 from lab.faults import draw
@@ -24,6 +25,7 @@ from lab.faults import report
 from lab.faults import runner
 from lab.faults import scene
 from lab import layout
+from lab import load
 from lab import progress
 
 _EVIDENCE = layout.STATE / 'faults'
@@ -36,6 +38,11 @@ def main(argv: Sequence[str]) -> int:
             print('%-26s %s: %s' % (case.name, case.description,
                                     case.end.value))
         return 0
+    with load.busy_loops(arguments.load):
+        return _main(arguments)
+
+
+def _main(arguments: argparse.Namespace) -> int:
     say = progress.Progress(sys.stdout)
     cloud = lab_cloud.Cloud(ports=True, say=say)
     path = arguments.output / report.name(
@@ -50,6 +57,11 @@ def main(argv: Sequence[str]) -> int:
     print('Written: %s' % path)
     violated = sum(bool(result.violations) for result in results)
     print('%d cases, %d violated the invariant' % (len(results), violated))
+    slowness = max((result.observation.slowness for result in results),
+                   default=1)
+    if slowness > 1:
+        print('The machine was slow: limits and permitted silences were up '
+              'to %g times as long.' % slowness)
     return 1 if violated or not results else 0
 
 
@@ -72,6 +84,7 @@ def run(cloud, cases: Sequence[tuple[Case, int]], with_upstream: bool,
 
 def _run_one(cloud, case: Case, seed: int, with_upstream: bool,
              say) -> report.Result:
+    speed.refresh()
     logs = evidence.Evidence()
     running = runner.Runner(cloud, case, seed, with_upstream, say)
     try:
@@ -121,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--upstream', action='store_true',
         help="against upstream's driver, to see the difference")
+    parser.add_argument(
+        '--load', type=int, default=0, metavar='N',
+        help='with N busy loops beside it (default: %(default)s)')
     parser.add_argument(
         '--keep', action='store_true', help='leave the cloud as it is')
     parser.add_argument(

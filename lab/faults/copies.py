@@ -10,11 +10,15 @@ of the lab is never idle).
 from collections.abc import Callable
 import pathlib
 import threading
+import time
 
 from lab.instruments import proof
 
 INTERVAL = 0.2          # s between two looks
 TICKS = 2               # of the kernel's 10 ms, in one interval: it runs
+# s that reading all of them may take: what runs while one copy is read may
+# not run any more when the other one is.
+READ = 0.01
 _VCPU = 'CPU '          # QEMU's name for these threads: "CPU 0/TCG"
 
 
@@ -59,7 +63,11 @@ class Copies:
     def look(self) -> None:
         """Look once, an interval after the last time."""
         processes = proof.qemu_processes(self._server, self._hosts)
+        begun = time.monotonic()
         ticks = {pid: guest_ticks(pid) for pid in processes}
+        if time.monotonic() > begun + READ:
+            self._ticks, self._running = ticks, set()
+            return
         running = {pid for pid in ticks if pid in self._ticks
                    and ticks[pid] >= self._ticks[pid] + TICKS}
         if len(running & self._running) > 1:

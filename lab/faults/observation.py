@@ -75,6 +75,8 @@ class Observation:
 
     :param twice: moments in which two copies were running, in words
     :param missing: processes of the cloud that are gone and should not be
+    :param slowness: of the machine: how many times longer silences and
+        limits may be
     :param settled: when everything was found to be right; None: never
     """
 
@@ -94,6 +96,7 @@ class Observation:
     twice: list[str] = dataclasses.field(default_factory=list)
     missing: list[str] = dataclasses.field(default_factory=list)
     final: Final | None = None
+    slowness: float = 1.0
 
     def note(self, time: float, who: str, what: str) -> None:
         self.timeline.append(Entry(time, who, what))

@@ -76,6 +76,7 @@ def _as_json(result: Result) -> dict:
         'case': seen.case.name,
         'description': seen.case.description,
         'seed': seen.seed,
+        'slowness': seen.slowness,
         'expected': seen.case.end.value,
         'violations': result.violations,
         'blackout_seconds': seen.blackout(),

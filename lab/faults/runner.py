@@ -15,12 +15,14 @@ from lab.faults import scene as faults_scene
 from lab.faults import verdict
 from lab.faults import view
 from lab import layout
+from lab import wait
 
 # Seconds.
 _POLL = 0.02
 _SETTLE_POLL = 0.5
 _HOLD = 2.0             # that a right end has to stay right
 _PHASE_LIMIT = 60.0     # for a phase to come
+_FORCE_INTERVAL = 0.5   # between two attempts
 
 # A link on which post-copy takes some seconds, or outlasts a restart.
 _SLOW = (20 * layout.MIB, 40 * layout.MIB)
@@ -43,11 +45,14 @@ class Runner:
         self._upstream = upstream
         self._say = say
         self._random = random.Random('%s %d' % (case.name, seed))
-        self._slow = self._random.choice(_SLOW)
+        # Services that are slower get a phase that is longer.
+        self._slow = int(self._random.choice(_SLOW) / wait.slowness)
         self._release = self._random.choice((True, False))
         self._to_force = upstream
+        self._force_due = 0.0
         self.observation = Observation(
-            case, seed, source.name, destination.name)
+            case, seed, source.name, destination.name,
+            slowness=wait.slowness)
         self._scene = faults_scene.Scene(cloud, self.observation)
         self._to_heal: list[tuple[float, Injection]] = []
         self._limited = cloud.bandwidth
@@ -100,7 +105,7 @@ class Runner:
                 step.phase, self._scene.sampler.view))
 
     def _wait_for(self, condition) -> bool:
-        end = time.monotonic() + _PHASE_LIMIT
+        end = time.monotonic() + wait.scaled(_PHASE_LIMIT)
         while not condition():
             self._look_after_things()
             now = self._scene.sampler.view
@@ -118,13 +123,16 @@ class Runner:
         if now.source == view.PAUSED_POST_COPY and self._case.waits_for(
                 Phase.POST_COPY, Phase.RECOVERY):
             self._limit(self._slow)
-        elif now.iteration > 1 and self._to_force:
-            self._to_force = False
-            self._inject_request('force complete')
+        elif now.iteration > 1 and self._to_force and (
+                time.monotonic() >= self._force_due):
+            self._force()
 
-    def _inject_request(self, name: str) -> None:
-        code, text = INJECTORS[name].inject(self._scene, None)
-        self._note('%s: %d %s' % (name, code, text))
+    def _force(self) -> None:
+        """Force completion; it may be refused until Nova has caught up."""
+        self._force_due = time.monotonic() + _FORCE_INTERVAL
+        code, text = INJECTORS['force complete'].inject(self._scene, None)
+        self._to_force = code == 409
+        self._note('force complete: %d %s' % (code, text))
 
     def _inject(self, fault, hit: bool) -> None:
         self._note('inject: %s' % fault)
@@ -164,7 +172,8 @@ class Runner:
             self._limit(self._cloud.bandwidth)
         since = observation.healed() or time.monotonic()
         right = None
-        while time.monotonic() < since + self._case.limit or right:
+        limit = wait.scaled(self._case.limit)
+        while time.monotonic() < since + limit or right:
             observation.final = self._scene.final()
             now = time.monotonic()
             wrong = verdict.judge_end(observation)
@@ -174,7 +183,7 @@ class Runner:
                 right = None
             else:
                 right = right or now
-                if now >= right + _HOLD:
+                if now >= right + wait.scaled(_HOLD):
                     observation.settled = right
                     break
             time.sleep(_SETTLE_POLL)

@@ -17,6 +17,7 @@ import libvirt
 from lab.faults import copies
 from lab.faults.observation import Observation
 from lab.faults import view
+from lab import wait
 
 # Seconds between two looks.
 _HOST_INTERVAL = 0.03
@@ -115,6 +116,7 @@ class Sampler:
         self._on_console = on_console
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        self._source_looked = 0.0   # begin of the look that the view shows
         hosts = (cloud.host(observation.source),
                  cloud.host(observation.destination))
         self.source, self.destination = (
@@ -133,7 +135,7 @@ class Sampler:
         self._ended.set()
         self._copies.stop()
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(timeout=wait.scaled(10))
 
     def _see(self, who: str, **change) -> None:
         with self._lock:
@@ -153,8 +155,10 @@ class Sampler:
     def _watch_source(self) -> None:
         due = 0.0
         while not self._ended.wait(_HOST_INTERVAL):
+            looked = time.monotonic()
             state = self.source.state()
             self._see(self._observation.source, source=state)
+            self._source_looked = looked
             now = time.monotonic()
             if state == view.RUNNING and now >= due and (
                     self.view.destination != view.ABSENT):
@@ -173,7 +177,9 @@ class Sampler:
             if not (state.startswith(view.RUNNING)
                     and self.view.source.startswith(view.RUNNING)):
                 single = time.monotonic()
-            elif time.monotonic() > single + _LIBVIRT_LAG:
+            # What the source's thread saw before that does not count: it may
+            # not have looked since.
+            elif self._source_looked > single + wait.scaled(_LIBVIRT_LAG):
                 self._twice([self._observation.source,
                              self._observation.destination])
             if state == view.ABSENT:

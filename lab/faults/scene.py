@@ -16,6 +16,7 @@ from lab.faults.observation import Observation
 from lab.faults import sampler
 from lab import guest
 from lab.instruments import heartbeat
+from lab.instruments import last_step
 from lab.instruments import proof
 from lab import layout
 from lab import wait
@@ -76,8 +77,8 @@ class Scene:
         :param upstream: without a word of post-copy
         """
         options = {} if upstream else {'post_copy': True}
-        self.cloud.nova().servers.live_migrate(
-            self.server, self.destination.name, 'auto', **options)
+        last_step.accepted(lambda: self.cloud.nova().servers.live_migrate(
+            self.server, self.destination.name, 'auto', **options))
 
     def migration(self) -> dict | None:
         """Return the newest migration; None: no such, or no answer."""
@@ -104,7 +105,7 @@ class Scene:
                          self.sampler.destination.state()},
                 processes=self._processes(),
                 disks=[host.name for host in self.cloud.hosts.values()
-                       if self._disk(host).exists()],
+                       if host.disk(server).exists()],
                 durable=[host.name for host in self.cloud.hosts.values()
                          if self._durable(host).exists()],
                 bindings=self._bindings())
@@ -143,9 +144,6 @@ class Scene:
             self.observation.server,
             {host.name: host.init.pid for host in self.cloud.hosts.values()}
         ).values()))
-
-    def _disk(self, host) -> pathlib.Path:
-        return host.layout.directory / 'instances' / self.observation.server
 
     def _durable(self, host) -> pathlib.Path:
         return (host.layout.directory / 'nova' / 'post_copy'

@@ -48,7 +48,7 @@ def _judge_silence(observation: Observation) -> list[str]:
     beyond = observation.blackout_beyond_cuts()
     if beyond is None:
         return ['the guest was never heard']
-    if beyond > observation.case.silence:
+    if beyond > observation.case.silence * observation.slowness:
         return ['the guest was silent for %.1f s, %.1f s more than the '
                 'network was cut' % (observation.blackout(), beyond)]
     return []

@@ -103,6 +103,7 @@ class Record:
     attempts: list[Attempt] = dataclasses.field(default_factory=list)
     checks: list[Check] = dataclasses.field(default_factory=list)
     wrong_pages: int = 0         #: pages that were not what the guest wrote
+    slowness: float = 1.0        #: of the machine, by which limits were longer
 
     @property
     def passed(self) -> bool:
@@ -175,6 +176,7 @@ class Record:
             'bandwidth_bytes_per_second': self.bandwidth,
             'ideal_seconds': self.ideal,
             'wrong_pages': self.wrong_pages,
+            'slowness': self.slowness,
             'passed': self.passed,
             'attempts': [
                 dict(self.figures(attempt),
