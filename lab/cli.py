@@ -12,6 +12,7 @@ import sys
 from lab.cloud import lifetime
 from lab import errors
 from lab import layout
+from lab import load
 
 
 def _cloud(arguments: argparse.Namespace):
@@ -129,7 +130,8 @@ def test(arguments: argparse.Namespace) -> int:
     arguments.horizon = True
     arguments.ports = True
     arguments.upstream = False
-    with lifetime.in_cloud(_cloud(arguments)):
+    with (load.busy_loops(arguments.load),
+          lifetime.in_cloud(_cloud(arguments))):
         return subprocess.run(
             [layout.BIN / 'stestr', 'run', '--serial', *arguments.rest],
             cwd=layout.ROOT,
@@ -178,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(
             function.__name__, help=function.__doc__, add_help=False)
         command.set_defaults(function=function)
+    command.add_argument('--load', type=int, default=0)
     return parser
 
 

@@ -90,9 +90,9 @@ def wait_until_over(cloud, server: str, to_error: bool = False) -> dict:
         found = cloud.get(
             'compute', '/os-migrations?limit=1&instance_uuid=' + server,
             microversion='2.80')['migrations']
-        return found and left(
-            shown, found[0], cloud.allocations(found[0]['uuid']),
-            to_error) or left_on_hosts(cloud, server)
+        in_nova = left(shown, found[0], cloud.allocations(found[0]['uuid']),
+                       to_error) if found else ''
+        return in_nova or left_on_hosts(cloud, server)
 
     until_nothing(look, 'end of the migration of ' + server)
     return shown

@@ -23,8 +23,6 @@ import testtools
 SOURCE, DESTINATION = (host.name for host in layout.HOSTS)
 MICROVERSION = '2.105'
 POST_COPY = 'running (post-copy)'
-# In the order in which a migration gets there.
-_UNDER_WAY = ('accepted', 'queued', 'preparing', 'running', POST_COPY)
 
 
 class Case(testtools.TestCase):
@@ -167,15 +165,18 @@ class Case(testtools.TestCase):
                    'heartbeat of the guest on ' + SOURCE, 30)
         self.assertEqual((0, 0), (pulse.wrong_pages, pulse.setbacks))
 
-    def finished(self, server, event: str) -> list[dict]:
-        """Wait until a live migration has this event; return those of it.
+    def finished(self, server, **fields: str) -> list[dict]:
+        """Wait until a live migration has finished such events; return them.
 
         Nova writes the status of a migration before it tells why.
+
+        :param fields: what the events have, as ``result='Error'``
         """
         return wait.until(
             lambda: [found for found in self.events(server, 'live-migration')
-                     if found['event'] == event and found['finish_time']],
-            'event ' + event, 30)
+                     if found['finish_time'] and fields.items()
+                     <= found.items()],
+            'event with %s' % fields, 30)
 
     def events(self, server, action: str) -> list[dict]:
         """Return the events of the newest action of this name."""

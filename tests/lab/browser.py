@@ -6,13 +6,14 @@ import pathlib
 
 from lab.cloud.services import horizon
 from lab import layout
+from lab import wait as waiting
 from selenium import webdriver
 from selenium.webdriver.common import by
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support import wait
 
 # Seconds for a page; some ask every service of the cloud.
-LIMIT = 30
+LIMIT = 30.0
 
 
 class Browser:
@@ -29,7 +30,7 @@ class Browser:
         self.driver = webdriver.Chrome(
             options=options,
             service=webdriver.ChromeService('/usr/bin/chromedriver'))
-        self.driver.set_page_load_timeout(LIMIT)
+        self.driver.set_page_load_timeout(waiting.scaled(LIMIT))
 
     def close(self) -> None:
         self.driver.quit()
@@ -61,7 +62,8 @@ class Browser:
             (by.By.CSS_SELECTOR, selector)), 'end of ' + selector)
 
     def _wait(self, condition, what: str):
-        return wait.WebDriverWait(self.driver, LIMIT).until(condition, what)
+        return wait.WebDriverWait(
+            self.driver, waiting.scaled(LIMIT)).until(condition, what)
 
     def tick(self, field: str) -> None:
         # Horizon's theme draws the box by its label.

@@ -9,6 +9,7 @@ import threading
 from typing import NamedTuple
 
 from lab import layout
+from lab import wait
 
 # Of one connection, not of what it carries.
 _HOP_BY_HOP = ('connection', 'content-length', 'transfer-encoding')
@@ -53,7 +54,7 @@ class _Handler(server.BaseHTTPRequestHandler):
         self.recorder.requests.append(
             Request(self.command, self.path, self.headers, body))
         connection = client.HTTPConnection(
-            layout.LOOPBACK, self.recorder.port, timeout=60)
+            layout.LOOPBACK, self.recorder.port, timeout=wait.scaled(60))
         connection.request(self.command, self.path, body, self.headers)
         response = connection.getresponse()
         content = response.read()

@@ -2,10 +2,7 @@
 
 """A user who changes their mind."""
 
-import time
-
 from lab import layout
-from lab import wait
 from novaclient import exceptions
 from tests.lab import base
 
@@ -17,9 +14,7 @@ class AbortTest(base.Case):
 
     def setUp(self) -> None:
         super().setUp()
-        source = self.cloud.host(base.SOURCE)
-        source.limit_migration_network(SLOW)
-        self.addCleanup(source.limit_migration_network, self.cloud.bandwidth)
+        self.slow_down(SLOW)
 
     def _start(self):
         server = self.boot()
@@ -30,25 +25,17 @@ class AbortTest(base.Case):
 
     def test_abort_before_the_switch(self):
         server, pulse = self._start()
-        self.wait_for(server, 'running')
-        wait.until(lambda: self._memory_processed(server) > 0,
-                   'progress of the migration', 30)
+        migration = self.wait_for_copy(server)
 
         self.nova.server_migrations.live_migration_abort(
-            server, self.migration(server)['id'])
+            server, migration['id'])
 
         self.wait_for(server, 'cancelled', limit=30)
         self.assert_stayed(server, pulse)
 
-    def _memory_processed(self, server) -> int:
-        found = self.cloud.get(
-            'compute', '/servers/%s/migrations' % server.id,
-            microversion=base.MICROVERSION)['migrations']
-        return found[0]['memory_processed_bytes'] or 0 if found else 0
-
     def test_abort_after_the_switch_is_refused(self):
         server, pulse = self._start()
-        self.wait_for(server, 'running (post-copy)')
+        self.wait_for(server, base.POST_COPY)
 
         refusal = self.assertRaises(
             exceptions.ClientException,
@@ -57,10 +44,7 @@ class AbortTest(base.Case):
 
         self.assertIn(refusal.code, (400, 409))
         self.assertIn('post-copy', str(refusal))
-        # The rest need not be slow.
-        self.cloud.host(base.SOURCE).limit_migration_network(
-            self.cloud.bandwidth)
+        self.speed_up()
         self.wait_for(server, 'completed')
         self.settle(server)
-        time.sleep(1)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)

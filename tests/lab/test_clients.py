@@ -30,7 +30,7 @@ class ClientsTest(base.Case):
 
     def run_command(self, *command: str) -> str:
         process = self.start(*command)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=wait.scaled(120))
         self.assertEqual(0, process.returncode, stderr)
         return stdout
 
@@ -109,16 +109,17 @@ class ClientsTest(base.Case):
 
     def test_nova_is_left_alone(self):
         """Ctrl-C ends the command, and not the migration."""
-        self.slow_down()
+        self.slow_down(SLOW)
         server = self.boot()
         pulse = self.follow(server)
 
         process = self.start('nova', 'live-migration', '--post-copy', '--poll',
                              server.id)
         self.addCleanup(process.kill)
-        self.wait_for(server, 'running')
+        # Once it shows the migration, it has nothing more to ask for.
+        self.assertIn('migration', process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        stdout, _stderr = process.communicate(timeout=20)
+        stdout, _stderr = process.communicate(timeout=wait.scaled(20))
 
         self.assertEqual(130, process.returncode)
         self.assertIn('What was requested goes on', stdout)
@@ -128,21 +129,22 @@ class ClientsTest(base.Case):
 
     def test_abort_is_told(self):
         """Upstream's wait of openstack would call it complete."""
-        self.slow_down()
+        self.slow_down(SLOW)
         server = self.boot()
         pulse = self.follow(server)
 
         for command in (('openstack', *MIGRATE, '--wait'),
                         ('nova', 'live-migration', '--post-copy', '--poll')):
+            earlier = self.migration(server)
             process = self.start(*command, server.id)
             self.addCleanup(process.kill)
-            earlier = self.migration(server)
             wait.until(lambda: self.migration(server) != earlier,
                        'migration', 30)
-            migration = self.wait_for(server, 'running')
+            migration = self.wait_for_copy(server)
             self.nova.server_migrations.live_migration_abort(
                 server, migration['id'])
-            stdout, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(
+                timeout=wait.scaled(60))
 
             self.assertEqual(1, process.returncode, stdout)
             self.assertIn(
@@ -150,9 +152,3 @@ class ClientsTest(base.Case):
                 'ACTIVE on %s. ' % (migration['id'], server.name, server.id,
                                     base.SOURCE), stderr)
             self.assert_stayed(server, pulse)
-
-    def slow_down(self) -> None:
-        """Give each phase some seconds."""
-        source = self.cloud.host(base.SOURCE)
-        source.limit_migration_network(SLOW)
-        self.addCleanup(source.limit_migration_network, self.cloud.bandwidth)

@@ -4,8 +4,6 @@
 
 from tests.lab import base
 
-POST_COPY = 'running (post-copy)'
-
 
 class MigrationTest(base.Case):
 
@@ -22,7 +20,7 @@ class MigrationTest(base.Case):
         server = self.boot()
 
         self._move_there_and_back(server, True, post_copy=True)
-        self.assertIn(POST_COPY, self.statuses)
+        self.assertIn(base.POST_COPY, self.statuses)
 
     def test_scheduler_chooses_the_host(self):
         server = self.boot()
@@ -46,7 +44,7 @@ class MigrationTest(base.Case):
 
         self._move_there_and_back(server, True, post_copy=True)
 
-        self.assertNotIn(POST_COPY, self.statuses)
+        self.assertNotIn(base.POST_COPY, self.statuses)
 
     def test_post_copy_false(self):
         self.upload_calm_guest()

@@ -24,10 +24,7 @@ class PortTest(base.Case):
         super().setUp()
         linux_guest.upload(self.cloud, 'linux', ADDRESS)
         self.port = self._create_port()
-        for host in self.cloud.hosts.values():
-            host.limit_migration_network(SLOW)
-            self.addCleanup(host.limit_migration_network,
-                            self.cloud.bandwidth)
+        self.slow_down(SLOW)
 
     def _create_port(self) -> dict:
         service = {'service_type': 'network',
@@ -58,7 +55,7 @@ class PortTest(base.Case):
 
         self.nova.servers.live_migrate(server, base.DESTINATION, 'auto',
                                        post_copy=True)
-        self.wait_for(server, 'running (post-copy)')
+        self.wait_for(server, base.POST_COPY)
         switched = time.monotonic()
         # Nova activates the destination's binding at the switch, not at the
         # end of the migration.
@@ -66,11 +63,9 @@ class PortTest(base.Case):
                    'active binding on the destination', LIMIT)
         wait.until(lambda: answers.newest() > switched + 1,
                    'answer during post-copy', LIMIT)
-        self.assertEqual('running (post-copy)',
-                         self.migration(server)['status'])
+        self.assertEqual(base.POST_COPY, self.migration(server)['status'])
 
-        for host in self.cloud.hosts.values():
-            host.limit_migration_network(self.cloud.bandwidth)
+        self.speed_up()
         self.wait_for(server, 'completed')
         self.settle(server)
         completed = time.monotonic()

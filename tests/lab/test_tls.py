@@ -19,7 +19,6 @@ from lab import layout
 from lab import wait
 from tests.lab import base
 
-POST_COPY = 'running (post-copy)'
 # Where libvirt puts migrations.
 PORTS = range(49152, 49216)
 RECOVERY = 'compute_live_migration_post_copy_recovery'
@@ -58,9 +57,7 @@ class TLSTest(base.Case):
         super().setUp()
         self.source = self.cloud.host(base.SOURCE)
         self.destination = self.cloud.host(base.DESTINATION)
-        self.source.limit_migration_network(SLOW)
-        self.addCleanup(self.source.limit_migration_network,
-                        self.cloud.bandwidth)
+        self.slow_down(SLOW)
 
     def _start(self):
         server = self.boot()
@@ -71,7 +68,7 @@ class TLSTest(base.Case):
 
     def _wait_for_switch(self, server) -> None:
         # The status comes first, the guest follows.
-        self.wait_for(server, POST_COPY)
+        self.wait_for(server, base.POST_COPY)
         wait.until(lambda: self.destination.domains()[server.id]
                    == proof.RUNNING, 'guest on the destination', 30)
 
@@ -84,10 +81,9 @@ class TLSTest(base.Case):
         self.wait_for(server, 'completed')
         self.settle(server)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
-        results = [event['result']
-                   for event in self.events(server, 'live-migration')
-                   if event['event'] == RECOVERY]
-        self.assertEqual(['Success'], results)
+        self.assertEqual(['Success'], [
+            event['result'] for event in self.finished(
+                server, event=RECOVERY)])
 
     def _assert_encrypted(self, begun: list[tuple[int, bytes]],
                           of_qemu: int) -> None:
@@ -135,10 +131,8 @@ class TLSTest(base.Case):
 
         self.wait_for(server, 'error')
         self.assert_stayed(server, pulse)
-        reasons = [event['details']
-                   for event in self.events(server, 'live-migration')
-                   if event['result'] == 'Error']
-        self.assertIn('certificate', reasons[0])
+        reason, *_others = self.finished(server, result='Error')
+        self.assertIn('certificate', reason['details'])
 
 
 class Streams:

@@ -42,6 +42,5 @@ class UserfaultfdTest(base.Case):
 
         self.wait_for(server, 'error')
         self.assert_stayed(server, pulse)
-        failed = [event for event in self.events(server, 'live-migration')
-                  if event['result'] == 'Error']
-        self.assertIn(traits.POST_COPY, failed[0]['details'])
+        failed, *_others = self.finished(server, result='Error')
+        self.assertIn(traits.POST_COPY, failed['details'])
