@@ -4,14 +4,15 @@
 
 from collections.abc import Iterator
 import contextlib
+import os
 import subprocess
 import sys
 
-# Ends with its parent, however that ends.
+# Ends with its parent, whose pid it gets, however that ends.
 _LOOP = '''
 import os
-parent = os.getppid()
-while os.getppid() == parent:
+import sys
+while os.getppid() == int(sys.argv[1]):
     for _ in range(1000000):
         pass
 '''
@@ -21,10 +22,12 @@ while os.getppid() == parent:
 def busy_loops(count: int) -> Iterator[None]:
     """Keep so many processes busy meanwhile."""
     # In sessions of their own: Ctrl-C is for the command, which ends them.
-    loops = [subprocess.Popen([sys.executable, '-S', '-E', '-c', _LOOP],
-                              start_new_session=True)
-             for _ in range(count)]
+    loops = []
     try:
+        for _ in range(count):
+            loops.append(subprocess.Popen(
+                [sys.executable, '-S', '-E', '-c', _LOOP, str(os.getpid())],
+                start_new_session=True))
         yield
     finally:
         for loop in loops:

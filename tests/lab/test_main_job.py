@@ -28,13 +28,17 @@ class MainJobTestCase(testtools.TestCase):
         self.statistics = {}
         self.useFixture(fixtures.MonkeyPatch(
             'lab.instruments.watch.Watch', lambda *args: types.SimpleNamespace(
-                look=lambda: None, statistics=self.statistics)))
+                look=lambda: None, statistics=self.statistics,
+                close=lambda: None)))
         pulse = heartbeat.Heartbeat()
         self.addCleanup(pulse.stop)
-        hosts = {host.name: host for host in layout.HOSTS}
+        self.limits = []
+        hosts = {host.name: types.SimpleNamespace(
+            limit_migration_network=self.limits.append)
+            for host in layout.HOSTS}
         self.job = main_job.MainJob(
             types.SimpleNamespace(
-                host=hosts.get, bandwidth=200 * MIB,
+                host=hosts.get, hosts=hosts, bandwidth=200 * MIB,
                 serial_address=lambda server, host: None),
             print, types.SimpleNamespace(id='uuid', flavor={'ram': 512}),
             pulse)
@@ -65,6 +69,28 @@ class MainJobTestCase(testtools.TestCase):
                                 'nova live-migration busy')
         self.assertEqual('"nova live-migration busy" failed: '
                          'ERROR (Conflict): no', str(exc))
+
+    def test_a_refusal_has_its_status(self):
+        self.nova('echo "ERROR (Conflict): no (HTTP 409)"; exit 1\n')
+        exc = self.assertRaises(errors.Refused, self.job._run_nova,
+                                'nova live-migration busy')
+        self.assertEqual(409, exc.http_status)
+
+    def test_a_link_that_the_guest_outruns(self):
+        for rate, bandwidth in ((1000, 200), (400, 200), (399, 190),
+                                (100, 50), (1, 10), (0, 10)):
+            self.assertEqual(bandwidth * MIB, main_job.link(
+                200 * MIB, rate * MIB))
+
+    def test_the_link_is_slowed_down_for_the_run_only(self):
+        self.job._fit_link(1000 * MIB)
+        self.job.close()
+        self.assertEqual([], self.limits)
+        self.job._fit_link(300 * MIB)
+        self.assertEqual([150 * MIB] * 2, self.limits)
+        self.assertEqual(150 * MIB, self.job._record.bandwidth)
+        self.job.close()
+        self.assertEqual([200 * MIB] * 2, self.limits[2:])
 
     def test_progress(self):
         self.assertEqual('not begun; guest silent for inf s',

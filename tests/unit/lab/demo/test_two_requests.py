@@ -11,19 +11,25 @@ from lab import progress
 
 MIB = record.MIB
 ACTIVE = {'status': 'ACTIVE', 'OS-EXT-STS:task_state': None}
+ERROR = ACTIVE | {'status': 'ERROR'}
+MIGRATING = ACTIVE | {'OS-EXT-STS:task_state': 'migrating'}
 
 
 class Story(two_requests.TwoRequests):
     """A Nova that plays a part: one list of statuses for each request.
 
     The clock goes a second further with each look at a migration.
+
+    :param aborted: what the server is, look by look, after the abort
+    :param refused: the first requests that are refused, by their status
     """
 
     pre_copy_seconds = 5
     settled_seconds = 0
     poll_seconds = 0
+    passes = 1      # with each look
 
-    def __init__(self, *statuses, server=ACTIVE):
+    def __init__(self, *statuses, aborted=(ERROR,), refused=()):
         self.printed = io.StringIO()
         super().__init__(progress.Progress(self.printed), record.Record(
             simulated=True, server='uuid', source='host-a',
@@ -32,7 +38,9 @@ class Story(two_requests.TwoRequests):
         self.commands = []
         self._time = 0
         self._statuses = [list(part) for part in statuses]
-        self._server = server
+        self._servers = [ACTIVE]
+        self._aborted = list(aborted)
+        self._refused = list(refused)
         self._begun = 0
 
     def _now(self):
@@ -41,11 +49,14 @@ class Story(two_requests.TwoRequests):
     def _run_nova(self, line):
         self.commands.append(line)
         if line.startswith('nova live-migration-abort'):
-            self._statuses[self._begun - 1] = ['running', 'error']
+            self._statuses[self._begun - 1] = ['running', 'cancelled']
+            self._servers = self._aborted
+        elif self._refused and line.startswith('nova live-migration'):
+            raise errors.Refused(*self._refused.pop(0))
         elif line.startswith('nova live-migration'):
             self._begun += 1
         elif line.startswith('nova reset-state'):
-            self._server = ACTIVE
+            self._servers = [ACTIVE]
         return self._time
 
     def _migration(self):
@@ -53,21 +64,28 @@ class Story(two_requests.TwoRequests):
             return {'id': None}
         statuses = self._statuses[self._begun - 1]
         status = statuses[0] if len(statuses) == 1 else statuses.pop(0)
-        return {'id': self._begun, 'status': status}
+        return {'id': self._begun, 'uuid': 'migration', 'status': status}
 
     def _nova_server(self):
-        return self._server
+        return (self._servers[0] if len(self._servers) == 1
+                else self._servers.pop(0))
+
+    def _allocations(self, consumer):
+        return {}
 
     def _look(self, attempt):
         self._time += 1
         if attempt.at(record.RUNNING) is None:
             attempt.note(record.RUNNING, self._time)
         attempt.transferred += 200 * MIB
-        attempt.passes += 1
+        attempt.passes += self.passes
         return 'under way'
 
-    def _is_idle(self):
-        return True
+    def _left_on_hosts(self):
+        return ''
+
+    def _fit_link(self, rate):
+        pass
 
     def _rate(self, seconds):
         return 1024.0 * MIB
@@ -89,6 +107,7 @@ class TwoRequestsTestCase(testtools.TestCase):
         self.assertEqual(
             ['nova live-migration busy host-b',
              'nova live-migration-abort busy 1',
+             'nova reset-state --active busy',
              'nova live-migration --post-copy busy host-b'],
             self.story.commands)
         self.assertEqual(['aborted', 'completed'],
@@ -104,11 +123,37 @@ class TwoRequestsTestCase(testtools.TestCase):
         self.assertEqual(5, pre_copy.after(record.ABORTED, record.RUNNING))
         self.assertIsNotNone(pre_copy.at(record.CANCELLED))
 
-    def test_a_server_in_error_is_made_active(self):
+    def test_pre_copy_is_watched_for_two_passes(self):
+        story = Story(['running'], ['completed'])
+        story.passes = 0.25
+        pre_copy, _ = story.run().attempts
+        self.assertEqual(7, pre_copy.after(record.ABORTED, record.RUNNING))
+
+    def test_pre_copy_that_stands_still_is_given_up(self):
+        story = Story(['running'], ['completed'])
+        story.passes = 0
+        pre_copy, _ = story.run().attempts
+        self.assertEqual(30, pre_copy.after(record.ABORTED, record.RUNNING))
+
+    def test_upstream_takes_its_time_for_its_last_step(self):
         self.run_story(['running'], ['completed'],
-                       server=ACTIVE | {'status': 'ERROR'})
-        self.assertEqual('nova reset-state --active busy',
-                         self.story.commands[2])
+                       aborted=(MIGRATING, ACTIVE, ACTIVE, ERROR))
+        self.assertEqual(['nova reset-state --active busy',
+                          'nova live-migration --post-copy busy host-b'],
+                         self.story.commands[2:])
+
+    def test_what_is_refused_for_a_while_is_repeated(self):
+        run = self.run_story(['running'], ['completed'], refused=[(
+            "Cannot 'os-migrateLive' instance uuid while it is in task_state "
+            'migrating (HTTP 409)', 409)])
+        self.assertEqual(2, self.story.commands.count(
+            'nova live-migration busy host-b'))
+        self.assertTrue(run.passed)
+
+    def test_what_is_refused_for_good_is_not_repeated(self):
+        story = Story(['running'], refused=[('No valid host', 400)])
+        self.assertRaises(errors.Refused, story.run)
+        self.assertEqual(1, len(story.commands))
 
     def test_pre_copy_moves_the_server_after_all(self):
         for end in ('completed', 'error'):

@@ -21,6 +21,7 @@ class CopiesTest(testtools.TestCase):
             'lab.faults.copies.guest_ticks', self.ticks.__getitem__))
         self.useFixture(fixtures.MonkeyPatch(
             'lab.faults.copies.INTERVAL', 3600))
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', 60))
         self.copies = copies.Copies('uuid', {}, self.twice.append)
         self.addCleanup(self.copies.stop)
 
@@ -46,6 +47,27 @@ class CopiesTest(testtools.TestCase):
     def test_two_copies(self):
         for _ in range(3):
             self.look(1, 2)
+
+        self.assertEqual([['host-1', 'host-2']], self.twice)
+
+    def test_a_switch_while_the_copies_are_read(self):
+        self.look(1)
+        self.look(1)
+        # The one is read before the switch, the other one long after it.
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', -1))
+        self.look(1, 2)
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', 60))
+        self.look(1, 2)
+        self.look(2)
+
+        self.assertEqual([], self.twice)
+
+    def test_two_copies_are_seen_also_after_a_look_that_took_long(self):
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', -1))
+        self.look(1, 2)
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', 60))
+        self.look(1, 2)
+        self.look(1, 2)
 
         self.assertEqual([['host-1', 'host-2']], self.twice)
 

@@ -40,6 +40,11 @@ class WayTest(testtools.TestCase):
              'was cut'],
             self.judge(moments=[*range(95, 106), *range(116, 121)]))
 
+    def test_silence_on_a_slow_machine(self):
+        moments = [*range(95, 106), *range(116, 121)]
+        self.assertEqual([], self.judge(moments=moments, slowness=1.3))
+        self.assertEqual(1, len(self.judge(moments=moments, slowness=1.1)))
+
     def test_a_guest_that_is_lost_is_silent(self):
         self.assertEqual([], self.judge(base.case(End.LOST), moments=[95]))
         self.assertEqual([], self.judge(base.case(End.ANY), moments=[95],
