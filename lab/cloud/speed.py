@@ -28,6 +28,9 @@ _STEPS = 2_000_000
 REFERENCE_S = 0.28
 # The limits hold up to there as they are written.
 TOLERATED = 1.5
+# A link is slowed down by no more than that: pages that the guest waits for
+# cross it, too.
+_LINK = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +79,14 @@ def recall() -> None:
     """Have the limits follow what the command that owns the lab measured."""
     if lock.is_ours():
         wait.slowness = lock.owner().get('slowness', 1.0)
+
+
+def slowed(bandwidth: int) -> int:
+    """Return the bandwidth of a link on which phases outlast the services.
+
+    :param bandwidth: bytes/s that do so where the machine is not slow
+    """
+    return int(bandwidth / min(wait.slowness, _LINK))
 
 
 def _round() -> float:

@@ -6,6 +6,7 @@ import random
 import time
 
 from lab.cloud import bringup
+from lab.cloud import speed
 from lab.faults.case import Case
 from lab.faults.case import Phase
 from lab.faults.injectors import INJECTORS
@@ -46,7 +47,7 @@ class Runner:
         self._say = say
         self._random = random.Random('%s %d' % (case.name, seed))
         # Services that are slower get a phase that is longer.
-        self._slow = int(self._random.choice(_SLOW) / wait.slowness)
+        self._slow = speed.slowed(self._random.choice(_SLOW))
         self._release = self._random.choice((True, False))
         self._to_force = upstream
         self._force_due = 0.0

@@ -111,7 +111,7 @@ class Case(testtools.TestCase):
         :param bandwidth: bytes/s, on a machine that is not slow
         """
         for host in self.cloud.hosts.values():
-            host.limit_migration_network(int(bandwidth / wait.slowness))
+            host.limit_migration_network(speed.slowed(bandwidth))
             self.addCleanup(host.limit_migration_network,
                             self.cloud.bandwidth)
 
@@ -138,6 +138,7 @@ class Case(testtools.TestCase):
     def assert_moved(self, server, pulse: heartbeat.Heartbeat, source: str,
                      destination: str, post_copy: bool | None) -> None:
         """Compare hosts, guest, Nova and placement, from outside of Nova."""
+        self.settle(server)
         pulse.follow(self.cloud.serial_address(server, destination))
         since = len(pulse.samples())
         wait.until(lambda: len(pulse.samples()) > since + 5,

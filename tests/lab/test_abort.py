@@ -46,5 +46,4 @@ class AbortTest(base.Case):
         self.assertIn('post-copy', str(refusal))
         self.speed_up()
         self.wait_for(server, 'completed')
-        self.settle(server)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)

@@ -92,7 +92,6 @@ class HorizonTest(base.Case):
         self.wait_for_host(server, base.DESTINATION)
         self.browser.picture('moved')
         self.wait_for(server, 'completed')
-        self.settle(server)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
 
     def test_unticked(self):

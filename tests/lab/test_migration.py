@@ -29,7 +29,6 @@ class MigrationTest(base.Case):
         self.nova.servers.live_migrate(server, None, 'auto', post_copy=True)
 
         self.wait_for(server, 'completed')
-        self.settle(server)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
 
     def test_calm_server_moves_by_pre_copy(self):

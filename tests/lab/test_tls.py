@@ -79,7 +79,6 @@ class TLSTest(base.Case):
 
     def _assert_recovered(self, server, pulse) -> None:
         self.wait_for(server, 'completed')
-        self.settle(server)
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
         self.assertEqual(['Success'], [
             event['result'] for event in self.finished(

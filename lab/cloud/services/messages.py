@@ -66,8 +66,8 @@ def stop() -> None:
 def wait_ready() -> None:
     def answers() -> bool:
         address = (layout.MACHINE, layout.MESSAGE_PORT)
-        with socket.create_connection(address, timeout=2) as connection:
-            connection.settimeout(2)
+        with socket.create_connection(
+                address, timeout=wait.scaled(2)) as connection:
             connection.sendall(b'AMQP\x00\x00\x09\x01')
             return bool(connection.recv(1))
 

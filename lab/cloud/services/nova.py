@@ -234,7 +234,7 @@ def wait_for_compute(cloud, host: hosts.Host, limit: float = 90) -> None:
         # compute that was started or by one that has been killed since.
         updated = services[0].updated_at
         if not updated or _seconds_after(
-                host.compute.began, updated) < _LATE:
+                host.compute.began, updated) < waiting.scaled(_LATE):
             return False
         mapped = cloud.nova('2.53').hypervisors.list()
         # Asked in this way, no provider and one without inventory are alike.

@@ -64,6 +64,10 @@ class KeptTest(testtools.TestCase):
         speed.recall()
         self.assertEqual(1.0, wait.slowness)
 
+    def test_links_follow_as_far_as_a_guest_can_bear(self):
+        for wait.slowness, bandwidth in ((1.0, 120), (2.0, 60), (10.0, 30)):
+            self.assertEqual(bandwidth, speed.slowed(120))
+
     def test_before_anything_was_measured(self):
         speed.recall()
         self.assertEqual(1.0, wait.slowness)
