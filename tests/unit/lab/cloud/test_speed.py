@@ -41,7 +41,7 @@ class KeptTest(testtools.TestCase):
                 'lab.cloud.lock.owner': lambda: self.owner,
                 'lab.cloud.lock.own': self._own}.items():
             self.useFixture(fixtures.MonkeyPatch(name, value))
-        self.rounds = iter((0.84, 99.0, 0.56))
+        self.rounds = iter((0.84, 1.99, 0.56))
 
     def _own(self, options):
         self.owner = options
@@ -54,6 +54,10 @@ class KeptTest(testtools.TestCase):
         wait.slowness = 1.0
         speed.recall()
         self.assertEqual(3.0, wait.slowness)
+
+    def test_a_slow_round_is_enough(self):
+        self.rounds = iter((5.6,))
+        self.assertEqual(20.0, speed.refresh().factor)
 
     def test_the_lab_of_another_checkout_is_left_alone(self):
         self.ours = False
