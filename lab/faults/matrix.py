@@ -182,7 +182,7 @@ def _pre_copy() -> list[Case]:
         Case('disk-full', 'the disk of the destination is full',
              (Step(Phase.IDLE, Fault('fill disk', 'destination', 10)),),
              End.STAYED),
-        Case('abort', 'the user aborts in pre-copy',
+        Case('abort-pre-copy', 'the user aborts in pre-copy',
              (Step(Phase.PRE_COPY, Fault('abort', answer='accepted')),),
              End.STAYED),
     ]

@@ -28,7 +28,7 @@ class Proxy(_proxy.Proxy):
         Both share the session, the token and what is cached about the cloud.
         """
         proxy = cls.__new__(cls)
-        vars(proxy).update(vars(compute))
+        proxy.__dict__.update(vars(compute))
         return proxy
 
     def live_migrate_server(

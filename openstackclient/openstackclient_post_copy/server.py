@@ -53,7 +53,7 @@ class MigrateServer(hook.Hook):
         microversion.require(self.compute)
         with self.extended_compute() as compute:
             # Upstream's command calls this without post_copy.
-            vars(compute).update(live_migrate_server=functools.partial(
+            compute.__dict__.update(live_migrate_server=functools.partial(
                 compute.live_migrate_server, post_copy=parsed_args.post_copy))
             if parsed_args.wait:
                 self._migrate_and_wait(compute, upstream, parsed_args)

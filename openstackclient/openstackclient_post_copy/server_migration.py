@@ -74,7 +74,7 @@ def _remember(compute: proxy.Proxy, migration_id: str,
         server_id, = set(ids) - {migration_id}
         return remember(get(migration_id, server_id, **kwargs))
 
-    vars(compute).update(
+    compute.__dict__.update(
         get_server_migration=get_server_migration,
         # Upstream looks up a UUID in the list.
         server_migrations=lambda server: map(remember, list_all(server)))

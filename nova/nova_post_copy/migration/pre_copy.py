@@ -41,7 +41,7 @@ class PreCopy:
         self._pass_began = 0.0
         self._sent_before = 0
         self._fitting = 0
-        self._known: tuple = ()
+        self._known: tuple[int | bool, ...] = ()
         self._decision: switch.Decision | None = None
 
     def decide(self, info: job.Statistics, lag: float,
