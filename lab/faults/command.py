@@ -60,8 +60,8 @@ def _main(arguments: argparse.Namespace) -> int:
     slowness = max((result.observation.slowness for result in results),
                    default=1)
     if slowness > 1:
-        print('The machine was slow: limits and permitted silences were up '
-              'to %g times as long.' % slowness)
+        print('The machine was slow: limits were up to %g times as long; '
+              'what was permitted is in the file.' % slowness)
     return 1 if violated or not results else 0
 
 

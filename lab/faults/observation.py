@@ -75,8 +75,7 @@ class Observation:
 
     :param twice: moments in which two copies were running, in words
     :param missing: processes of the cloud that are gone and should not be
-    :param slowness: of the machine: how many times longer silences and
-        limits may be
+    :param slowness: of the machine: how many times longer limits are
     :param settled: when everything was found to be right; None: never
     """
 

@@ -11,6 +11,7 @@ import dataclasses
 import pathlib
 
 from lab.faults.observation import Observation
+from lab.faults import verdict
 from lab import output
 
 _HEADS = ('case', 'seed', 'blackout', 'beyond cut', 'recovery',
@@ -77,6 +78,7 @@ def _as_json(result: Result) -> dict:
         'description': seen.case.description,
         'seed': seen.seed,
         'slowness': seen.slowness,
+        'permitted_silence_seconds': verdict.permitted_silence(seen),
         'expected': seen.case.end.value,
         'violations': result.violations,
         'blackout_seconds': seen.blackout(),

@@ -45,6 +45,11 @@ class WayTest(testtools.TestCase):
         self.assertEqual([], self.judge(moments=moments, slowness=1.3))
         self.assertEqual(1, len(self.judge(moments=moments, slowness=1.1)))
 
+    def test_permitted_silence_has_an_end(self):
+        for slowness, seconds in ((1.0, 5.0), (2.0, 10.0), (30.0, 20.0)):
+            self.assertEqual(seconds, verdict.permitted_silence(
+                base.observation(slowness=slowness)))
+
     def test_a_guest_that_is_lost_is_silent(self):
         self.assertEqual([], self.judge(base.case(End.LOST), moments=[95]))
         self.assertEqual([], self.judge(base.case(End.ANY), moments=[95],
