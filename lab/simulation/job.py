@@ -363,7 +363,8 @@ class Job:
         self.target.daemon.stop(
             self.target, names.VIR_DOMAIN_SHUTOFF_FAILED,
             names.VIR_DOMAIN_EVENT_STOPPED_FAILED, undefine=True)
-        if self.source._reason == names.VIR_DOMAIN_PAUSED_MIGRATION:
+        if self.source.state() == [fake.VIR_DOMAIN_PAUSED,
+                                   names.VIR_DOMAIN_PAUSED_MIGRATION]:
             self.source.become(
                 fake.VIR_DOMAIN_RUNNING,
                 names.VIR_DOMAIN_RUNNING_MIGRATION_CANCELED,

@@ -31,6 +31,9 @@ Operation = job.Operation
 # Real seconds that a switch waits for whoever handles its event.
 DELIVERY = 1.0
 
+# The reason of any state that nobody gave one for: VIR_DOMAIN_*_UNKNOWN.
+UNKNOWN = 0
+
 
 class DomainObject(fake.Domain):
     """A domain as libvirtd knows it (virDomainObj): it can migrate."""
@@ -39,8 +42,8 @@ class DomainObject(fake.Domain):
         self.job: job.Job | None = None
         # When a measurement of the dirty rate was begun, and for how long.
         self._measured: tuple[float, int] | None = None
-        self._reason = names.VIR_DOMAIN_SHUTOFF_UNKNOWN
-        self._current = fake.VIR_DOMAIN_SHUTOFF
+        # virDomainState, and the reason, which means nothing without it.
+        self._condition = fake.VIR_DOMAIN_SHUTOFF, UNKNOWN
         super().__init__(daemon, xml, transient=transient)
 
     @property
@@ -49,14 +52,19 @@ class DomainObject(fake.Domain):
 
     @property
     def _state(self) -> int:
-        return self._current
+        return self._condition[0]
 
     @_state.setter
     def _state(self, state: int) -> None:
-        # Upstream's methods assign it; here each change is also written down.
-        ran = self._current == fake.VIR_DOMAIN_RUNNING
+        # Upstream's methods assign it, and know of no reasons.
+        if state != self._state:
+            self._enter(state, UNKNOWN)
+
+    def _enter(self, state: int, reason: int) -> None:
+        """Take state and reason, and write down where the guest runs."""
+        ran = self._state == fake.VIR_DOMAIN_RUNNING
         runs = state == fake.VIR_DOMAIN_RUNNING
-        self._current = state
+        self._condition = state, reason
         if runs != ran:
             self.daemon.hosts.note(
                 self.UUIDString(), self.daemon.hostname, runs)
@@ -69,12 +77,12 @@ class DomainObject(fake.Domain):
         """
         if [state, reason] == self.state():
             return
-        self._state, self._reason = state, reason
+        self._enter(state, reason)
         if event is not None:
             self.daemon._emit_lifecycle(self, event, detail)
 
     def state(self, flags: int = 0) -> list[int]:
-        return [self._state, self._reason]
+        return list(self._condition)
 
     def isActive(self) -> int:
         return int(self._state in (fake.VIR_DOMAIN_RUNNING,
@@ -87,7 +95,7 @@ class DomainObject(fake.Domain):
         if self.isActive():
             raise names.invalid('domain is already running')
         super().createWithFlags(flags)
-        self._reason = names.VIR_DOMAIN_RUNNING_BOOTED
+        self._enter(fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_BOOTED)
 
     def suspend(self):
         if self.job is not None:

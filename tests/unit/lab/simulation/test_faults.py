@@ -300,6 +300,16 @@ class TestQemu(TestCase):
                          self.domain.state())
         self.assertEqual({'src'}, set(self.cloud.domains(uuids.server)))
 
+    def test_source_destroyed_in_pre_copy(self):
+        self.begin_pre_copy()
+        self.domain.destroy()
+        self.end()
+        self.assertIn('domain is not running', str(self.error))
+        self.assertEqual([SHUTOFF, names.VIR_DOMAIN_SHUTOFF_DESTROYED],
+                         self.domain.state())
+        self.assertEqual({'src'}, set(self.cloud.domains(uuids.server)))
+        self.assertEqual(set(), self.cloud.running_on(uuids.server))
+
     def test_destination_in_pre_copy(self):
         self.begin_pre_copy()
         self.cloud.kill_qemu('dest', uuids.server)

@@ -312,6 +312,18 @@ class TestPreCopy(TestCase):
 
 
 class TestDomain(TestCase):
+    def test_a_reason_ends_with_its_state(self):
+        self.begin(FLAGS)
+        self.domain.migrateSetMaxDowntime(1000)
+        self.end()
+        self.assertEqual(
+            [fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_MIGRATED],
+            self.on_target().state())
+        # Upstream's method, which knows of no reason: libvirt's "unknown".
+        self.on_target().shutdown()
+        self.assertEqual([fake.VIR_DOMAIN_SHUTDOWN, 0],
+                         self.on_target().state())
+
     def test_defined_again_while_it_runs(self):
         self.assertEqual(self.domain, self.source.defineXML(XML))
         self.assertTrue(self.domain.isActive())
