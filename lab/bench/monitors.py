@@ -57,10 +57,10 @@ class Domain:
     def UUIDString(self) -> str:
         return self._uuid
 
-    def state(self) -> list[int]:
+    def state(self, flags: int = 0) -> list[int]:
         return [libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_BOOTED]
 
-    def jobStats(self) -> dict:
+    def jobStats(self, flags: int = 0) -> dict:
         elapsed = time.monotonic() - self._began
         number, inside = divmod(elapsed, PASS)
         return {
@@ -100,12 +100,13 @@ class Host:
     def get_connection(self) -> 'Host':
         return self
 
-    def domainEventRegisterAny(self, domain, event, callback, opaque) -> int:
-        self._callbacks[event] = callback
-        return event
+    def domainEventRegisterAny(self, dom, eventID, cb, opaque) -> int:
+        self._callbacks[eventID] = cb
+        return eventID
 
-    def domainListGetStats(self, domains: list, stats: int) -> list:
-        return [(domain, {}) for domain in domains]
+    def domainListGetStats(self, doms: list, stats: int = 0,
+                           flags: int = 0) -> list:
+        return [(domain, {}) for domain in doms]
 
     def add(self, uuid: str, began: float) -> None:
         """Add a migration that began at this second."""

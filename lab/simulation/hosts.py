@@ -310,4 +310,4 @@ class Hosts:
         """End every migration and the event threads of all hosts."""
         self.closed = True
         for daemon in self.daemons.values():
-            daemon.close()
+            daemon.stop_events()

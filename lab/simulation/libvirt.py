@@ -71,12 +71,12 @@ class Connection:
         if operation.error is not None:
             raise operation.error
 
-    def domainEventRegisterAny(self, dom, eventid, callback, opaque) -> int:
+    def domainEventRegisterAny(self, dom, eventID, cb, opaque) -> int:
         # Whoever delivers the event, it is handled in the client's process.
         process = contextvars.copy_context()
         return self.call(self.daemon.listen, libvirtd.Listener(
-            eventid, lambda domain, *what: process.copy().run(
-                callback, self, Domain(self, domain), *what, opaque),
+            eventID, lambda domain, *what: process.copy().run(
+                cb, self, Domain(self, domain), *what, opaque),
             self.check))
 
     def domainEventDeregisterAny(self, callbackID: int) -> None:
@@ -110,7 +110,7 @@ class Domain:
     def name(self) -> str:
         return self._name
 
-    def migrateToURI3(self, dconnuri, params, flags) -> None:
+    def migrateToURI3(self, dconnuri, params, flags=0) -> None:
         # The operation belongs to libvirtd: peer to peer, it goes on without
         # the client that waits for it.
         self._connection.wait(

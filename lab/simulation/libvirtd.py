@@ -31,9 +31,6 @@ Operation = job.Operation
 # Real seconds that a switch waits for whoever handles its event.
 DELIVERY = 1.0
 
-# The reason of any state that nobody gave one for: VIR_DOMAIN_*_UNKNOWN.
-UNKNOWN = 0
-
 
 class DomainObject(fake.Domain):
     """A domain as libvirtd knows it (virDomainObj): it can migrate."""
@@ -43,7 +40,7 @@ class DomainObject(fake.Domain):
         # When a measurement of the dirty rate was begun, and for how long.
         self._measured: tuple[float, int] | None = None
         # virDomainState, and the reason, which means nothing without it.
-        self._condition = fake.VIR_DOMAIN_SHUTOFF, UNKNOWN
+        self._condition = fake.VIR_DOMAIN_SHUTOFF, names.UNKNOWN
         super().__init__(daemon, xml, transient=transient)
 
     @property
@@ -58,7 +55,7 @@ class DomainObject(fake.Domain):
     def _state(self, state: int) -> None:
         # Upstream's methods assign it, and know of no reasons.
         if state != self._state:
-            self._enter(state, UNKNOWN)
+            self._enter(state, names.UNKNOWN)
 
     def _enter(self, state: int, reason: int) -> None:
         """Take state and reason, and write down where the guest runs."""
@@ -91,7 +88,7 @@ class DomainObject(fake.Domain):
     def isPersistent(self) -> int:
         return int(not self._transient)
 
-    def createWithFlags(self, flags):
+    def createWithFlags(self, flags=0):
         if self.isActive():
             raise names.invalid('domain is already running')
         super().createWithFlags(flags)
@@ -130,7 +127,7 @@ class DomainObject(fake.Domain):
         if self.job is not None:
             self.job.qemu_died(self)
 
-    def migrateToURI3(self, dconnuri, params, flags) -> job.Operation:
+    def migrateToURI3(self, dconnuri, params, flags=0) -> job.Operation:
         """Begin or resume a migration.
 
         :returns: what a client waits for
@@ -232,7 +229,7 @@ class DomainObject(fake.Domain):
             'dirtyrate.megabytes_per_second':
                 round(dirtied / seconds / (1 << 20))}
 
-    def memoryStats(self, flags: int = 0) -> dict:
+    def memoryStats(self) -> dict:
         memory = self.daemon.hosts.workload(self.UUIDString()).guest.memory
         return {'actual': memory >> 10, 'rss': memory >> 10}
 
@@ -307,8 +304,8 @@ class Libvirtd(fake.Connection):
         self._emit_lifecycle(domain, fake.VIR_DOMAIN_EVENT_DEFINED, 0)
         return domain
 
-    def createXML(self, xml, flags):
-        domain = DomainObject(self, xml, transient=True)
+    def createXML(self, xmlDesc, flags=0):
+        domain = DomainObject(self, xmlDesc, transient=True)
         self._vms[domain.name()] = domain
         domain.createWithFlags(flags)
         return domain
@@ -374,9 +371,10 @@ class Libvirtd(fake.Connection):
             "unable to connect to server at '%s:16509': %s" % (host, reason),
             fake.VIR_FROM_RPC)
 
-    def domainListGetStats(self, domains, stats: int, flags: int = 0) -> list:
+    def domainListGetStats(self, doms, stats: int = 0,
+                           flags: int = 0) -> list:
         return [(domain, self.lookupByUUIDString(
-            domain.UUIDString()).dirty_rate()) for domain in domains]
+            domain.UUIDString()).dirty_rate()) for domain in doms]
 
     def listen(self, listener: Listener) -> int:
         number = next(self._listener_ids)
@@ -399,7 +397,8 @@ class Libvirtd(fake.Connection):
         while self._events.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(hosts.TICK)
 
-    def close(self) -> None:
+    def stop_events(self) -> None:
+        """Deliver what is queued, and end the thread that does."""
         self._events.put(None)
         self._event_thread.join(DELIVERY)
 

@@ -1,66 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Names and values of libvirt's that upstream's fake does not have.
+"""libvirt's names and errors, as the code under test sees them.
 
-The values are libvirt's own, but for error codes: upstream's fake has its own
-for some, and Nova compares with those.
+:mod:`.constants` has libvirt's own values; the others are those of upstream's
+fake, which has its own for some error codes, and Nova compares with those.
 """
 
 from nova.tests.fixtures import libvirt as fake
 
-VIR_DOMAIN_PMSUSPENDED = 7
-VIR_DOMAIN_RUNNING_BOOTED = 1
-VIR_DOMAIN_RUNNING_MIGRATED = 2
-VIR_DOMAIN_RUNNING_UNPAUSED = 5
-VIR_DOMAIN_RUNNING_MIGRATION_CANCELED = 6
-VIR_DOMAIN_RUNNING_POSTCOPY = 10
-VIR_DOMAIN_RUNNING_POSTCOPY_FAILED = 11
-VIR_DOMAIN_PAUSED_USER = 1
-VIR_DOMAIN_PAUSED_MIGRATION = 2
-VIR_DOMAIN_PAUSED_STARTING_UP = 11
-VIR_DOMAIN_PAUSED_POSTCOPY = 12
-VIR_DOMAIN_PAUSED_POSTCOPY_FAILED = 13
-VIR_DOMAIN_SHUTOFF_DESTROYED = 2
-VIR_DOMAIN_SHUTOFF_CRASHED = 3
-VIR_DOMAIN_SHUTOFF_MIGRATED = 4
-VIR_DOMAIN_SHUTOFF_FAILED = 6
-
-VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION = 20
-VIR_DOMAIN_EVENT_ID_JOB_COMPLETED = 21
-VIR_DOMAIN_EVENT_STARTED_MIGRATED = 1
-VIR_DOMAIN_EVENT_SUSPENDED_PAUSED = 0
-VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED = 8
-VIR_DOMAIN_EVENT_RESUMED_UNPAUSED = 0
-VIR_DOMAIN_EVENT_RESUMED_MIGRATED = 1
-VIR_DOMAIN_EVENT_RESUMED_POSTCOPY = 3
-VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED = 4
-VIR_DOMAIN_EVENT_STOPPED_DESTROYED = 1
-VIR_DOMAIN_EVENT_STOPPED_MIGRATED = 3
-VIR_DOMAIN_EVENT_STOPPED_FAILED = 5
-
-VIR_DOMAIN_ABORT_JOB_POSTCOPY = 1
-VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING = 0
-VIR_DOMAIN_DIRTYRATE_UNSTARTED = 0
-VIR_DOMAIN_DIRTYRATE_MEASURING = 1
-VIR_DOMAIN_DIRTYRATE_MEASURED = 2
-VIR_DOMAIN_STATS_DIRTYRATE = 512
-VIR_DOMAIN_JOB_DISK_PROCESSED = 'disk_processed'
-VIR_DOMAIN_JOB_DISK_REMAINING = 'disk_remaining'
-VIR_DOMAIN_JOB_DISK_TOTAL = 'disk_total'
-VIR_DOMAIN_JOB_DOWNTIME = 'downtime'
-VIR_DOMAIN_JOB_MEMORY_BPS = 'memory_bps'
-VIR_DOMAIN_JOB_MEMORY_ITERATION = 'memory_iteration'
-VIR_DOMAIN_JOB_MEMORY_POSTCOPY_REQS = 'memory_postcopy_requests'
-VIR_DOMAIN_JOB_MEMORY_PROCESSED = 'memory_processed'
-VIR_DOMAIN_JOB_MEMORY_REMAINING = 'memory_remaining'
-VIR_DOMAIN_JOB_MEMORY_TOTAL = 'memory_total'
-VIR_DOMAIN_JOB_TIME_ELAPSED = 'time_elapsed'
-VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN = 4
-VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT = 5
-VIR_MIGRATE_NON_SHARED_DISK = 64
-VIR_MIGRATE_POSTCOPY_RESUME = 524288
-VIR_MIGRATE_PARAM_URI = 'migrate_uri'
-VIR_ERR_OPERATION_ABORTED = 78
+from lab.simulation import constants
 
 
 class Killed(BaseException):
@@ -72,7 +20,7 @@ class Killed(BaseException):
 
 
 def __getattr__(name: str):
-    return getattr(fake, name)
+    return getattr(constants if hasattr(constants, name) else fake, name)
 
 
 def error(code: int, message: str,

@@ -32,7 +32,9 @@ class Host:
     def get_connection(self) -> 'Host':
         return self
 
-    def get_xml_desc(self) -> str:
+    def get_xml_desc(self, dump_inactive: bool = False,
+                     dump_sensitive: bool = False,
+                     dump_migratable: bool = False) -> str:
         if self._guest.page_size == guests.PAGE:
             return '<domain/>'
         return _PAGES % (self._guest.page_size >> 10)
@@ -41,7 +43,8 @@ class Host:
         return {'actual': self._guest.memory >> 10,
                 'rss': self._guest.known >> 10}
 
-    def domainListGetStats(self, domains, stats) -> list:
+    def domainListGetStats(self, doms, stats: int = 0,
+                           flags: int = 0) -> list:
         seen = self.look.measurement
         if not self._measures:
             return [(self, {})]

@@ -24,7 +24,7 @@ class Domain:
     def UUIDString(self):
         return self._uuid
 
-    def jobStats(self):
+    def jobStats(self, flags=0):
         if self._statistics is None:
             raise libvirt.libvirtError('no job')
         return self._statistics
@@ -43,16 +43,16 @@ class Host:
     def connect(self):
         return self
 
-    def domainEventRegisterAny(self, domain, number, callback, opaque):
-        self._callbacks[number] = (callback, opaque)
+    def domainEventRegisterAny(self, dom, eventID, cb, opaque):
+        self._callbacks[eventID] = (cb, opaque)
 
-    def lookupByUUIDString(self, uuid):
+    def lookupByUUIDString(self, uuidstr):
         for domain in self.domains:
-            if domain.UUIDString() == uuid:
+            if domain.UUIDString() == uuidstr:
                 return domain
         raise libvirt.libvirtError('no domain')
 
-    def listAllDomains(self):
+    def listAllDomains(self, flags=0):
         return self.domains
 
     def happen(self, event, detail, uuid=SERVER):

@@ -183,21 +183,22 @@ class Source:
 
     # libvirt.virConnect
 
-    def domainListGetStats(self, domains: list, stats: int) -> list:
+    def domainListGetStats(self, doms: list, stats: int = 0,
+                           flags: int = 0) -> list:
         self._raise('domainListGetStats')
-        return [(domain, self.dirty_rate) for domain in domains]
+        return [(domain, self.dirty_rate) for domain in doms]
 
-    def lookupByUUIDString(self, uuid: str) -> 'Source':
+    def lookupByUUIDString(self, uuidstr: str) -> 'Source':
         self._raise('lookupByUUIDString')
         return self
 
     # libvirt.virDomain
 
-    def state(self) -> list[int]:
+    def state(self, flags: int = 0) -> list[int]:
         self._raise('state')
         return list(self.domain_state)
 
-    def jobStats(self) -> dict:
+    def jobStats(self, flags: int = 0) -> dict:
         self._raise('jobStats')
         # Nova's fake, too, says at least that there is no job.
         stats = {'type': names.VIR_DOMAIN_JOB_NONE, 'time_elapsed':
@@ -206,7 +207,7 @@ class Source:
             stats['memory_processed'] += int(self.clock.now * MIB)
         return stats
 
-    def XMLDesc(self, flags: int) -> str:
+    def XMLDesc(self, flags: int = 0) -> str:
         self._raise('XMLDesc')
         return self.xml
 
@@ -214,19 +215,19 @@ class Source:
         self._raise('memoryStats')
         return self.memory
 
-    def startDirtyRateCalc(self, seconds: int, flags: int) -> None:
+    def startDirtyRateCalc(self, seconds: int, flags: int = 0) -> None:
         self._ask('startDirtyRateCalc', seconds, flags)
 
     def abortJob(self) -> None:
         self._ask('abortJob')
 
-    def migrateSetMaxDowntime(self, milliseconds: int) -> None:
-        self._ask('migrateSetMaxDowntime', milliseconds)
+    def migrateSetMaxDowntime(self, downtime: int, flags: int = 0) -> None:
+        self._ask('migrateSetMaxDowntime', downtime)
 
-    def migrateStartPostCopy(self) -> None:
+    def migrateStartPostCopy(self, flags: int = 0) -> None:
         self._ask('migrateStartPostCopy')
 
-    def abortJobFlags(self, flags: int) -> None:
+    def abortJobFlags(self, flags: int = 0) -> None:
         self._ask('abortJobFlags', flags)
 
     def resume(self) -> None:
@@ -235,8 +236,9 @@ class Source:
     def destroy(self) -> None:
         self._ask('destroy')
 
-    def migrateToURI3(self, uri: str, params: dict, flags: int) -> None:
-        self._ask('migrateToURI3', uri, params, flags)
+    def migrateToURI3(self, dconnuri: str, params: dict,
+                      flags: int = 0) -> None:
+        self._ask('migrateToURI3', dconnuri, params, flags)
 
     def _raise(self, name: str) -> None:
         if self.errors[name]:
