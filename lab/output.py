@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the bench and the faults leave: JSON, and tables of the guides."""
+"""What the lab leaves: JSON, columns of text, and tables of the guides."""
 
 from collections.abc import Sequence
 import json
@@ -20,6 +20,18 @@ def save_json(path: pathlib.Path, content: dict,
     partial.write_text(
         json.dumps(content, indent=1, sort_keys=sort_keys) + '\n')
     partial.replace(path)
+
+
+def columns(rows: Sequence[Sequence[str]], align: str = '<') -> str:
+    """Lay rows out as text, a line each.
+
+    :param align: of each column but the first, which begins at the left;
+        '<' or '>', as :func:`format` has it
+    """
+    first, *others = (max(map(len, cells)) for cells in zip(*rows))
+    forms = ['<%d' % first, *('%s%d' % (align, width) for width in others)]
+    return '\n'.join('  '.join(map(format, row, forms)).rstrip()
+                     for row in rows)
 
 
 def table(rows: Sequence[Sequence[str]], *options: str,

@@ -35,9 +35,9 @@ from nova_post_copy.migration import monitor
 from nova_post_copy.virt.libvirt import signals
 
 from lab.bench import costs
-from lab.bench import report
 from lab.bench import result
 from lab import layout
+from lab import output
 
 SIZES = (1, 10, 100, 1000)
 SECONDS = 20.0          # that are measured
@@ -240,7 +240,7 @@ def main(argv: Sequence[str]) -> int:
         found.append(watch(count, SECONDS))
         print('%d migrations are watched' % count, file=sys.stderr)
     seen = {'pass_seconds': PASS, 'runs': list(map(dataclasses.asdict, found))}
-    print(report.aligned(costs.monitors(seen)))
+    print(output.columns(costs.monitors(seen)))
     if arguments.output is not None:
         bench = result.load(arguments.output / result.NAME)
         bench.costs['monitors'] = seen

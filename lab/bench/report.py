@@ -10,6 +10,7 @@ from lab.bench import modes
 from lab.bench import result
 from lab.bench import summary
 from lab import layout
+from lab import output
 
 # With fewer pages on demand, what else a migration costs hides what they cost.
 _MANY_PAGES = 1000
@@ -74,19 +75,11 @@ def text(bench: result.Bench) -> str:
     parts = []
     for guest in guests.GUESTS.values():
         if found := rows(bench, guest.name):
-            parts.append('%s\n%s' % (guest.title, aligned(
+            parts.append('%s\n%s' % (guest.title, output.columns(
                 list(zip(HEADS, *found)))))
-    parts += ['%s\n%s' % (title, aligned(found))
+    parts += ['%s\n%s' % (title, output.columns(found))
               for title, found in costs.tables(bench)]
     return '\n\n'.join(parts)
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Lay cells out in columns."""
-    widths = [max(map(len, cells)) for cells in zip(*lines)]
-    return '\n'.join('  '.join(
-        cell.ljust(width) for cell, width in zip(cells, widths)).rstrip()
-        for cells in lines)
 
 
 def judged(goals: Sequence[summary.Goal]) -> str:

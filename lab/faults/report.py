@@ -30,11 +30,7 @@ class Result:
 
 def table(results: Sequence[Result]) -> str:
     """Lay the results out as text, a line each."""
-    rows = [_HEADS, *(_row(result) for result in results)]
-    widths = [max(map(len, cells)) for cells in zip(*rows)]
-    return '\n'.join('  '.join(
-        cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-        for row in rows)
+    return output.columns([_HEADS, *(_row(result) for result in results)])
 
 
 def _row(result: Result) -> tuple[str, ...]:

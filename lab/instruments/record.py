@@ -13,6 +13,8 @@ import itertools
 import json
 import pathlib
 
+from lab import output
+
 MIB = 1024 * 1024
 
 # The events of an attempt, in the order in which they can come.
@@ -149,18 +151,12 @@ class Record:
     def table(self) -> str:
         """Lay the figures of the attempts out side by side, as text."""
         figures = [self.figures(attempt) for attempt in self.attempts]
-        columns = [[title] + [form.format(f[key])
-                              if f[key] is not None else '-' for f in figures]
-                   for title, key, form in ROWS]
-        heads = [''] + ['post-copy' if attempt.post_copy else 'pre-copy'
-                        for attempt in self.attempts]
-        lines = [heads] + columns
-        widths = [max(map(len, cells)) for cells in zip(*lines)]
-        return '\n'.join(
-            '  '.join([cells[0].ljust(widths[0])]
-                      + [cell.rjust(width) for cell, width
-                         in zip(cells[1:], widths[1:])]).rstrip()
-            for cells in lines)
+        heads = ['', *('post-copy' if attempt.post_copy else 'pre-copy'
+                       for attempt in self.attempts)]
+        return output.columns([heads, *(
+            [title, *(form.format(f[key]) if f[key] is not None else '-'
+                      for f in figures)]
+            for title, key, form in ROWS)], align='>')
 
     def to_json(self) -> str:
         """Everything but the single heartbeats, which are thinned."""

@@ -79,6 +79,13 @@ class RecordTestCase(testtools.TestCase):
             record.Check('guest', True, ''),
             record.Check('memory', False, '')]).passed)
 
+    def test_figures_are_at_the_right(self):
+        self.assertEqual(
+            ['                              pre-copy  post-copy',
+             'result                         aborted  completed',
+             'total                                -      8.0 s'],
+            run().table().splitlines()[:3])
+
     def test_table(self):
         rows = dict((line[:28].strip(), line[28:].split())
                     for line in run().table().splitlines())
