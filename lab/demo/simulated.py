@@ -212,7 +212,7 @@ class MainJob(two_requests.TwoRequests):
         return record.Check(
             'bytes', memory.remaining == 0
             and abs(memory.sent - memory.dirtied_again - memory.guest.memory)
-            < guest.PAGE,
+            < guest.PAGE_BYTES,
             'In the model each byte of the %d MiB has arrived, %d MiB of them '
             'more than once.' % (memory.guest.memory / record.MIB,
                                  memory.dirtied_again / record.MIB))

@@ -13,15 +13,15 @@ import tempfile
 from oslo_concurrency import processutils
 
 MIB = 1024 * 1024
-PAGE_SIZE = 4096
-SECTOR_SIZE = 512
+PAGE_BYTES = 4096
+SECTOR_BYTES = 512
 #: Memory below the working set: firmware and boot sector.
 RESERVED_MIB = 16
 #: Memory that one heartbeat stands for.
 BEAT_MIB = 4
 TIMER_HZ = 1193182
 #: Enough for the partition that glance wants to see.
-IMAGE_SIZE = MIB
+IMAGE_BYTES = MIB
 
 
 def build_image(path: pathlib.Path, working_set_mib: int = 400,
@@ -55,12 +55,12 @@ def build_image(path: pathlib.Path, working_set_mib: int = 400,
         raise ValueError('A burst (%d MiB) is not a power of two times '
                          '%d MiB.' % (burst_mib, BEAT_MIB))
     symbols = {
-        'PAGES': working_set_mib * MIB // PAGE_SIZE,
-        'FILLED': max(working_set_mib, filled_mib) * MIB // PAGE_SIZE,
+        'PAGES': working_set_mib * MIB // PAGE_BYTES,
+        'FILLED': max(working_set_mib, filled_mib) * MIB // PAGE_BYTES,
         'BURST': burst,
-        'BEAT': BEAT_MIB * MIB // PAGE_SIZE,
+        'BEAT': BEAT_MIB * MIB // PAGE_BYTES,
         'PERIOD': period,
-        'SECTORS': IMAGE_SIZE // SECTOR_SIZE,
+        'SECTORS': IMAGE_BYTES // SECTOR_BYTES,
     }
     source = pathlib.Path(__file__).with_name('boot.S')
     with tempfile.TemporaryDirectory() as folder:
@@ -74,4 +74,4 @@ def build_image(path: pathlib.Path, working_set_mib: int = 400,
             'ld', '-m', 'elf_i386', '-Ttext=0x7c00', '--oformat=binary',
             '-o', str(path), str(object_file))
     with open(path, 'r+b') as image:
-        image.truncate(IMAGE_SIZE)
+        image.truncate(IMAGE_BYTES)

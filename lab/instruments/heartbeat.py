@@ -22,8 +22,8 @@ from lab.instruments import record
 
 Address = tuple[str, int]
 
-BEAT = guest.BEAT_MIB * guest.MIB
-RECONNECT = 0.25    # s between two attempts to open a console
+BEAT_BYTES = guest.BEAT_MIB * guest.MIB
+RECONNECT_S = 0.25    # between two attempts to open a console
 # Beats since boot, wrong pages since boot. A line that was cut in two by the
 # migration, or read from its middle, does not match and is left out.
 LINE = re.compile(rb'([0-9a-f]{8}) ([0-9a-f]{8})')
@@ -85,7 +85,7 @@ class Heartbeat:
         with selectors.DefaultSelector() as consoles:
             while not self._ended.is_set():
                 self._open(consoles)
-                for key, _ in consoles.select(timeout=RECONNECT):
+                for key, _ in consoles.select(timeout=RECONNECT_S):
                     self._take(consoles, key)
             for key in list(consoles.get_map().values()):
                 key.fileobj.close()
@@ -97,9 +97,9 @@ class Heartbeat:
         for address, due in self._wanted.items():
             if address in opened or now < due:
                 continue
-            self._wanted[address] = now + RECONNECT
+            self._wanted[address] = now + RECONNECT_S
             try:
-                connection = socket.create_connection(address, RECONNECT)
+                connection = socket.create_connection(address, RECONNECT_S)
             except OSError:
                 continue
             consoles.register(connection, selectors.EVENT_READ,
@@ -121,7 +121,7 @@ class Heartbeat:
                 self._beat(*(int(number, 16) for number in match.groups()))
 
     def _beat(self, beats: int, wrong_pages: int) -> None:
-        sample = record.Sample(self._clock(), beats * BEAT)
+        sample = record.Sample(self._clock(), beats * BEAT_BYTES)
         if self._samples and sample.work <= self._samples[-1].work:
             self.setbacks += 1
         self.wrong_pages = max(self.wrong_pages, wrong_pages)

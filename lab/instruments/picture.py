@@ -16,7 +16,7 @@ DESTINATION = '#e08a3c'
 ATTEMPT = '#f1f0ea'
 INK = '#303030'
 FAINT = '#707070'
-MARGIN = 1.5    # s that are shown before and after
+MARGIN_S = 1.5  # shown before and after
 TITLE = 'A server writes its memory faster than the network can carry it'
 SIMULATED = 'SIMULATED HOSTS'
 
@@ -79,8 +79,8 @@ def _draw_work(axes, run: record.Record, begin: float, end: float,
 
     The axis of time begins at ``begin``.
     """
-    since = max(begin - MARGIN, run.samples[0].time)
-    until = min(end + MARGIN, run.samples[-1].time)
+    since = max(begin - MARGIN_S, run.samples[0].time)
+    until = min(end + MARGIN_S, run.samples[-1].time)
     switch = min((moment for attempt in run.attempts if (
         moment := attempt.at(record.SWITCHED)) is not None), default=until)
     highest = 0.0
@@ -161,7 +161,7 @@ def _outcome(run: record.Record) -> str:
     # A model has no pages that could be wrong.
     return moved if run.simulated else (
         '%s Of %.1f million pages that the guest checked, none was wrong.'
-        % (moved, run.samples[-1].work / guest.PAGE_SIZE / 1e6))
+        % (moved, run.samples[-1].work / guest.PAGE_BYTES / 1e6))
 
 
 def _conditions(run: record.Record) -> str:

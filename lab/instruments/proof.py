@@ -140,7 +140,7 @@ def _judge_memory(facts: Facts) -> record.Check:
     return record.Check(
         'memory', facts.work > 0 and not facts.wrong_pages,
         'Of %d pages that the guest has checked, %d were not what it had '
-        'written.' % (facts.work / guest.PAGE_SIZE, facts.wrong_pages))
+        'written.' % (facts.work / guest.PAGE_BYTES, facts.wrong_pages))
 
 
 def _judge_record(facts: Facts) -> record.Check:

@@ -19,7 +19,7 @@ import dataclasses
 import enum
 import math
 
-PAGE = 4096
+PAGE_BYTES = 4096
 
 # What a float may be off by, in bytes and in seconds: far below one page and
 # far above the rounding of the sums here.
@@ -276,14 +276,14 @@ class Migration:
         # In the first pass anything may be missing, later the working set.
         span = (self.guest.memory if self.iteration == 1
                 else self.guest.working_set)
-        page = PAGE / self.guest.dirty_rate
+        page = PAGE_BYTES / self.guest.dirty_rate
         slow = self.link.page_miss * self.remaining / span
         fall = self.link.page_miss * self.link.bandwidth / span
         left = max(0.0, slow - fall * seconds)
         pages = math.log1p((slow - left) / (page + left)) / fall
         # Of the time, what was not spent on writing was spent on waiting.
         self.missed += (seconds - pages * page) / self.link.page_miss
-        return pages * PAGE
+        return pages * PAGE_BYTES
 
     def _next_phase(self, events: list[Event]) -> None:
         if self.phase is Phase.SETUP:

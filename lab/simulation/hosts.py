@@ -14,12 +14,12 @@ import time
 from lab.simulation import guest
 
 # Real seconds: how often one looks at the clock.
-TICK = 0.005
+TICK_S = 0.005
 
 # Seconds until TCP sends again what was not confirmed. Each time it waits
 # twice as long, up to two minutes.
-RETRANSMISSION = 0.2
-RETRANSMISSION_MAX = 120.0
+RETRANSMISSION_S = 0.2
+RETRANSMISSION_MAX_S = 120.0
 
 # VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE
 ALL = 3
@@ -27,10 +27,10 @@ ALL = 3
 
 def next_retransmission(lost: float, now: float) -> float:
     """Say when TCP sends again, of what was first lost at a time, in s."""
-    wait = RETRANSMISSION
+    wait = RETRANSMISSION_S
     again = lost + wait
     while again < now:
-        wait = min(2 * wait, RETRANSMISSION_MAX)
+        wait = min(2 * wait, RETRANSMISSION_MAX_S)
         again += wait
     return again
 
@@ -192,7 +192,7 @@ class Hosts:
     def _tick_on(self) -> None:
         while not self.closed:
             self.tick()
-            time.sleep(TICK)
+            time.sleep(TICK_S)
 
     # Faults
 

@@ -20,7 +20,7 @@ from lab.simulation import hosts
 from lab.simulation import names
 
 # Seconds after which libvirtd gives a silent peer up.
-KEEPALIVE = 30.0
+KEEPALIVE_S = 30.0
 
 
 class Operation:
@@ -170,10 +170,10 @@ class Job:
             'setup_time': int(link.setup * 1000),
             'memory_bps': int(link.bandwidth),
             'memory_constant': 0,
-            'memory_normal': int(model.sent) // guest.PAGE,
+            'memory_normal': int(model.sent) // guest.PAGE_BYTES,
             'memory_normal_bytes': int(model.sent),
-            'memory_dirty_rate': int(model.dirty_rate) // guest.PAGE,
-            'memory_page_size': guest.PAGE,
+            'memory_dirty_rate': int(model.dirty_rate) // guest.PAGE_BYTES,
+            'memory_page_size': guest.PAGE_BYTES,
             'memory_iteration': model.iteration,
             'memory_postcopy_requests': int(model.missed),
         }
@@ -183,7 +183,7 @@ class Job:
     def network_cut(self) -> None:
         self._model.carried = False
         cut_at = self._cloud.cut_at
-        self._later(cut_at + KEEPALIVE, lambda: (
+        self._later(cut_at + KEEPALIVE_S, lambda: (
             self._cloud.cut_at == cut_at and self.peer_lost(names.failed(
                 'Lost connection to destination host'))))
 

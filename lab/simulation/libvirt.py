@@ -66,7 +66,7 @@ class Connection:
             self.check()
             if self.daemon.hosts.closed:
                 raise names.connection_lost()
-            time.sleep(hosts.TICK)
+            time.sleep(hosts.TICK_S)
         self.check()
         if operation.error is not None:
             raise operation.error

@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 Operation = job.Operation
 
 # Real seconds that a switch waits for whoever handles its event.
-DELIVERY = 1.0
+DELIVERY_S = 1.0
 
 
 class DomainObject(fake.Domain):
@@ -393,14 +393,14 @@ class Libvirtd(fake.Connection):
 
     def wait_for_delivery(self) -> None:
         """Wait until every event so far was handled, or a second."""
-        deadline = time.monotonic() + DELIVERY
+        deadline = time.monotonic() + DELIVERY_S
         while self._events.unfinished_tasks and time.monotonic() < deadline:
-            time.sleep(hosts.TICK)
+            time.sleep(hosts.TICK_S)
 
     def stop_events(self) -> None:
         """Deliver what is queued, and end the thread that does."""
         self._events.put(None)
-        self._event_thread.join(DELIVERY)
+        self._event_thread.join(DELIVERY_S)
 
     def _deliver_events(self) -> None:
         while (event := self._events.get()) is not None:

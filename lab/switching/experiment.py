@@ -20,7 +20,7 @@ DEFAULT_WEIGHT = 2.0
 SEEDS = (1, 2, 3)
 # Passes after which one who knows the future may switch.
 PASSES = (0, 1, 2, 3, 4, 5, 6, 8, 12, 20)
-DOWNTIME = 0.5      # s, Nova's default
+DOWNTIME_S = 0.5    # Nova's default
 GROWTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -34,7 +34,7 @@ class Case(typing.NamedTuple):
 
     def cost(self, outcome: world.Outcome, weight: float) -> float:
         """Return seconds, as the decision counts them."""
-        stall = self.guest.page_size / self.scale.bandwidth / DOWNTIME
+        stall = self.guest.page_size / self.scale.bandwidth / DOWNTIME_S
         return outcome.cost(weight * max(1.0, stall))
 
     def our_cost(self, weight: float) -> float:
@@ -54,7 +54,7 @@ class Case(typing.NamedTuple):
 def move(guest: guests.Guest, scale: guests.Scale, way: world.Way,
          seed: int = 0) -> world.Outcome:
     return world.Migration(
-        guest, scale.bandwidth, DOWNTIME, seed).run(way)
+        guest, scale.bandwidth, DOWNTIME_S, seed).run(way)
 
 
 def compare(guest: guests.Guest, scale: guests.Scale,

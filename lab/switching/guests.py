@@ -12,7 +12,7 @@ import dataclasses
 import math
 import random as chance
 
-PAGE = 4096
+PAGE_BYTES = 4096
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -59,10 +59,10 @@ class Region:
 
     def whole(self, dirty: float, page_size: int) -> float:
         """Return bytes of the host's pages that some dirty bytes are in."""
-        if page_size == PAGE or not dirty:
+        if page_size == PAGE_BYTES or not dirty:
             return dirty
         if self.random:
-            share = -math.expm1(page_size / PAGE * math.log1p(
+            share = -math.expm1(page_size / PAGE_BYTES * math.log1p(
                 -min(dirty / self.size, 1 - 1e-12)))
             return self.size * share
         return min(self.size, dirty + page_size)
@@ -82,7 +82,7 @@ class Guest:
     regions: tuple[Region, ...]
     used: int
     known: int
-    page_size: int = PAGE
+    page_size: int = PAGE_BYTES
     disk: float = 0.0
 
     @property

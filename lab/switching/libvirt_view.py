@@ -35,7 +35,7 @@ class Host:
     def get_xml_desc(self, dump_inactive: bool = False,
                      dump_sensitive: bool = False,
                      dump_migratable: bool = False) -> str:
-        if self._guest.page_size == guests.PAGE:
+        if self._guest.page_size == guests.PAGE_BYTES:
             return '<domain/>'
         return _PAGES % (self._guest.page_size >> 10)
 

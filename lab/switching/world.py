@@ -22,12 +22,12 @@ from nova_post_copy.virt.libvirt import job
 
 # Seconds from the request to the first byte; that is how much sooner the
 # dirty rate is measured.
-HEAD_START = 1.0
-# From a boundary, or the end of a measurement, until nova-compute looks (s).
-LAG = 0.05
-QUICK_BEAT = 0.25
+HEAD_START_S = 1.0
+# From a boundary, or the end of a measurement, until nova-compute looks.
+LAG_S = 0.05
+QUICK_BEAT_S = 0.25
 # Seconds for which a switch keeps the guest waiting, however little is left.
-SWITCH_OVER = 0.1
+SWITCH_OVER_S = 0.1
 # QEMU samples so many pages of each GiB.
 SAMPLES_PER_GIB = 512
 # What the bandwidth of a moment may be off by.
@@ -117,7 +117,7 @@ class Migration:
 
     def _measure(self, length: int) -> Measurement:
         """Sample pages before and after, as QEMU does."""
-        begin = self._disk_seconds + HEAD_START     # ago
+        begin = self._disk_seconds + HEAD_START_S   # ago
         total = self._guest.memory
         # The activity of a guest is told from the first byte of memory on.
         share = sum(region.dirtied(-begin, length - begin)
@@ -129,11 +129,11 @@ class Migration:
 
     def _looks(self, length: float) -> Iterator[tuple[float, float]]:
         """Return when nova-compute looks in this pass, and since what."""
-        moments = {self._begin + min(LAG, length / 2)}
+        moments = {self._begin + min(LAG_S, length / 2)}
         measured = self._measurement.end
         if self._iteration == 1 and 0 < measured < length:
-            moments.add(min(math.ceil(measured / QUICK_BEAT) * QUICK_BEAT
-                            + LAG, length))
+            moments.add(min(math.ceil(measured / QUICK_BEAT_S) * QUICK_BEAT_S
+                            + LAG_S, length))
         return ((now, now - self._begin) for now in sorted(moments))
 
     def _look(self, now: float, lag: float) -> Look:
@@ -174,7 +174,7 @@ class Migration:
             left += region.whole(min(dirty * open_share + again, region.size),
                                  self._guest.page_size)
         self._moved += sent
-        seconds = SWITCH_OVER + left / self._bandwidth
+        seconds = SWITCH_OVER_S + left / self._bandwidth
         return Outcome(now + seconds, seconds, self._iteration,
                        self._moved + left)
 

@@ -30,14 +30,14 @@ class ImageTestCase(testtools.TestCase):
     def test_boot_record(self):
         guest.build_image(self.path)
         image = self.path.read_bytes()
-        self.assertEqual(guest.IMAGE_SIZE, len(image))
+        self.assertEqual(guest.IMAGE_BYTES, len(image))
         self.assertEqual(b'\x55\xaa', image[510:512])
         # One bootable partition over all of the rest, and three empty ones.
         partition, *others = (image[at:at + 16]
                               for at in range(446, 510, 16))
         self.assertEqual(0x80, partition[0])
         self.assertEqual(1, int.from_bytes(partition[8:12], 'little'))
-        self.assertEqual(guest.IMAGE_SIZE // guest.SECTOR_SIZE - 1,
+        self.assertEqual(guest.IMAGE_BYTES // guest.SECTOR_BYTES - 1,
                          int.from_bytes(partition[12:], 'little'))
         self.assertEqual([bytes(16)] * 3, others)
 
@@ -114,7 +114,7 @@ class GuestTestCase(testtools.TestCase):
 
     def passes(self, page):
         """Return how often the guest has walked over a page."""
-        address = WORKING_SET + page * guest.PAGE_SIZE
+        address = WORKING_SET + page * guest.PAGE_BYTES
         word, _ = self.debug('m%x,4' % address)
         return int.from_bytes(bytes.fromhex(word.decode()),
                               'little') - address
@@ -128,27 +128,27 @@ class RunningGuestTestCase(GuestTestCase):
         self.assertEqual(0, self.heartbeat.setbacks)
         work = [sample.work for sample in self.heartbeat.samples()]
         self.assertEqual(
-            {heartbeat.BEAT}, {b - a for a, b in zip(work, work[1:])})
+            {heartbeat.BEAT_BYTES}, {b - a for a, b in zip(work, work[1:])})
 
     def test_a_lost_page_is_seen_once(self):
-        self.poke(WORKING_SET + 5 * guest.PAGE_SIZE)
+        self.poke(WORKING_SET + 5 * guest.PAGE_BYTES)
         self.wait_for_beats(20)
         self.assertEqual(1, self.heartbeat.wrong_pages)
 
     def test_damage_at_the_end_of_a_page_is_seen(self):
-        self.poke(WORKING_SET + 7 * guest.PAGE_SIZE - 4)
+        self.poke(WORKING_SET + 7 * guest.PAGE_BYTES - 4)
         self.wait_for_beats(20)
         self.assertEqual(1, self.heartbeat.wrong_pages)
 
     def test_every_wrong_page_counts(self):
-        self.poke(*range(WORKING_SET, WORKING_SET + 3 * guest.PAGE_SIZE,
-                         guest.PAGE_SIZE))
+        self.poke(*range(WORKING_SET, WORKING_SET + 3 * guest.PAGE_BYTES,
+                         guest.PAGE_BYTES))
         self.wait_for_beats(20)
         self.assertEqual(3, self.heartbeat.wrong_pages)
 
     def test_nothing_else_is_filled(self):
         self.assertEqual(-(WORKING_SET + 16 * guest.MIB),
-                         self.passes(16 * guest.MIB // guest.PAGE_SIZE))
+                         self.passes(16 * guest.MIB // guest.PAGE_BYTES))
 
 
 class BurstyGuestTestCase(GuestTestCase):
@@ -167,10 +167,10 @@ class BurstyGuestTestCase(GuestTestCase):
         self.assertEqual(0, self.heartbeat.wrong_pages)
 
     def test_the_rest_is_filled_once(self):
-        self.assertEqual(0, self.passes(16 * guest.MIB // guest.PAGE_SIZE))
+        self.assertEqual(0, self.passes(16 * guest.MIB // guest.PAGE_BYTES))
 
     def beats(self):
-        return self.heartbeat.samples()[-1].work // heartbeat.BEAT
+        return self.heartbeat.samples()[-1].work // heartbeat.BEAT_BYTES
 
 
 def free_port() -> int:

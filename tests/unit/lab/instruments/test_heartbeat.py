@@ -45,10 +45,10 @@ class HeartbeatTestCase(testtools.TestCase):
         self.say(guest, b'00000010 00000000\n', 1)
         self.now = 0.5
         self.say(guest, b'00000013 00000000\n', 2)
-        self.assertEqual([record.Sample(0.0, 16 * heartbeat.BEAT),
-                          record.Sample(0.5, 19 * heartbeat.BEAT)],
+        self.assertEqual([record.Sample(0.0, 16 * heartbeat.BEAT_BYTES),
+                          record.Sample(0.5, 19 * heartbeat.BEAT_BYTES)],
                          self.heartbeat.samples())
-        self.assertEqual(3 * heartbeat.BEAT, self.heartbeat.rate(1.0))
+        self.assertEqual(3 * heartbeat.BEAT_BYTES, self.heartbeat.rate(1.0))
         self.now = 0.75
         self.assertEqual(0.25, self.heartbeat.silence())
 
@@ -59,7 +59,7 @@ class HeartbeatTestCase(testtools.TestCase):
         # What a guest says of its last line on the other host.
         _, destination = self.console()
         self.say(destination, b'0004 00000000\n00000005 00000000\n', 2)
-        self.assertEqual([3, 5], [sample.work // heartbeat.BEAT
+        self.assertEqual([3, 5], [sample.work // heartbeat.BEAT_BYTES
                                   for sample in self.heartbeat.samples()])
         self.assertEqual(0, self.heartbeat.setbacks)
 
@@ -83,7 +83,7 @@ class HeartbeatTestCase(testtools.TestCase):
         guest.close()
         self.say(self.accept(server), b'00000030 00000000\n', 2)
         self.assertEqual(0x30, self.heartbeat.samples()[-1].work
-                         // heartbeat.BEAT)
+                         // heartbeat.BEAT_BYTES)
 
     def test_a_console_that_is_not_there_yet(self):
         with socket.create_server(('127.0.0.1', 0)) as probe:

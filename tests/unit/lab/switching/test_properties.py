@@ -15,7 +15,7 @@ from lab.switching import world
 from tests.unit.nova_post_copy.migration import scripted
 
 WEIGHT = 2.0        # the default
-DOWNTIME = 0.5
+DOWNTIME_S = 0.5
 # Weights, and how many times the better of two simple rules ours may cost.
 BOUNDS = {0.5: 1.4, 1.0: 1.5, 2.0: 1.6, 5.0: 2.5}
 
@@ -48,7 +48,7 @@ def _guest(scale: guests.Scale, *regions) -> guests.Guest:
 
 def _move(guest: guests.Guest, scale: guests.Scale, way: world.Way,
           seed: int = 0) -> world.Outcome:
-    return world.Migration(guest, scale.bandwidth, DOWNTIME, seed,
+    return world.Migration(guest, scale.bandwidth, DOWNTIME_S, seed,
                            patience=7).run(way)
 
 
@@ -91,7 +91,7 @@ class TestSteadyGuests(testtools.TestCase):
                       strategies.integers(0, 1000))
     def test_what_fits_the_downtime_is_not_switched(
             self, scale, share, pace, random, seed):
-        fits = DOWNTIME * scale.bandwidth / scale.memory
+        fits = DOWNTIME_S * scale.bandwidth / scale.memory
         ours = self._ours(_guest(scale, (share * fits, pace, random)),
                           scale, seed)
         self.assertEqual((0.0, 2), (ours.degraded, ours.passes))

@@ -50,7 +50,7 @@ class TestRegion(testtools.TestCase):
 
     def test_whole_pages_of_the_host(self):
         scattered = _walker(4, 1, random=True)
-        self.assertEqual(GIB, scattered.whole(GIB, guests.PAGE))
+        self.assertEqual(GIB, scattered.whole(GIB, guests.PAGE_BYTES))
         self.assertAlmostEqual(
             4 * GIB, scattered.whole(GIB, 2 * guests.MIB), delta=1)
         self.assertEqual(GIB + 2 * guests.MIB,
