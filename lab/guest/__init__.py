@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The guest of the lab: a server that is busier than any link.
+"""The guest of the lab: dirties memory faster than the network can copy it.
 
-It is a boot sector (``boot.S``), assembled when an image is built, so that
-there is no binary in the tree and every parameter is a constant in it.
-``lab.instruments.heartbeat`` reads what it says.
+A boot sector (``boot.S``), assembled when an image is built, so that there is
+no binary in the tree and every parameter is a constant in it.
+``lab.instruments.heartbeat`` reads its output.
 """
 
 import pathlib

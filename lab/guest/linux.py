@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A Linux guest that has a network: Debian's kernel and one script.
+"""A Linux guest with a network: Debian's kernel and one script.
 
-The guest of :mod:`lab.guest` has no network card. This one gives its card an
+The guest of :mod:`lab.guest` has no network card. This one configures an
 address, answers ping as any Linux does, and rewrites memory all the time, so
-that a migration has something to do. Nova boots it from kernel and ramdisk.
+that a migration has dirty pages to copy. Nova boots it from kernel and
+ramdisk.
 """
 
 import gzip
@@ -19,7 +20,7 @@ from lab import layout
 
 _FOLDER = layout.CACHE / 'linux'
 _PACKAGES = ('linux-image-cloud-amd64', 'busybox-static')
-# Bottom up, as they need each other.
+# In the order in which they depend on each other.
 _MODULES = ('failover', 'net_failover', 'virtio_ring', 'virtio',
             'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci',
             'virtio_net')
@@ -47,7 +48,7 @@ done 2>/dev/null
 
 
 def upload(cloud, name: str, address: str) -> str:
-    """Upload the guest as an image that takes this IPv4 address.
+    """Upload the guest as an image that configures this IPv4 address.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     :return: id of the image
@@ -72,7 +73,7 @@ def upload(cloud, name: str, address: str) -> str:
 
 
 def _files() -> tuple[pathlib.Path, list[pathlib.Path], pathlib.Path]:
-    """Return kernel, modules and busybox, from Debian's archive once."""
+    """Return kernel, modules and busybox; download them the first time."""
     if not _FOLDER.is_dir():
         partial = _FOLDER.with_name('linux-partial')
         shutil.rmtree(partial, ignore_errors=True)
@@ -87,7 +88,7 @@ def _files() -> tuple[pathlib.Path, list[pathlib.Path], pathlib.Path]:
 
 def _download(folder: pathlib.Path) -> None:
     try:
-        # The first is a name for the kernel that is current.
+        # A metapackage: it depends on the current kernel.
         depends = subprocess.run(
             ['apt-cache', 'depends', '--important', _PACKAGES[0]],
             check=True, capture_output=True, text=True).stdout

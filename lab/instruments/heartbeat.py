@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The guest's heartbeat, as its serial console tells it.
+"""The guest's heartbeat, read from its serial console.
 
 A console is a TCP port of the QEMU process on the host where the guest runs.
-A migrating guest has two: it falls silent on the one and goes on on the
-other. Lines that nobody was there to read are lost; because each line carries
-the counts since boot, nothing of what they told is.
+A migrating guest has two: it falls silent on one and continues on the other.
+Lines sent while nobody was connected are lost, but each line carries the
+counts since boot, so no count is.
 """
 
 from collections.abc import Callable
@@ -65,17 +65,17 @@ class Heartbeat:
         self._thread.join()
 
     def samples(self) -> list[record.Sample]:
-        """All heartbeats so far, oldest first."""
+        """Return all heartbeats so far, oldest first."""
         return list(self._samples)
 
     def silence(self) -> float:
-        """Seconds since the guest was last heard; infinite before that."""
+        """Return seconds since the last heartbeat; infinite before any."""
         if not self._samples:
             return float('inf')
         return self._clock() - self._samples[-1].time
 
     def rate(self, seconds: float = 1.0) -> float:
-        """Work of the last seconds (bytes/s)."""
+        """Return the rate of work in the last seconds (bytes/s)."""
         since = self._clock() - seconds
         recent = [sample.work for sample in itertools.takewhile(
             lambda sample: sample.time >= since, reversed(self.samples()))]
@@ -91,7 +91,7 @@ class Heartbeat:
                 key.fileobj.close()
 
     def _open(self, consoles: selectors.BaseSelector) -> None:
-        """Open the consoles that are not, each at most once in a while."""
+        """Connect to the consoles that are not connected, at intervals."""
         opened = {key.data.address for key in consoles.get_map().values()}
         now = time.monotonic()
         for address, due in self._wanted.items():

@@ -22,7 +22,7 @@ SIMULATED = 'SIMULATED HOSTS'
 
 
 def draw(run: record.Record, folder: pathlib.Path) -> pathlib.Path:
-    """Write ``demo.png``: the whole run, and its last attempt from near.
+    """Write ``demo.png``: the whole run, and its last attempt enlarged.
 
     :returns: its path
     :raises ValueError: for a run without heartbeats or attempts
@@ -58,7 +58,7 @@ def rates(samples: list[record.Sample], begin: float, end: float,
           step: float) -> tuple[list[float], list[float]]:
     """Turn heartbeats into work per second.
 
-    :param step: seconds of one value, about: the time is cut evenly
+    :param step: approximate length of a step (s); steps are of equal length
     :returns: the edges of the steps (s) and the work in each (MiB/s)
     """
     stamps = [sample.time for sample in samples]
@@ -101,7 +101,7 @@ def _draw_work(axes, run: record.Record, begin: float, end: float,
 
 
 def _draw_attempt(axes, run: record.Record, attempt: record.Attempt) -> None:
-    """Say over an attempt what was asked for, and how it ended."""
+    """Label an attempt with its request and its end."""
     zero = run.attempts[0].begin
     axes.axvspan(attempt.begin - zero, attempt.end - zero, color=ATTEMPT,
                  zorder=0)
@@ -145,7 +145,7 @@ def _draw_events(axes, attempt: record.Attempt) -> None:
 
 
 def _draw_silence(axes, run: record.Record, attempt: record.Attempt) -> None:
-    """Say how long the guest stood still at most."""
+    """Label an attempt with the longest silence of the guest."""
     silence = run.longest_silence(attempt)
     if silence is not None:
         axes.set_title('longest silence of the guest: %.2f s' % silence,

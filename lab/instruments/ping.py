@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The answers of a server to ping."""
+"""The replies of a server to ping."""
 
 import re
 import subprocess
@@ -9,15 +9,15 @@ import time
 
 
 class Answers:
-    """The times at which an address answered, on the monotonic clock.
+    """The times at which an address replied, on the monotonic clock.
 
     :param address: IPv4
-    :param interval: seconds between two questions
+    :param interval: seconds between two echo requests
     """
 
     def __init__(self, address: str, interval: float = 0.1) -> None:
         self._times: list[float] = []
-        # What ping prints is on the other clock.
+        # ping prints wall-clock time.
         self._offset = time.monotonic() - time.time()
         self._ping = subprocess.Popen(
             ['ping', '-D', '-n', '-i', str(interval), address], text=True,
@@ -32,7 +32,7 @@ class Answers:
                 self._times.append(float(answer[1]) + self._offset)
 
     def times(self) -> list[float]:
-        """Return those so far, oldest first (s)."""
+        """Return the times of all replies so far, oldest first (s)."""
         return list(self._times)
 
     def newest(self) -> float:

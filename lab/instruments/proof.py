@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The proof that a server moved, once and wholly: from outside of Nova.
+"""The proof that a server has moved, as a whole and only once.
 
-:func:`look` reads the facts where they are: processes and domains on the
-hosts, the guest's own count of wrong pages, and then what Nova and placement
-say. :func:`judge` compares them; it reads nothing, so that the simulated hosts
-are judged alike.
+:func:`look` reads the facts at their source, outside of Nova: processes and
+domains on the hosts, the guest's own count of wrong pages, and then what Nova
+and placement report. :func:`judge` compares them; it reads nothing, so the
+simulated hosts are judged in the same way.
 """
 
 import collections
@@ -21,7 +21,7 @@ RUNNING = 1     # in libvirt (VIR_DOMAIN_RUNNING) and in Nova's power_state
 
 @dataclasses.dataclass
 class Facts:
-    """All that is known of one server after its migration."""
+    """The state of one server after its migration."""
 
     source: str
     destination: str
@@ -96,7 +96,7 @@ def qemu_processes(server: str, hosts: dict[str, int]) -> dict[int, str]:
 
 
 def judge(facts: Facts) -> list[record.Check]:
-    """Say of each part of the proof whether it holds, in a sentence."""
+    """Return each part of the proof, with whether it holds."""
     return [
         *_judge_processes(facts),
         _judge_domains(facts),

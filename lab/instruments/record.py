@@ -2,10 +2,10 @@
 
 """The record of one run of the demo: what was seen, and when.
 
-The demo returns one, on the real lab and on simulated hosts; the table,
-``demo.json`` (both here) and ``demo.png`` (:mod:`.picture`) are made from
-nothing else. Times are seconds on one monotonic clock that the writer
-chooses, amounts are bytes.
+The demo returns one, on the real lab and on simulated hosts. The table,
+``demo.json`` (both here) and ``demo.png`` (:mod:`.picture`) show nothing else.
+Times are seconds on one monotonic clock that the writer chooses, amounts are
+bytes.
 """
 
 import dataclasses
@@ -65,18 +65,18 @@ class Attempt:
         self.events.append(Event(moment, name))
 
     def at(self, name: str) -> float | None:
-        """Say when an event came first; None when it did not come."""
+        """Return when an event first came (s); None: it did not come."""
         return min((e.time for e in self.events if e.name == name),
                    default=None)
 
     def after(self, name: str, since: str = REQUESTED) -> float | None:
-        """Seconds between two events; None unless both came."""
+        """Return the seconds between two events; None unless both came."""
         begin, end = self.at(since), self.at(name)
         return None if begin is None or end is None else end - begin
 
     @property
     def result(self) -> str:
-        """How it ended: 'completed', 'aborted' or 'failed'."""
+        """End of the attempt: 'completed', 'aborted' or 'failed'."""
         if self.at(COMPLETED) is not None:
             return 'completed'
         return 'failed' if self.at(ABORTED) is None else 'aborted'
@@ -118,7 +118,7 @@ class Record:
         return self.memory / self.bandwidth
 
     def longest_silence(self, attempt: Attempt) -> float | None:
-        """Longest time without a heartbeat that falls into an attempt.
+        """Return the longest time without a heartbeat during an attempt.
 
         :returns: seconds; None when the guest was not heard at all
         """
@@ -128,9 +128,9 @@ class Record:
                     and sooner.time < attempt.end), default=None)
 
     def figures(self, attempt: Attempt) -> dict:
-        """Figures of one attempt, as in the table and in ``demo.json``.
+        """Return the figures of one attempt, for table and ``demo.json``.
 
-        What did not happen in this attempt is None.
+        A figure of something that did not happen is None.
         """
         total = attempt.after(COMPLETED)
         return {
@@ -159,7 +159,7 @@ class Record:
             for title, key, form in ROWS)], align='>')
 
     def to_json(self) -> str:
-        """Everything but the single heartbeats, which are thinned."""
+        """Return the record as JSON, with heartbeats thinned out."""
         return json.dumps({
             'simulated': self.simulated,
             'hosts': ('simulated (fake libvirt and a model of a migrating '

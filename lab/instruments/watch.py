@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What libvirt on both hosts says of one server while it migrates."""
+"""What libvirt on both hosts reports of one server during a migration."""
 
 import collections
 from collections.abc import Callable
@@ -23,11 +23,9 @@ _ON_DESTINATION = {
 
 
 class Watch:
-    """Notes what happens to a server, on connections of its own.
+    """Records the events of a server, on connections of its own.
 
-    :param source: host, a :class:`lab.cloud.hosts.Host`
-    :param destination: host
-    :param run: what is noted goes into the newest of its attempts
+    :param run: events are added to the newest of its attempts
     :param clock: seconds; stamps each event
     """
 
@@ -47,14 +45,14 @@ class Watch:
 
     @property
     def statistics(self) -> dict[str, int]:
-        """The last of :meth:`libvirt.virDomain.jobStats` in this attempt.
+        """The newest :meth:`libvirt.virDomain.jobStats` of this attempt.
 
         Empty until memory is copied.
         """
         return self._statistics[len(self._run.attempts)]
 
     def look(self) -> None:
-        """Bring the statistics up to date."""
+        """Update the statistics."""
         try:
             self._take(self._source.lookupByUUIDString(
                 self._server).jobStats())
@@ -73,7 +71,7 @@ class Watch:
             return False
 
     def close(self) -> None:
-        """Note nothing more, and close the connections."""
+        """Stop recording, and close the connections."""
         for connection, number in self._registered:
             connection.domainEventDeregisterAny(number)
         for connection in (self._source, self._destination):
@@ -101,7 +99,7 @@ class Watch:
             self._take(statistics)
 
     def _take(self, statistics: dict) -> None:
-        """Keep statistics, also the last ones, which come with the end."""
+        """Keep statistics, also the last ones, which come when a job ends."""
         if not statistics.get('memory_processed') or not self._run.attempts:
             return
         if not self.statistics:
@@ -121,7 +119,7 @@ class Watch:
 
 @functools.cache
 def _listen() -> None:
-    """Run libvirt's event loop; only later connections have events."""
+    """Run libvirt's event loop; only later connections get events."""
     libvirt.virEventRegisterDefaultImpl()
     libvirt.registerErrorHandler(lambda context, error: None, None)
 

@@ -19,7 +19,7 @@ from typing import Self
 # when they are imported.
 os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
 
-# First of all: it must see that nobody has imported eventlet yet.
+# First of all: it must run before anything imports eventlet.
 from nova.tests.functional.libvirt import base
 
 import fixtures
@@ -35,7 +35,7 @@ from lab.simulation import libvirtd
 from lab.simulation import processes
 from nova_post_copy.api import microversion
 from nova_post_copy.virt.libvirt import userfaultfd
-# Before a test: its fixtures neither see nor allow an import of libvirt.
+# Imported before a test: its fixtures do not allow an import of libvirt.
 from nova_post_copy.virt import post_copy  # noqa: F401
 
 MIB = 1024 * 1024
@@ -51,9 +51,9 @@ joining.join()
 
 
 class SimulatedLibvirt(fixtures.Fixture):
-    """Puts :mod:`lab.simulation.libvirt` wherever a driver says libvirt.
+    """Replaces ``libvirt`` in each driver by :mod:`lab.simulation.libvirt`.
 
-    After upstream's LibvirtFixture, whose fake it extends.
+    Use after upstream's LibvirtFixture, whose fake it extends.
     """
 
     def _setUp(self):
@@ -80,7 +80,7 @@ class SimulatedLibvirt(fixtures.Fixture):
 
 
 class Cloud(base.ServersTestBase):
-    """Nova without computes; :meth:`start_compute` adds a host each."""
+    """A Nova without computes; each :meth:`start_compute` adds a host."""
 
     ADMIN_API = True
     CAST_AS_CALL = False
@@ -98,8 +98,8 @@ class Cloud(base.ServersTestBase):
         self.flags(api_paste_config=os.path.join(
             sys.prefix, 'etc/nova/api-paste.ini'), group='wsgi')
         # A service that stops shuts Nova's thread pools down. Upstream's
-        # fixture keeps it from that, but only as long as stop() takes: it has
-        # to take as long as it takes.
+        # fixture prevents that, but only until stop() returns, so stop() must
+        # not return before the service has ended.
         self.flags(graceful_shutdown_timeout=10, manager_shutdown_timeout=10)
         super().setUp()
         self.useFixture(SimulatedLibvirt())
@@ -156,7 +156,7 @@ class Cloud(base.ServersTestBase):
         return hostname
 
     def kill_compute(self, hostname):
-        """Kill a nova-compute, as by SIGKILL. What it asked for goes on."""
+        """Kill a nova-compute, as by SIGKILL; libvirt keeps on migrating."""
         self.processes.pop(hostname).alive = False
         compute = self.computes.pop(hostname)
         self.compute_rp_uuids.pop(hostname)
@@ -175,10 +175,10 @@ class Cloud(base.ServersTestBase):
             connection=libvirt.Connection(self.hosts.daemons[hostname]))
 
     def _listen(self, host):
-        """Let a compute connect and hear events as it does outside of tests.
+        """Let a compute connect and receive events as in production.
 
-        Upstream's tests leave out the start of the event thread, and with it
-        what the handler of STOPPED needs.
+        Upstream's tests do not start the event thread, nor the executor that
+        the handler of STOPPED needs.
         """
         pool = thread_pool_factory
         host._delayed_executor = (

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A model of the memory of a guest that migrates: bytes and seconds only.
+"""A model of the memory of a migrating guest: bytes and seconds only.
 
-Nothing of libvirt, no clock and no thread comes in here. The caller says what
-time it is and is told what has happened up to then. The model is a fluid one:
-between two events everything moves at a steady rate, so each event falls on
-its exact time, however seldom one asks.
+No libvirt, no clock and no thread. The caller passes the time and gets the
+events up to then. The model is a fluid one: between two events everything
+moves at a steady rate, so each event falls on its exact time, however seldom
+the caller asks.
 
 The guest walks through its working set, over and over, and writes each page.
 Pre-copy sends the whole memory, then what was written meanwhile, and so on,
@@ -21,14 +21,14 @@ import math
 
 PAGE_BYTES = 4096
 
-# What a float may be off by, in bytes and in seconds: far below one page and
-# far above the rounding of the sums here.
+# Tolerance of a float, in bytes and in seconds: far below one page and far
+# above the rounding of the sums here.
 EPSILON = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
-    """What runs in the guest, while nothing slows it down."""
+    """A guest, and the pace of its writes while nothing slows it down."""
 
     memory: int           #: bytes of RAM
     working_set: int = 0  #: bytes that it writes over and over
@@ -41,13 +41,13 @@ class Guest:
             raise ValueError('a guest that writes has a working set')
 
     def dirtied(self, seconds: float) -> float:
-        """Bytes of distinct pages that it writes in this time."""
+        """Return the bytes of distinct pages that the guest writes."""
         return min(self.working_set, self.dirty_rate * seconds)
 
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """The way between two hosts."""
+    """The network between two hosts, and what it costs to use it."""
 
     bandwidth: float           #: bytes/s
     setup: float = 0.05        #: s until QEMU begins to send memory
@@ -144,16 +144,16 @@ class Migration:
 
     @property
     def dirty_rate(self) -> float:
-        """Bytes/s of distinct pages that the guest makes dirty just now."""
+        """Bytes/s of distinct pages that the guest dirties at present."""
         if self.paused or self.phase is not Phase.PRE_COPY:
             return 0.0
         return self.guest.dirty_rate
 
     def advance(self, now: float) -> list[Event]:
-        """Let the time pass.
+        """Advance the model to a time.
 
         :param now: s, not before the time of the last call
-        :returns: what has happened meanwhile, in order
+        :returns: the events since the last call, in order
         """
         if now < self.now - EPSILON:
             raise ValueError('time does not run backwards')
@@ -168,7 +168,7 @@ class Migration:
         return events
 
     def start_post_copy(self) -> list[Event]:
-        """Suspend the guest and go on on the destination.
+        """Suspend the guest and continue on the destination.
 
         :raises RuntimeError: unless the migration is in pre-copy
         """
@@ -181,7 +181,7 @@ class Migration:
         return [self._event(Happening.SWITCHED)]
 
     def cancel(self) -> None:
-        """Give up; the guest stays where it is, on the source.
+        """Cancel the migration; the guest stays on the source.
 
         :raises RuntimeError: where the source no longer has the guest
         """
@@ -201,7 +201,7 @@ class Migration:
         return [self._event(Happening.INTERRUPTED)]
 
     def recover(self) -> list[Event]:
-        """Go on with a new stream.
+        """Resume post-copy with a new stream.
 
         :raises RuntimeError: unless the migration is interrupted
         """
@@ -223,11 +223,11 @@ class Migration:
 
     @property
     def _bandwidth(self) -> float:
-        """Bytes/s that arrive just now."""
+        """Bytes/s that arrive at present."""
         return self.link.bandwidth if self.carried else 0.0
 
     def _until_next_event(self) -> float:
-        """Seconds in which nothing but steady flow happens."""
+        """Return the seconds in which nothing but steady flow happens."""
         if not self.carried or self.phase is Phase.INTERRUPTED:
             return math.inf
         if self.phase in (Phase.SETUP, Phase.SWITCH_OVER):
@@ -258,7 +258,7 @@ class Migration:
         self.course.append((self.now, self.work))
 
     def _work_in(self, seconds: float) -> float:
-        """Bytes that the guest writes in this time.
+        """Return the bytes that the guest writes in this time.
 
         A page costs ``1 / rate`` s, and ``page_miss`` more where it is
         missing; the missing share falls steadily while the link is busy.
@@ -314,9 +314,9 @@ class Migration:
     def _collect_dirty_pages(self) -> None:
         """Add to the rest of the pass what was written since it began.
 
-        What of that has not had its turn is in the rest already. The model
-        does not know single pages: of what was written as large a part has
-        had its turn as of the whole pass.
+        Pages that this pass has not reached yet are in the rest already. The
+        model knows no single pages: it assumes that the pass has reached the
+        same share of the written pages as of all pages.
         """
         if self._pass_size:
             again = self._dirty * (1 - self.remaining / self._pass_size)

@@ -2,9 +2,9 @@
 
 """The simulated hosts: their clock, their link and what runs where.
 
-Knows nothing of libvirt's interface: it hands out guests to whoever moves
-them, and remembers where each one ran, so that 'never twice' can be checked.
-And it breaks what the hosts are made of.
+libvirt's interface is elsewhere (:mod:`.libvirtd`). Here are the guests, the
+record of where each one ran, by which tests check that no guest ever ran
+twice, and the faults: network, streams and QEMU processes.
 """
 
 import dataclasses
@@ -13,11 +13,11 @@ import time
 
 from lab.simulation import guest
 
-# Real seconds: how often one looks at the clock.
+# Real seconds between two looks at the clock.
 TICK_S = 0.005
 
-# Seconds until TCP sends again what was not confirmed. Each time it waits
-# twice as long, up to two minutes.
+# TCP retransmits what was not acknowledged after so long, and doubles the
+# time with each attempt, up to two minutes.
 RETRANSMISSION_S = 0.2
 RETRANSMISSION_MAX_S = 120.0
 
@@ -26,7 +26,7 @@ ALL = 3
 
 
 def next_retransmission(lost: float, now: float) -> float:
-    """Say when TCP sends again, of what was first lost at a time, in s."""
+    """Return when TCP next retransmits what was first lost at a time (s)."""
     wait = RETRANSMISSION_S
     again = lost + wait
     while again < now:
@@ -36,7 +36,7 @@ def next_retransmission(lost: float, now: float) -> float:
 
 
 class Clock:
-    """Seconds of the simulation: real time, faster or slower, or stopped."""
+    """The seconds of the simulation: real time, scaled, or stopped."""
 
     def __init__(self, speed: float = 1.0):
         self.speed = speed
@@ -92,13 +92,13 @@ class Move:
     events: list[guest.Event] = dataclasses.field(default_factory=list)
 
     def at(self, what: guest.Happening) -> float | None:
-        """Say when something happened first; None when it did not."""
+        """Return when something first happened (s); None: it did not."""
         return next((event.time for event in self.events
                      if event.what is what), None)
 
 
 class Workload:
-    """What one guest does, wherever it runs."""
+    """The work of one guest, wherever it runs."""
 
     def __init__(self, clock: Clock, memory: int, working_set: int = 0,
                  dirty_rate: float = 0.0):
@@ -118,7 +118,7 @@ class Workload:
         return self._migration
 
     def work(self) -> float:
-        """Bytes that the guest has written since it was made busy."""
+        """Return the bytes that the guest has written since made busy."""
         migration = self._migration
         if migration is not None:
             return self._before + migration.work
@@ -126,12 +126,12 @@ class Workload:
             self._clock.now() - self._since)
 
     def course(self) -> list[tuple[float, float]]:
-        """Pairs of time (s) and work (bytes), which grow evenly between."""
+        """Return pairs of time (s) and work (bytes), linear in between."""
         return [*self._past, *self._course_of_migration(),
                 (self._clock.now(), self.work())]
 
     def settle(self) -> None:
-        """End the migration; the guest runs on at its own pace."""
+        """End the migration; the guest continues at its own pace."""
         self._past += self._course_of_migration()
         self._before = self.work()
         self._since = self._migration.now
@@ -172,7 +172,7 @@ class Hosts:
         self._ticker: threading.Thread | None = None
 
     def add_job(self, job, move: Move) -> None:
-        """Let a migration see the time pass."""
+        """Add a migration, which advances with the clock."""
         self._jobs.append(job)
         self.moves.append(move)
         if self._ticker is None:
@@ -184,7 +184,7 @@ class Hosts:
         self._jobs.remove(job)
 
     def tick(self) -> None:
-        """Let each migration catch up with the clock."""
+        """Advance each migration to the present time."""
         with self.lock:
             for job in list(self._jobs):
                 job.catch_up(self.clock.now())
@@ -201,7 +201,7 @@ class Hosts:
         return self.cut_at is not None
 
     def cut(self) -> None:
-        """Let the migration network lose everything; streams are kept."""
+        """Drop all packets of the migration network; streams are kept."""
         with self.lock:
             self.tick()
             if not self.is_cut:
@@ -210,7 +210,7 @@ class Hosts:
                     job.network_cut()
 
     def heal(self) -> None:
-        """Let the network carry again."""
+        """Let the migration network carry packets again."""
         with self.lock:
             self.tick()
             if self.is_cut:
@@ -221,14 +221,14 @@ class Hosts:
                     job.network_healed(goes_on_at)
 
     def break_streams(self) -> None:
-        """Let both ends of each migration stream give it up."""
+        """Close each migration stream, on both ends."""
         with self.lock:
             self.tick()
             for job in list(self._jobs):
                 job.interrupt(everywhere=True)
 
     def break_incoming(self, server: str) -> int:
-        """End the dead connections by which a server comes in.
+        """Close the dead incoming migration connections of a server.
 
         :returns: how many there were
         """
@@ -251,7 +251,7 @@ class Hosts:
 
     def make_busy(self, server: str, working_set: int,
                   dirty_rate: float) -> None:
-        """Let a server write its memory from now on.
+        """Make a server dirty its memory from now on.
 
         :param server: uuid
         :param working_set: bytes that it writes over and over
@@ -262,7 +262,7 @@ class Hosts:
             self.clock, self._memory(server), working_set, dirty_rate)
 
     def workload(self, server: str) -> Workload:
-        """Return what a server does; it is idle until it is made busy.
+        """Return the work of a server; it is idle until it is made busy.
 
         :raises KeyError: when no host has it
         """
@@ -287,14 +287,14 @@ class Hosts:
         self.changes.append(Change(self.clock.now(), server, host, running))
 
     def running_on(self, server: str) -> set[str]:
-        """Names of the hosts on which a server's CPUs run just now."""
+        """Return the names of the hosts on which a server's CPUs run."""
         hosts: set[str] = set()
         for _, hosts in self._history(server):
             pass
         return hosts
 
     def ran_twice(self, server: str) -> list[tuple[float, set[str]]]:
-        """Say when a server ran on more than one host: never, one hopes."""
+        """Return when a server ran on more than one host, and on which."""
         return [(when, hosts) for when, hosts in self._history(server)
                 if len(hosts) > 1]
 

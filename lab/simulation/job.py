@@ -4,11 +4,11 @@
 
 Moves a domain as the model of its memory says. Everything is called under the
 lock of the simulated hosts, by :meth:`lab.simulation.hosts.Hosts.tick` or
-after it, so that the model has caught up with the clock.
+after it, so the model is always at the present time.
 
-Three things can end on their own, and do so here: QEMU's stream (interrupted),
-the connection between the two libvirtds (the migration goes on *unattended*)
-and the client that waits (which libvirt does not mind).
+Three things can end independently of each other: QEMU's stream (the migration
+is interrupted), the connection between the two libvirtds (it continues
+*unattended*) and the client that waits (libvirt continues).
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from lab.simulation import guest
 from lab.simulation import hosts
 from lab.simulation import names
 
-# Seconds after which libvirtd gives a silent peer up.
+# libvirtd gives up a peer that has been silent for so long.
 KEEPALIVE_S = 30.0
 
 
 class Operation:
-    """One call of migrateToURI3, for whoever waits for its end."""
+    """One call of migrateToURI3, which a client waits for."""
 
     def __init__(self) -> None:
         self.done = False
@@ -36,6 +36,8 @@ class Operation:
 
 
 class Job:
+    """The migration job of a domain: its two ends and its stream."""
+
     def __init__(self, source, target, flags: int, paused: bool) -> None:
         """Begin the migration.
 
@@ -66,7 +68,7 @@ class Job:
     # The clock
 
     def catch_up(self, now: float) -> None:
-        """Let happen what happens up to now, in order."""
+        """Apply what is due until now, in order, and advance the model."""
         while self._due and self._due[0][0] <= now:
             when, what = self._due.pop(0)
             self._advance(when)
@@ -80,7 +82,7 @@ class Job:
         self._due.append((when, what))
         self._due.sort(key=lambda due: due[0])
 
-    # What a client asks for
+    # Requests of a client
 
     def start_post_copy(self) -> None:
         if self._model.phase is guest.Phase.SETUP:
@@ -101,7 +103,7 @@ class Job:
             'operation aborted: migration out job: canceled by client'))
 
     def break_stream(self) -> None:
-        """Break the stream at the source, as a client may in post-copy."""
+        """Break the stream at the source: VIR_DOMAIN_ABORT_JOB_POSTCOPY."""
         phase = self._model.phase
         if phase in guest.ON_SOURCE:
             raise names.invalid(
@@ -115,7 +117,10 @@ class Job:
         self.interrupt()
 
     def check_resume(self) -> None:
-        """Check what the source needs to resume the migration."""
+        """Check that the source can resume the migration.
+
+        :raises libvirtError: with the reason why it cannot
+        """
         if self.operation is not None:
             raise names.invalid(
                 'migration of domain %s is being actively monitored by '
@@ -128,7 +133,10 @@ class Job:
             raise names.invalid('QEMU reports migration is still running')
 
     def resume(self) -> Operation:
-        """Go on with a new stream."""
+        """Resume post-copy with a new stream.
+
+        :raises libvirtError: the destination's side has not failed
+        """
         if not self._is_broken(self.target):
             raise names.invalid('post-copy migration of domain %s has not '
                                 'failed' % self.target.name())
@@ -145,7 +153,7 @@ class Job:
         self._model.paused = paused
 
     def stats(self) -> dict:
-        """Return what virDomainGetJobStats tells of it."""
+        """Return what virDomainGetJobStats returns."""
         model, link = self._model, self._cloud.link
         stats = {
             'type': fake.VIR_DOMAIN_JOB_UNBOUNDED,
@@ -162,7 +170,7 @@ class Job:
         for kind in ('data', 'memory'):
             stats |= {'%s_%s' % (kind, name): amount
                       for name, amount in amounts.items()}
-        # Until it has been, the downtime is what QEMU expects.
+        # Before the guest was suspended: the downtime that QEMU expects.
         downtime = (model.downtime if model.suspended or model.downtime
                     else model.remaining / link.bandwidth)
         return stats | {
@@ -178,7 +186,7 @@ class Job:
             'memory_postcopy_requests': int(model.missed),
         }
 
-    # What befalls it
+    # Faults
 
     def network_cut(self) -> None:
         self._model.carried = False
@@ -190,12 +198,12 @@ class Job:
     def network_healed(self, goes_on_at: float) -> None:
         """Note that the network is back.
 
-        :param goes_on_at: when TCP sends again what it has not got through
+        :param goes_on_at: when TCP retransmits what was not acknowledged (s)
         """
         self._later(goes_on_at, self._go_on)
 
     def _go_on(self) -> None:
-        """TCP of each side sees what has become of the other one."""
+        """Let the TCP of each side find out about the other side."""
         if self._cloud.is_cut:
             return
         self._model.carried = True
@@ -204,9 +212,9 @@ class Job:
             self.interrupt()
 
     def break_incoming(self) -> int:
-        """End the connection on the destination, if it is dead.
+        """Close the connection on the destination, if it is dead.
 
-        :returns: how many were
+        :returns: how many were closed
         """
         if self._model.phase is guest.Phase.POST_COPY and (
                 not self._model.carried):
@@ -221,8 +229,8 @@ class Job:
     def interrupt(self, everywhere: bool = False) -> None:
         """Break the stream.
 
-        :param everywhere: both sides give it up by themselves; otherwise the
-            destination hears of it from the source, if the network carries it
+        :param everywhere: both ends close it; otherwise the destination only
+            learns of it from the source, while the network carries packets
         """
         phase = self._model.phase
         if phase in guest.ON_SOURCE:
@@ -237,7 +245,7 @@ class Job:
                 self._end_stream()
 
     def _hear(self) -> None:
-        """Let the destination hear what the source knows."""
+        """Let the destination learn that the source's stream has ended."""
         if not self._cloud.is_cut and self._model.phase in (
                 guest.Phase.INTERRUPTED, guest.Phase.LOST):
             self._end_stream()
@@ -251,7 +259,7 @@ class Job:
             'migration out job: post-copy phase failed'))
 
     def peer_lost(self, error: fake.libvirtError) -> None:
-        """Lose the connection between the libvirtds; QEMU does not mind."""
+        """Lose the connection between the libvirtds; QEMU continues."""
         if self.operation is None:
             return
         if self._model.phase in guest.ON_SOURCE:
@@ -287,7 +295,7 @@ class Job:
             if not self._cloud.is_cut:
                 self.interrupt()
 
-    # What it does to the domains
+    # Effects on the two domains
 
     def _tell(self, events: list[guest.Event]) -> None:
         for event in events:

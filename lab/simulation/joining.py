@@ -14,13 +14,13 @@ from nova_post_copy.db import schema
 
 
 def join() -> None:
-    """Do to the process what an operator does to a cloud; once."""
+    """Activate nova-post-copy in this process; call it once."""
     activate.join_everything()
     migration.db_sync = _and_our_column(migration.db_sync)
 
 
 def _and_our_column(upstream):
-    """Upstream's fixtures build each of their databases by ``db_sync``."""
+    """Wrap ``db_sync``, by which upstream's fixtures build databases."""
     @functools.wraps(upstream)
     def db_sync(version=None, database='main', context=None):
         upstream(version, database, context)

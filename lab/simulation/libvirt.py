@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What Nova sees of a simulated host: takes the place of ``libvirt``.
+"""The module ``libvirt`` as Nova sees it on a simulated host.
 
-A connection to the :class:`lab.simulation.libvirtd.Libvirtd` of a host, and
-references to domains on it, as a process of Nova's holds them. Both die with
-the libvirtd that they were made by, and with the process that holds them: what
-they stand for goes on.
+Connections to the :class:`lab.simulation.libvirtd.Libvirtd` of a host, and
+references to its domains, as a process of Nova holds them. Both become invalid
+when that libvirtd restarts or the process that holds them is killed; the
+domains themselves live on.
 """
 
 import contextvars
@@ -21,7 +21,7 @@ def __getattr__(name: str):
 
 
 class Connection:
-    """A virConnect: one client's way to the libvirtd of its host."""
+    """A virConnect: one client's connection to the libvirtd of its host."""
 
     def __init__(self, daemon: libvirtd.Libvirtd) -> None:
         self.daemon = daemon
@@ -29,7 +29,7 @@ class Connection:
         self._killed = False
 
     def kill(self) -> None:
-        """Kill the client. What it has asked libvirtd for goes on."""
+        """Kill the client; libvirtd continues what it was asked for."""
         self._killed = True
 
     def check(self) -> None:
@@ -44,7 +44,7 @@ class Connection:
             raise names.connection_lost()
 
     def call(self, function, *args, **kwargs):
-        """Let libvirtd do something, at its present time."""
+        """Call a function of libvirtd, after it has caught up with time."""
         self.check()
         with self.daemon.hosts.lock:
             self.daemon.hosts.tick()
@@ -72,7 +72,7 @@ class Connection:
             raise operation.error
 
     def domainEventRegisterAny(self, dom, eventID, cb, opaque) -> int:
-        # Whoever delivers the event, it is handled in the client's process.
+        # The callback runs in the client's process, whoever delivers.
         process = contextvars.copy_context()
         return self.call(self.daemon.listen, libvirtd.Listener(
             eventID, lambda domain, *what: process.copy().run(
@@ -90,7 +90,7 @@ class Connection:
 
 
 class Domain:
-    """A virDomain: one client's reference, good while there is a domain."""
+    """A virDomain: one client's reference, valid while the domain exists."""
 
     def __init__(self, connection: Connection,
                  domain: libvirtd.DomainObject) -> None:
@@ -111,15 +111,15 @@ class Domain:
         return self._name
 
     def migrateToURI3(self, dconnuri, params, flags=0) -> None:
-        # The operation belongs to libvirtd: peer to peer, it goes on without
-        # the client that waits for it.
+        # The operation belongs to libvirtd: peer to peer, it continues
+        # without the client that waits for it.
         self._connection.wait(
             self._call('migrateToURI3', dconnuri, params, flags))
 
     def migrateStartPostCopy(self, flags: int = 0) -> int:
         result = self._call('migrateStartPostCopy', flags)
-        # The caller hears of the switch after everyone else: the worse of
-        # the two orders in which it can happen.
+        # The call returns only after everyone else has had the event of the
+        # switch: the worse of the two possible orders.
         self._connection.daemon.wait_for_delivery()
         self._connection.check()
         return result

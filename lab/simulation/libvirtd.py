@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The libvirtd of a simulated host, with its domains: upstream's fake.
+"""The libvirtd of a simulated host, with its domains.
 
-Everything that is not here is upstream's fake; what is here is what a live
-migration needs of libvirt: both ends of a domain, their states, events and
-refusals. Error messages are those of libvirt 9.0, since they reach operators
-through Nova. All of it happens under the lock of the simulated hosts.
+Extends upstream's fake by what a live migration needs of libvirt: both ends of
+a domain, their states, events and refusals. Error messages are those of
+libvirt 9.0, since they reach operators through Nova. Everything runs under the
+lock of the simulated hosts.
 """
 
 from collections.abc import Callable
@@ -28,16 +28,16 @@ LOG = logging.getLogger(__name__)
 
 Operation = job.Operation
 
-# Real seconds that a switch waits for whoever handles its event.
+# Real time that a switch waits for the handlers of its event.
 DELIVERY_S = 1.0
 
 
 class DomainObject(fake.Domain):
-    """A domain as libvirtd knows it (virDomainObj): it can migrate."""
+    """A domain as libvirtd knows it (virDomainObj), able to migrate."""
 
     def __init__(self, daemon, xml, transient=False):
         self.job: job.Job | None = None
-        # When a measurement of the dirty rate was begun, and for how long.
+        # The last measurement of the dirty rate: begun when, for how long (s).
         self._measured: tuple[float, int] | None = None
         # virDomainState, and the reason, which means nothing without it.
         self._condition = fake.VIR_DOMAIN_SHUTOFF, names.UNKNOWN
@@ -58,7 +58,7 @@ class DomainObject(fake.Domain):
             self._enter(state, names.UNKNOWN)
 
     def _enter(self, state: int, reason: int) -> None:
-        """Take state and reason, and write down where the guest runs."""
+        """Set state and reason, and record on which host the guest runs."""
         ran = self._state == fake.VIR_DOMAIN_RUNNING
         runs = state == fake.VIR_DOMAIN_RUNNING
         self._condition = state, reason
@@ -68,7 +68,7 @@ class DomainObject(fake.Domain):
 
     def become(self, state: int, reason: int, event: int | None = None,
                detail: int = 0) -> None:
-        """Enter a state, and tell of it unless it is the state already.
+        """Enter a state and emit its event, unless it is the present one.
 
         :param event: virDomainEventType
         """
@@ -121,7 +121,7 @@ class DomainObject(fake.Domain):
             self.job.qemu_died(self)
 
     def crash(self) -> None:
-        """Let its QEMU die."""
+        """End the QEMU of this domain."""
         self.daemon.stop(self, names.VIR_DOMAIN_SHUTOFF_CRASHED,
                          names.VIR_DOMAIN_EVENT_STOPPED_FAILED)
         if self.job is not None:
@@ -130,7 +130,7 @@ class DomainObject(fake.Domain):
     def migrateToURI3(self, dconnuri, params, flags=0) -> job.Operation:
         """Begin or resume a migration.
 
-        :returns: what a client waits for
+        :returns: the operation that a client waits for
         """
         peer = self.daemon.peer(dconnuri)
         if flags & names.VIR_MIGRATE_POSTCOPY_RESUME:
@@ -213,7 +213,7 @@ class DomainObject(fake.Domain):
         return 0
 
     def dirty_rate(self) -> dict:
-        """Return what virConnectDomainListGetStats tells of it."""
+        """Return its statistics as virDomainListGetStats has them."""
         if self._measured is None:
             return {'dirtyrate.calc_status':
                     names.VIR_DOMAIN_DIRTYRATE_UNSTARTED}
@@ -249,9 +249,9 @@ class DomainObject(fake.Domain):
 
 @dataclasses.dataclass(frozen=True)
 class Listener:
-    """What a client wants to hear of.
+    """A client's subscription to an event.
 
-    ``check`` raises when the client cannot hear any more.
+    ``check`` raises when the client no longer exists.
     """
 
     event_id: int
@@ -284,7 +284,7 @@ class Libvirtd(fake.Connection):
         cloud.daemons[self.hostname] = self
 
     def restart(self) -> None:
-        """Restart it. QEMU runs on; clients lose their connections."""
+        """Restart libvirtd. QEMU runs on; clients lose their connections."""
         with self.hosts.lock:
             self.hosts.tick()
             self.generation += 1
@@ -297,7 +297,7 @@ class Libvirtd(fake.Connection):
         domain = DomainObject(self, xml)
         known = self.domain_named(domain.name())
         if known is not None and known.isActive():
-            # It runs on as it is, and what was transient is persistent now.
+            # It runs on unchanged; a transient domain becomes persistent.
             known._transient = False
             domain = known
         self._vms[domain.name()] = domain
@@ -341,7 +341,7 @@ class Libvirtd(fake.Connection):
 
         :param reason: virDomainShutoffReason
         :param detail: virDomainEventStoppedDetailType
-        :param undefine: forget the domain, as one does that is transient
+        :param undefine: remove the domain, as if it were transient
         """
         if domain.isActive():
             domain.become(fake.VIR_DOMAIN_SHUTOFF, reason,
@@ -385,20 +385,20 @@ class Libvirtd(fake.Connection):
         self._listeners.pop(number, None)
 
     def emit(self, event_id: int, domain: DomainObject, *what) -> None:
-        """Queue an event; it is delivered in order, by another thread."""
+        """Queue an event; another thread delivers them in order."""
         self._events.put((event_id, domain, what))
 
     def _emit_lifecycle(self, dom, event, detail):
         self.emit(fake.VIR_DOMAIN_EVENT_ID_LIFECYCLE, dom, event, detail)
 
     def wait_for_delivery(self) -> None:
-        """Wait until every event so far was handled, or a second."""
+        """Wait until every event so far was handled, a second at most."""
         deadline = time.monotonic() + DELIVERY_S
         while self._events.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(hosts.TICK_S)
 
     def stop_events(self) -> None:
-        """Deliver what is queued, and end the thread that does."""
+        """Deliver the queued events, and end the thread."""
         self._events.put(None)
         self._event_thread.join(DELIVERY_S)
 
@@ -416,7 +416,7 @@ class Libvirtd(fake.Connection):
             listener.check()
             listener.callback(domain, *what)
         except Exception:
-            # As the binding does: an event has no one to complain to.
+            # As libvirt-python does: nobody could take the exception.
             LOG.exception('Handling an event of %s failed', self.hostname)
         except names.Killed:
             LOG.debug('A client of %s does not exist any more',

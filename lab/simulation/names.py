@@ -12,10 +12,10 @@ from lab.simulation import constants
 
 
 class Killed(BaseException):
-    """The calling process does not exist any more.
+    """The calling process was killed.
 
-    Ends its threads, as far as a thread can be ended. No ``Exception``: what
-    handles errors would do so on behalf of a process that is dead.
+    Ends its threads. Not an ``Exception``: no error handler may run on behalf
+    of a process that is dead.
     """
 
 
@@ -41,7 +41,7 @@ def failed(complaint: str) -> fake.libvirtError:
 
 
 def busy() -> fake.libvirtError:
-    """What is said when a job holds the domain, after 30 s of waiting."""
+    """Return the error after 30 s of waiting for a job to let go."""
     return error(fake.VIR_ERR_OPERATION_TIMEOUT,
                  'Timed out during operation: cannot acquire state change '
                  'lock (held by monitor=remoteDispatchDomainMigratePerform3'
@@ -49,7 +49,7 @@ def busy() -> fake.libvirtError:
 
 
 def connection_lost() -> fake.libvirtError:
-    """What a client is told when its libvirtd ends."""
+    """Return the error that a client gets when its libvirtd ends."""
     return error(fake.VIR_ERR_SYSTEM_ERROR,
                  'End of file while reading data: Input/output error',
                  fake.VIR_FROM_RPC)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The processes of a simulated cloud, each a number of threads of ours.
+"""The processes of a simulated cloud, each a group of threads of this one.
 
-A nova-compute has a host name, a folder and a life of its own. What it starts
-belongs to it, too: threads and what they submit to a thread pool. When it is
-killed, each of its threads ends as soon as it asks libvirt, the database or
-another process for anything; no other process hears of it any more.
+A simulated nova-compute has its own host name and state folder. Threads that
+it starts belong to it, and so does what they submit to a thread pool. Once it
+is killed, each of its threads ends at its next call to libvirt, the database
+or another process, so no other process hears of it again.
 """
 
 import contextvars
@@ -28,16 +28,16 @@ _current: contextvars.ContextVar['Process | None'] = contextvars.ContextVar(
 
 
 class Process:
-    """A process: what is begun inside of ``with process`` is part of it."""
+    """A process: what is started inside ``with process`` belongs to it."""
 
     def __init__(self, host: str, folder: str) -> None:
-        """Prepare a process that has not begun anything.
+        """Prepare a process that has no threads yet.
 
-        :param folder: where each host has a folder for what Nova keeps
+        :param folder: parent of the state folder (``state_path``) of a host
         """
         self.host = host
         self.alive = True
-        #: what it has configured otherwise than the others
+        #: options whose values are its own
         self.options = {
             'host': host,
             'state_path': os.path.join(folder, host),
@@ -61,10 +61,7 @@ def check() -> None:
 
 
 class Processes(fixtures.Fixture):
-    """Lets threads belong to processes.
-
-    After upstream's CellDatabases.
-    """
+    """Assigns threads to processes; use after upstream's CellDatabases."""
 
     def __init__(self, database) -> None:
         """Prepare for processes.
@@ -91,7 +88,7 @@ class Processes(fixtures.Fixture):
                         'before_cursor_execute', _check_sql)
 
     def _only_cell(self, upstream):
-        """Let a process see its own cell, whatever another thread targets."""
+        """Keep a process in its own cell, whatever another thread targets."""
         @functools.wraps(upstream)
         def get_context_manager(context):
             if _current.get() is None or context.db_connection is not None:
@@ -116,8 +113,7 @@ def _until_killed(run) -> None:
     try:
         run()
     except names.Killed:
-        # Dead threads tell no tales.
-        pass
+        pass    # the thread ends with its process
 
 
 def _submit_inside(upstream):
@@ -146,9 +142,9 @@ def _only_alive(upstream):
     def send(*args, timeout=None, call_monitor_timeout=None, **kwargs):
         check()
         if call_monitor_timeout is not None:
-            # RabbitMQ's driver gives up a long call when he who works on it
-            # has not been heard of for this time. Here he is never heard of:
-            # it is given up when nobody alive would work for so long.
+            # RabbitMQ's driver gives up a long call when the server has sent
+            # no heartbeat for this time. There are no heartbeats here, so the
+            # call is given up when it takes longer than a live server would.
             timeout = min(timeout, 10 * call_monitor_timeout)
         return upstream(*args, timeout=timeout, **kwargs)
 

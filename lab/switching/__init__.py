@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""An experiment: when to switch, and what it is worth.
+"""An experiment: when to switch, and what that saves.
 
 ``python -m lab.switching`` moves guests of all kinds (:mod:`.guests`) through
 a world of bytes and seconds (:mod:`.world`) in several ways (:mod:`.ways`),
-among them ours: the very code of nova-compute, which sees no more of the world
-than libvirt would tell it (:mod:`.libvirt_view`). :mod:`.experiment` compares
-what came of it, with the best that anybody could have done who knew the
-future, and :mod:`.report` and :mod:`.picture` show it.
+among them ours: the code of nova-compute itself, which sees only what libvirt
+would report (:mod:`.libvirt_view`). :mod:`.experiment` compares the outcomes
+with those of the best way in hindsight; :mod:`.report` and :mod:`.picture`
+show them.
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What comes of each way, for each guest, and what the rules are worth."""
+"""The cost of each way to switch, for each guest, and of each rule."""
 
 from collections.abc import Iterator
 import contextlib
@@ -16,16 +16,16 @@ from nova_post_copy.decisions import workload
 
 WEIGHTS = (0.5, 1.0, 2.0, 3.0, 5.0)
 DEFAULT_WEIGHT = 2.0
-# Of the noise in what nova-compute sees.
+# Random seeds of the noise in what nova-compute sees.
 SEEDS = (1, 2, 3)
-# Passes after which one who knows the future may switch.
+# Passes after which the best way in hindsight may switch.
 PASSES = (0, 1, 2, 3, 4, 5, 6, 8, 12, 20)
 DOWNTIME_S = 0.5    # Nova's default
 GROWTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class Case(typing.NamedTuple):
-    """One guest, moved in all ways."""
+    """The outcomes of one guest, moved in all ways."""
 
     scale: guests.Scale
     guest: guests.Guest
@@ -33,7 +33,7 @@ class Case(typing.NamedTuple):
     after: dict[float, world.Outcome]       #: so many passes; inf: never
 
     def cost(self, outcome: world.Outcome, weight: float) -> float:
-        """Return seconds, as the decision counts them."""
+        """Return the cost in seconds, as the decision counts them."""
         stall = self.guest.page_size / self.scale.bandwidth / DOWNTIME_S
         return outcome.cost(weight * max(1.0, stall))
 
@@ -42,12 +42,12 @@ class Case(typing.NamedTuple):
             self.cost(outcome, weight) for outcome in self.ours[weight])
 
     def best(self, weight: float) -> float:
-        """Return what it costs one who knows the future."""
+        """Return the cost of the best way in hindsight."""
         return min(self.cost(outcome, weight)
                    for outcome in self.after.values())
 
     def regret(self, weight: float) -> float:
-        """Return how many times the best ours costs."""
+        """Return our cost as a multiple of the best."""
         return self.our_cost(weight) / self.best(weight)
 
 
@@ -76,7 +76,7 @@ def cases() -> list[Case]:
 
 
 class Growth(typing.NamedTuple):
-    """What an assumption about growth is worth: mean regrets."""
+    """The mean regrets under one assumption about growth."""
 
     exponent: float
     measured: float
@@ -84,9 +84,9 @@ class Growth(typing.NamedTuple):
 
 
 def growths(count: int) -> list[Growth]:
-    """Try what to expect of a guest that was observed only once.
+    """Compare assumptions about a guest that was observed only once.
 
-    :param count: guests, taken by chance
+    :param count: number of guests, drawn at random
     """
     some = list(guests.steady_guests(1, count))
     best = [compare(guest, scale, weights=()).best(DEFAULT_WEIGHT)

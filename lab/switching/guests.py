@@ -2,9 +2,9 @@
 
 """The guests of the experiment: what they write to, and when.
 
-A guest is made of regions of its memory, each written to in its own way. How
-many distinct pages of a region are written to in some time follows from the
-writes alone, so the world is exact and nothing has to be stepped through.
+A guest consists of regions of memory, each written to in its own way. The
+number of distinct pages written in a period follows from the writes alone, so
+the model is exact and needs no time steps.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ class Region:
 
     :param size: bytes
     :param pace: bytes of writes per second, while it is active
-    :param random: pages are hit by chance; otherwise one after the other,
+    :param random: pages are written at random; otherwise one after the other,
         over and over
     """
 
@@ -41,7 +41,7 @@ class Region:
     activity: Activity = steady
 
     def dirtied(self, begin: float, end: float) -> float:
-        """Return bytes of the distinct pages written to from then to then."""
+        """Return bytes of the distinct pages written between two times."""
         writes = self.pace * (self.activity(end) - self.activity(begin))
         if self.random:
             return -self.size * math.expm1(-writes / self.size)
@@ -50,15 +50,15 @@ class Region:
     def among(self, written: float, dirty: float) -> float:
         """Return bytes of what was written that were dirty before.
 
-        Of pages that are hit by chance as large a part as of all. One who
-        walks comes first to what it has not written to for longest.
+        Random writes hit dirty pages in proportion to their share. Sequential
+        writes reach first the pages that were not written to for longest.
         """
         if self.random:
             return written * dirty / self.size
         return max(0.0, written - (self.size - dirty))
 
     def whole(self, dirty: float, page_size: int) -> float:
-        """Return bytes of the host's pages that some dirty bytes are in."""
+        """Return bytes of the host's pages that contain dirty bytes."""
         if page_size == PAGE_BYTES or not dirty:
             return dirty
         if self.random:
@@ -70,7 +70,7 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
-    """What is moved; bytes.
+    """A guest to move; amounts in bytes.
 
     :param used: of the memory, what is not zero; zeros take no time
     :param known: of the memory, what libvirt counts as used
@@ -87,14 +87,14 @@ class Guest:
 
     @property
     def idle(self) -> float:
-        """Bytes that are used, and that nobody writes to."""
+        """Bytes that are used, but not written to."""
         return max(0.0, self.used - sum(
             region.size for region in self.regions))
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How large guests are, and how fast the network (bytes, bytes/s)."""
+    """A size of guests (bytes) with a bandwidth (bytes/s)."""
 
     name: str
     memory: int
@@ -111,7 +111,7 @@ SCALES = (
     Scale('256 GiB at 10 GB/s', 256 * GIB, 10e9),
 )
 
-# What a busy guest writes, in bandwidths.
+# Pace of a busy guest, as a multiple of the bandwidth.
 BUSY = 2.0
 
 
@@ -124,7 +124,11 @@ def _since(moment: float) -> Activity:
 
 
 def _bursts(period: float, share: float, offset: float) -> Activity:
-    """Active in a share of each period, the first of which has begun."""
+    """Return the activity of a guest that is active in bursts.
+
+    :param share: of each period, in which the guest is active
+    :param offset: seconds of the first period that have passed
+    """
     def activity(seconds: float) -> float:
         whole, rest = divmod(seconds + offset, period)
         return whole * period * share + min(rest, period * share)
@@ -174,7 +178,7 @@ def kinds(scale: Scale) -> Iterator[Guest]:
 
 
 def steady_guests(seed: int, count: int) -> Iterator[tuple[Guest, Scale]]:
-    """Return guests of any size that do not change, by chance."""
+    """Return random guests of any size whose behaviour does not change."""
     dice = chance.Random(seed)
     for number in range(count):
         memory = dice.choice((1, 8, 64, 256)) * GIB

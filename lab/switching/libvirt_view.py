@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""As much of libvirt as nova-compute asks when it decides about a switch."""
+"""The part of libvirt that nova-compute reads to decide about a switch."""
 
 try:
     import libvirt
@@ -15,9 +15,9 @@ _PAGES = ('<domain><memoryBacking><hugepages><page size="%d" unit="KiB"/>'
 
 
 class Host:
-    """Stands for Nova's host, guest and connection, of one domain.
+    """A fake of Nova's Host and Guest and of virConnect, for one domain.
 
-    :param measures: QEMU can measure the dirty rate
+    :param measures: whether QEMU can measure the dirty rate
     """
 
     def __init__(self, guest: guests.Guest, measures: bool) -> None:

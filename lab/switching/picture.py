@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``switching*.png``: what comes of each way, and of each weight."""
+"""``switching*.png``: the outcome of each way, and of each weight."""
 
 import math
 import pathlib
@@ -12,7 +12,7 @@ from lab.instruments import picture
 from lab.switching import experiment
 from lab.switching import report
 
-# Of a way that has no end.
+# Where a migration that does not end is drawn, in complete passes.
 _NEVER = 2.25
 _OTHERS = (
     # passes, label, marker
@@ -34,7 +34,7 @@ def draw(cases: list[experiment.Case], growths: list[experiment.Growth],
 
 def _draw_guests(cases: list[experiment.Case],
                  path: pathlib.Path) -> pathlib.Path:
-    """Show total and degraded time of each guest of the middle size."""
+    """Draw total and degraded time of each guest of the middle size."""
     scale = experiment.guests.SCALES[1]
     shown = [case for case in cases if case.scale == scale]
     canvas = figure.Figure(figsize=(12, 1.9 + 0.3 * len(shown)),
@@ -78,7 +78,7 @@ def _draw_guests(cases: list[experiment.Case],
 
 
 def _place(case: experiment.Case, passes: float, value: str) -> float:
-    """Return complete passes; what takes too long is at the edge."""
+    """Return complete passes, cut off at the edge of the picture."""
     outcome = case.after[passes]
     if not outcome.ended:
         return _NEVER if value == 'seconds' else math.nan

@@ -17,8 +17,8 @@ _HEAD = ('Guest', 'ours', 'after one pass', 'never', 'at once',
 def comparison(cases: list[experiment.Case], weight: float) -> str:
     """Return a table of each guest, as CSV.
 
-    Total and degraded time in complete passes, and the cost of ours against
-    the best that anybody could have done.
+    Total and degraded time in complete passes, and our cost relative to that
+    of the best way in hindsight.
     """
     rows = []
     for case in cases:
@@ -33,7 +33,7 @@ def comparison(cases: list[experiment.Case], weight: float) -> str:
 
 
 def weights(cases: list[experiment.Case]) -> str:
-    """Return what the weights make of all guests, as CSV."""
+    """Return the results of each weight over all guests, as CSV."""
     return _csv((
         ('Weight', 'total', 'degraded', 'ours / best: mean', 'worst'), *(
             ('%g' % weight,

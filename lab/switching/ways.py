@@ -18,7 +18,7 @@ conf.register_opts(nova.conf.CONF)
 
 
 class _PreCopy(pre_copy.PreCopy):
-    """With a weight of its own, so that several can be compared."""
+    """The product's decision with a weight of its own, to compare several."""
 
     weight = 0.0
 
@@ -28,7 +28,7 @@ class _PreCopy(pre_copy.PreCopy):
 
 
 class Ours:
-    """What nova-compute does."""
+    """Switches as nova-compute does."""
 
     def __init__(self, guest: guests.Guest, weight: float,
                  measures: bool = True) -> None:
@@ -47,7 +47,7 @@ class Ours:
 
 
 class After(typing.NamedTuple):
-    """As soon as some passes are complete."""
+    """Switches once so many passes are complete."""
 
     passes: float
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A migration as bytes and seconds, exactly: what a way to switch makes of it.
+"""An exact model of a migration in bytes and seconds, for any way to switch.
 
 Pre-copy sends what was dirty when a pass began, and collects at its end what
-was written to meanwhile, as QEMU does; it ends when the rest fits the allowed
+was written meanwhile, as QEMU does; it ends when the rest fits the allowed
 downtime. Post-copy sends what is left, once.
 
-No clock and no libvirt: the way is asked at the moments at which nova-compute
-looks, and is told what libvirt would say then, with the noise that it has.
+No clock and no libvirt: the way decides at the moments at which nova-compute
+looks, and sees what libvirt would report then, with realistic noise.
 """
 
 from collections.abc import Iterator
@@ -20,17 +20,16 @@ from lab.switching import guests
 from nova_post_copy.virt.libvirt import dirty_rate
 from nova_post_copy.virt.libvirt import job
 
-# Seconds from the request to the first byte; that is how much sooner the
-# dirty rate is measured.
+# From the request, when the dirty rate is first measured, to the first byte.
 HEAD_START_S = 1.0
 # From a boundary, or the end of a measurement, until nova-compute looks.
 LAG_S = 0.05
 QUICK_BEAT_S = 0.25
-# Seconds for which a switch keeps the guest waiting, however little is left.
+# A switch suspends the guest at least for so long.
 SWITCH_OVER_S = 0.1
 # QEMU samples so many pages of each GiB.
 SAMPLES_PER_GIB = 512
-# What the bandwidth of a moment may be off by.
+# Largest relative error of the bandwidth that libvirt reports.
 JITTER = 0.05
 
 
@@ -41,7 +40,7 @@ class Measurement(typing.NamedTuple):
 
 
 class Look(typing.NamedTuple):
-    """What nova-compute sees of a migration."""
+    """A migration as nova-compute sees it at one moment."""
 
     info: job.Statistics
     lag: float          #: s since the boundary that it was woken by
@@ -53,12 +52,12 @@ class Way(typing.Protocol):
     """Decides about the switch."""
 
     def switches(self, look: Look) -> bool:
-        """Say whether to switch now."""
+        """Return whether to switch now."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of it; seconds and bytes."""
+    """The outcome of a migration; seconds and bytes."""
 
     seconds: float      #: from the first byte of memory until the last
     degraded: float     #: of them after the switch
@@ -98,7 +97,7 @@ class Migration:
         self._moved = 0.0
 
     def run(self, way: Way) -> Outcome:
-        """Move the guest."""
+        """Migrate the guest and return the outcome."""
         while True:
             length = self._pass_size / self._bandwidth
             for now, lag in self._looks(length):
@@ -128,7 +127,7 @@ class Migration:
             hits / samples * total / guests.MIB / length))
 
     def _looks(self, length: float) -> Iterator[tuple[float, float]]:
-        """Return when nova-compute looks in this pass, and since what."""
+        """Return when nova-compute looks in this pass, and the lag (s)."""
         moments = {self._begin + min(LAG_S, length / 2)}
         measured = self._measurement.end
         if self._iteration == 1 and 0 < measured < length:
@@ -140,7 +139,7 @@ class Migration:
         sent = (now - self._begin) * self._bandwidth
         remaining = self._pass_size - sent
         if self._iteration == 1:
-            # QEMU counts zeros as well, which are all over the memory.
+            # QEMU counts zero pages as well, which are spread over the memory.
             remaining *= self._guest.memory / self._guest.used
         return Look(job.Statistics(
             memory_total=self._guest.memory,
