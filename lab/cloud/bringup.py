@@ -8,12 +8,15 @@ to start first, not of how many at once: loading the services is nearly all of
 the time.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 import concurrent.futures
 import graphlib
 import hashlib
 import pathlib
 import shutil
+import typing
 
 from lab.cloud import certificates
 from lab.cloud import content
@@ -36,11 +39,15 @@ from lab import errors
 from lab import layout
 from lab import wait
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab.cloud import hosts as lab_hosts
+
 # Not allowed to unprivileged processes on most machines; QEMU is one.
 _SYSCTLS = {'vm.unprivileged_userfaultfd': '1'}
 
 
-def up(cloud, say: Callable[[str], None]) -> None:
+def up(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
     """Bring up what is not up. See :meth:`lab.cloud.cloud.Cloud.up`."""
     with lock.exclusive():
         lock.check_not_foreign()
@@ -60,7 +67,7 @@ def up(cloud, say: Callable[[str], None]) -> None:
         _run(_steps(cloud, say), say)
 
 
-def down(cloud, say: Callable[[str], None]) -> None:
+def down(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
     """Remove the lab. See :meth:`lab.cloud.cloud.Cloud.down`."""
     with lock.exclusive():
         lock.check_not_foreign()
@@ -68,7 +75,7 @@ def down(cloud, say: Callable[[str], None]) -> None:
         shutil.rmtree(layout.RUN)
 
 
-def expected(cloud) -> list[process.Process]:
+def expected(cloud: lab_cloud.Cloud) -> list[process.Process]:
     """Return every process that a complete lab has."""
     hosts = list(cloud.hosts.values())
     names = ['mariadb', 'epmd', 'rabbitmq', *layout.API_PORTS]
@@ -79,19 +86,20 @@ def expected(cloud) -> list[process.Process]:
             *_added(cloud)]
 
 
-def _added(cloud) -> list[process.Process]:
+def _added(cloud: lab_cloud.Cloud) -> list[process.Process]:
     """Return what can be added to a lab that is up."""
     return [*([process.Process(horizon.NAME)] if cloud.horizon else []),
             *(neutron.processes(list(cloud.hosts.values()))
               if cloud.ports else [])]
 
 
-def missing(cloud) -> list[str]:
+def missing(cloud: lab_cloud.Cloud) -> list[str]:
     """Return the names of what should be running and is not."""
     return [found.name for found in expected(cloud) if not found.is_alive()]
 
 
-def _clear_what_is_in_the_way(cloud, say) -> None:
+def _clear_what_is_in_the_way(cloud: lab_cloud.Cloud,
+                              say: Callable[[str], None]) -> None:
     """Begin anew unless the lab that is there can be used as it is."""
     there = lock.owner()
     if not there and not network.namespaces() and not process.recorded():
@@ -118,7 +126,7 @@ def _clear_what_is_in_the_way(cloud, say) -> None:
     shutil.rmtree(layout.LOGS, ignore_errors=True)
 
 
-def _configure(cloud) -> None:
+def _configure(cloud: lab_cloud.Cloud) -> None:
     hosts = list(cloud.hosts.values())
     for service in (keystone, placement, glance):
         service.configure()
@@ -129,7 +137,9 @@ def _configure(cloud) -> None:
     certificates.create(layout.HOSTS)
 
 
-def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:
+def _steps(
+        cloud: lab_cloud.Cloud, say: Callable[[str], None],
+) -> dict[str, tuple[Callable[[], None], set[str]]]:
     """Return the function of each step and the steps before it.
 
     Of the steps that are possible at a time, the first in the table is begun
@@ -137,7 +147,7 @@ def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:
     """
     hosts = list(cloud.hosts.values())
 
-    def start_host(host):
+    def start_host(host: lab_hosts.Host):
         host.start()
         host.wait()
 
@@ -150,7 +160,7 @@ def _steps(cloud, say) -> dict[str, tuple[Callable[[], None], set[str]]]:
         nova.wait_api()
         content.flavors(cloud.nova())
 
-    def compute(host):
+    def compute(host: lab_hosts.Host):
         host.start_compute()
         nova.wait_for_compute(cloud, host)
 
@@ -234,7 +244,7 @@ def _run(steps: dict, say: Callable[[str], None]) -> None:
         raise failure
 
 
-def _databases(cloud, say: Callable[[str], None]) -> None:
+def _databases(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
     """Start the databases, from the template if there is one."""
     template = database.template(
         common.TRANSPORT_URL, repr(_syncs(cloud)), _own_schema())
@@ -255,7 +265,7 @@ def _databases(cloud, say: Callable[[str], None]) -> None:
     database.wait_ready()
 
 
-def _syncs(cloud) -> dict[str, list[list]]:
+def _syncs(cloud: lab_cloud.Cloud) -> dict[str, list[list]]:
     return {'nova': nova.sync(cloud.extended), 'neutron': neutron.sync(),
             'keystone': keystone.sync(), 'glance': glance.sync(),
             'placement': placement.sync()}
@@ -278,7 +288,7 @@ def _own_schema() -> str:
     )).hexdigest()
 
 
-def _remove(cloud, say: Callable[[str], None]) -> None:
+def _remove(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
     """Remove whatever of the lab is there, in any state."""
     wait.given_up.set()
     hosts = list(cloud.hosts.values())

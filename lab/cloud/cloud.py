@@ -16,6 +16,7 @@ This is the interface of the lab for the demo, the benchmarks and the tests::
 for.
 """
 
+from collections.abc import Callable
 import functools
 import pathlib
 import xml.etree.ElementTree
@@ -52,7 +53,7 @@ class Cloud:
     def __init__(self, *, bandwidth: int = layout.MIGRATION_BANDWIDTH,
                  extended: bool = True, horizon: bool = False,
                  ports: bool = False, tls: bool = False,
-                 say=None) -> None:
+                 say: Callable[[str], None] | None = None) -> None:
         self.bandwidth = bandwidth
         self.extended = extended
         self.horizon = horizon

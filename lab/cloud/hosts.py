@@ -66,11 +66,11 @@ class Host:
     def libvirt_uri(self) -> str:
         return 'qemu+tcp://%s/system' % self.layout.management
 
-    def connect(self):
+    def connect(self) -> libvirt.virConnect:
         """Open a libvirt connection to the host (a ``virConnect``)."""
         return libvirt.open(self.libvirt_uri)
 
-    def connect_locally(self):
+    def connect_locally(self) -> libvirt.virConnect:
         """Open a libvirt connection that uses none of the networks."""
         # By the first process of the host, whose /run has the socket.
         return libvirt.open(

@@ -2,12 +2,18 @@
 
 """A cloud for as long as a command needs it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 import contextlib
 import signal
+import typing
 
 from lab.cloud import preflight
 from lab import errors
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
 
 
 def require_machine() -> None:
@@ -32,7 +38,7 @@ def undisturbed(function: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def in_cloud(cloud, keep: bool = False) -> Iterator[None]:
+def in_cloud(cloud: lab_cloud.Cloud, keep: bool = False) -> Iterator[None]:
     """Bring the cloud up, and remove it in the end.
 
     One that was there before is not ours to remove.

@@ -6,20 +6,28 @@ Nothing here is part of what is tested, so it may use force: the next case
 shall not suffer from this one.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 import os
 import pathlib
 import shutil
 import signal
+import typing
 
 import libvirt
 
 from lab.cloud.services import nova
 from lab import layout
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab.cloud import hosts as lab_hosts
+
 _PLACEMENT = {'service_type': 'placement', 'region_name': layout.REGION}
 
 
-def restore(cloud, say) -> None:
+def restore(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
     """Remove all servers and all that is left of them.
 
     :raises lab.errors.LabError: when that does not help
@@ -45,21 +53,21 @@ def restore(cloud, say) -> None:
             shutil.rmtree(path)
 
 
-def _is_clear(cloud) -> bool:
+def _is_clear(cloud: lab_cloud.Cloud) -> bool:
     return not (cloud.nova().servers.list() or _consumers(cloud) or any(
         host.domains() or _disks(host) or _durable(host)
         for host in cloud.hosts.values()))
 
 
-def _durable(host) -> list[pathlib.Path]:
+def _durable(host: lab_hosts.Host) -> list[pathlib.Path]:
     return list((host.layout.directory / 'nova' / 'post_copy').glob('*'))
 
 
-def _disks(host) -> list[pathlib.Path]:
+def _disks(host: lab_hosts.Host) -> list[pathlib.Path]:
     return list((host.layout.directory / 'instances').glob('*-*-*-*-*'))
 
 
-def _consumers(cloud) -> list[str]:
+def _consumers(cloud: lab_cloud.Cloud) -> list[str]:
     """Return who has resources of the hosts."""
     providers = cloud.get('placement', '/resource_providers')
     return [consumer for provider in providers['resource_providers']
@@ -68,7 +76,7 @@ def _consumers(cloud) -> list[str]:
                 % provider['uuid'])['allocations']]
 
 
-def _clear_host(host) -> None:
+def _clear_host(host: lab_hosts.Host) -> None:
     """End what runs, also when libvirt waits for it."""
     connection = host.connect()
     for domain in connection.listAllDomains():
@@ -86,7 +94,7 @@ def _clear_host(host) -> None:
         path.unlink()
 
 
-def _pid(host, name: str) -> int | None:
+def _pid(host: lab_hosts.Host, name: str) -> int | None:
     path = (host.layout.directory / 'run' / 'libvirt' / 'qemu'
             / (name + '.pid'))
     try:
@@ -95,7 +103,7 @@ def _pid(host, name: str) -> int | None:
         return None
 
 
-def _clear_nova(cloud) -> None:
+def _clear_nova(cloud: lab_cloud.Cloud) -> None:
     client = cloud.nova()
     for server in client.servers.list():
         server.reset_state('error')

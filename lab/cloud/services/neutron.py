@@ -7,8 +7,11 @@ them, ML2's macvtap driver plugs servers straight into the interface
 ``tenant`` of their host, with an agent on each host.
 """
 
+from __future__ import annotations
+
 import pathlib
 import sys
+import typing
 
 from lab.cloud import hosts
 from lab.cloud import process
@@ -16,6 +19,9 @@ from lab.cloud.services import common
 from lab.cloud.services import messages
 from lab import layout
 from lab import wait as waiting
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
 
 _DIRECTORY = layout.CONFIG / 'neutron'
 # The agent's contexts; the default helper needs sudo.
@@ -108,7 +114,7 @@ def start_ports(all_hosts: list[hosts.Host]) -> None:
             enter=host.enter())
 
 
-def wait_ports(cloud, limit: float = 90) -> None:
+def wait_ports(cloud: lab_cloud.Cloud, limit: float = 90) -> None:
     """Wait until the agents have reported themselves."""
     for host in cloud.hosts.values():
         agent = _agent(host)

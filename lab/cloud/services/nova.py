@@ -6,9 +6,12 @@ Unmodified upstream; with ``extended``, the lines of nova.conf that load
 nova-post-copy are added and its column is made, and nothing else differs.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 import datetime
 import functools
+import typing
 
 from lab.cloud import hosts
 from lab.cloud import process
@@ -16,6 +19,9 @@ from lab.cloud.services import common
 from lab.cloud.services import messages
 from lab import layout
 from lab import wait as waiting
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
 
 _DIRECTORY = layout.CONFIG / 'nova'
 # Seconds: the last report of a killed compute may be written so much later,
@@ -81,7 +87,7 @@ def configure_compute(host: hosts.Host, extended: bool,
                      _with_loading(sections, extended))
 
 
-def restart_computes(cloud, extended: bool,
+def restart_computes(cloud: lab_cloud.Cloud, extended: bool,
                      libvirt: Mapping[str, dict[str, object]],
                      **options) -> None:
     """Start computes with other options; return when they are up.
@@ -220,7 +226,8 @@ def _seconds_after(begin: str, end: str) -> float:
             - datetime.datetime.fromisoformat(begin)).total_seconds()
 
 
-def wait_for_compute(cloud, host: hosts.Host, limit: float = 90) -> None:
+def wait_for_compute(cloud: lab_cloud.Cloud, host: hosts.Host,
+                     limit: float = 90) -> None:
     """Wait until a nova-compute can be chosen for a server.
 
     That is: it has reported itself since it was started, and its host is
