@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import typing
 
 from lab import errors
 from lab import guest
@@ -47,7 +48,15 @@ done 2>/dev/null
 '''
 
 
-def upload(cloud, name: str, address: str) -> str:
+class Glance(typing.Protocol):
+    """The part of a :class:`lab.cloud.cloud.Cloud` that stores images."""
+
+    def upload_image(self, name: str, path: pathlib.Path,
+                     **properties: str) -> str:
+        """Replace the image of this name and return its id."""
+
+
+def upload(cloud: Glance, name: str, address: str) -> str:
     """Upload the guest as an image that configures this IPv4 address.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
