@@ -174,7 +174,7 @@ class Cloud(base.ServersTestBase):
             cell_name=self.host_mappings[hostname].cell_mapping.name,
             connection=libvirt.Connection(self.hosts.daemons[hostname]))
 
-    def _listen(self, host):
+    def _listen(self, host: host.Host):
         """Let a compute connect and receive events as in production.
 
         Upstream's tests do not start the event thread, nor the executor that
