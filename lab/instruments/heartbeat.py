@@ -32,6 +32,7 @@ LINE = re.compile(rb'([0-9a-f]{8}) ([0-9a-f]{8})')
 @dataclasses.dataclass
 class _Console:
     address: Address
+    connection: socket.socket
     rest: bytes = b''     # the line that is not complete
 
 
@@ -86,9 +87,9 @@ class Heartbeat:
             while not self._ended.is_set():
                 self._open(consoles)
                 for key, _ in consoles.select(timeout=RECONNECT_S):
-                    self._take(consoles, key)
+                    self._take(consoles, key.data)
             for key in list(consoles.get_map().values()):
-                key.fileobj.close()
+                key.data.connection.close()
 
     def _open(self, consoles: selectors.BaseSelector) -> None:
         """Connect to the consoles that are not connected, at intervals."""
@@ -103,19 +104,19 @@ class Heartbeat:
             except OSError:
                 continue
             consoles.register(connection, selectors.EVENT_READ,
-                              _Console(address))
+                              _Console(address, connection))
 
     def _take(self, consoles: selectors.BaseSelector,
-              key: selectors.SelectorKey) -> None:
+              console: _Console) -> None:
         try:
-            received = key.fileobj.recv(65536)
+            received = console.connection.recv(65536)
         except OSError:
             received = b''
         if not received:
-            consoles.unregister(key.fileobj)
-            key.fileobj.close()
+            consoles.unregister(console.connection)
+            console.connection.close()
             return
-        *lines, key.data.rest = (key.data.rest + received).split(b'\n')
+        *lines, console.rest = (console.rest + received).split(b'\n')
         for line in lines:
             if match := LINE.fullmatch(line):
                 self._beat(*(int(number, 16) for number in match.groups()))

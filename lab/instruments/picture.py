@@ -6,7 +6,9 @@ import bisect
 import itertools
 import pathlib
 
+from matplotlib import axes as plot
 from matplotlib import figure
+from matplotlib import layout_engine
 
 from lab import guest
 from lab.instruments import record
@@ -29,8 +31,9 @@ def draw(run: record.Record, folder: pathlib.Path) -> pathlib.Path:
     """
     if not (run.samples and run.attempts):
         raise ValueError('There is nothing to draw.')
-    canvas = figure.Figure(figsize=(12, 7.6), layout='constrained')
-    canvas.get_layout_engine().set(h_pad=0.1, w_pad=0.1, hspace=0.06)
+    canvas = figure.Figure(
+        figsize=(12, 7.6), layout=layout_engine.ConstrainedLayoutEngine(
+            h_pad=0.1, w_pad=0.1, hspace=0.06))
     canvas.suptitle(
         '%s: %s' % (SIMULATED, TITLE[0].lower() + TITLE[1:])
         if run.simulated else TITLE,
@@ -73,7 +76,7 @@ def rates(samples: list[record.Sample], begin: float, end: float,
                    / record.MIB for sooner, later in itertools.pairwise(edges)]
 
 
-def _draw_work(axes, run: record.Record, begin: float, end: float,
+def _draw_work(axes: plot.Axes, run: record.Record, begin: float, end: float,
                step: float) -> None:
     """Draw the guest's work, each host's part in its own colour.
 
@@ -100,16 +103,18 @@ def _draw_work(axes, run: record.Record, begin: float, end: float,
     axes.tick_params(colors=FAINT)
 
 
-def _draw_attempt(axes, run: record.Record, attempt: record.Attempt) -> None:
+def _draw_attempt(axes: plot.Axes, run: record.Record,
+                  attempt: record.Attempt) -> None:
     """Label an attempt with its request and its end."""
     zero = run.attempts[0].begin
     axes.axvspan(attempt.begin - zero, attempt.end - zero, color=ATTEMPT,
                  zorder=0)
-    if attempt.at(record.COMPLETED) is None:
+    completed = attempt.after(record.COMPLETED)
+    if completed is None:
         end = 'did not come to an end, aborted after %.0f s:\n' % (
             attempt.after(record.ABORTED) or attempt.end - attempt.begin)
     else:
-        end = 'completed in %.1f s:\n' % attempt.after(record.COMPLETED)
+        end = 'completed in %.1f s:\n' % completed
     # A short attempt at the right end has its words to the left of it.
     last = attempt is run.attempts[-1]
     axes.annotate(
@@ -121,7 +126,7 @@ def _draw_attempt(axes, run: record.Record, attempt: record.Attempt) -> None:
         fontsize=9.5, color=INK)
 
 
-def _draw_events(axes, attempt: record.Attempt) -> None:
+def _draw_events(axes: plot.Axes, attempt: record.Attempt) -> None:
     """Mark the switch, the last page and the end of an attempt."""
     for name, text, side in (
             (record.REQUESTED, 'request', 'left'),
@@ -144,7 +149,8 @@ def _draw_events(axes, attempt: record.Attempt) -> None:
     axes.set_title(attempt.request, loc='left', fontsize=11, color=INK)
 
 
-def _draw_silence(axes, run: record.Record, attempt: record.Attempt) -> None:
+def _draw_silence(axes: plot.Axes, run: record.Record,
+                  attempt: record.Attempt) -> None:
     """Label an attempt with the longest silence of the guest."""
     silence = run.longest_silence(attempt)
     if silence is not None:
@@ -156,8 +162,10 @@ def _outcome(run: record.Record) -> str:
     if not run.passed:
         return 'The proof FAILED: %s' % ', '.join(
             check.name for check in run.checks if not check.passed)
+    total = run.attempts[-1].after(record.COMPLETED)
+    assert total is not None    # what the proof is about
     moved = ('Pre-copy does not come to an end; post-copy moved it in %.1f s.'
-             % run.attempts[-1].after(record.COMPLETED))
+             % total)
     # A model has no pages that could be wrong.
     return moved if run.simulated else (
         '%s Of %.1f million pages that the guest checked, none was wrong.'

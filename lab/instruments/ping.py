@@ -2,6 +2,7 @@
 
 """The replies of a server to ping."""
 
+from collections.abc import Iterable
 import re
 import subprocess
 import threading
@@ -22,11 +23,12 @@ class Answers:
         self._ping = subprocess.Popen(
             ['ping', '-D', '-n', '-i', str(interval), address], text=True,
             bufsize=1, stdout=subprocess.PIPE)
-        self._thread = threading.Thread(target=self._read)
+        self._thread = threading.Thread(
+            target=self._read, args=(self._ping.stdout,))
         self._thread.start()
 
-    def _read(self) -> None:
-        for line in self._ping.stdout:
+    def _read(self, lines: Iterable[str]) -> None:
+        for line in lines:
             # [1700000000.123456] 64 bytes from 198.18.92.50: ...
             if answer := re.match(r'\[([0-9.]+)\] \d+ bytes from', line):
                 self._times.append(float(answer[1]) + self._offset)

@@ -8,13 +8,22 @@ and placement report. :func:`judge` compares them; it reads nothing, so the
 simulated hosts are judged in the same way.
 """
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Mapping
 import dataclasses
 import os
 import pathlib
+import typing
+from typing import Any
 
 from lab import guest
 from lab.instruments import record
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab.instruments import heartbeat
 
 RUNNING = 1     # in libvirt (VIR_DOMAIN_RUNNING) and in Nova's power_state
 
@@ -34,21 +43,20 @@ class Facts:
     work: int           #: bytes of memory that it checked since its boot
     wrong_pages: int    #: those that were not what it had written
     setbacks: int       #: how often it had done less than before
-    server: dict        #: as in GET /servers/{id}
-    migration: dict     #: as in GET /os-migrations, at our microversion
+    server: dict[str, Any]      #: as in GET /servers/{id}
+    #: as in GET /os-migrations, at our microversion
+    migration: dict[str, Any]
     #: host name to resources: of the server and of the migration
     allocations: dict[str, dict[str, int]]
     migration_allocations: dict[str, dict[str, int]]
 
 
-def look(cloud, server: str, source: str, destination: str,
-         heartbeat) -> Facts:
+def look(cloud: lab_cloud.Cloud, server: str, source: str, destination: str,
+         heartbeat: heartbeat.Heartbeat) -> Facts:
     """Collect the facts of a server in the lab.
 
-    :param cloud: a :class:`lab.cloud.cloud.Cloud`
     :param server: uuid
-    :param heartbeat: a :class:`lab.instruments.heartbeat.Heartbeat` that has
-        been following the server for a second or more
+    :param heartbeat: has been following the server for a second or more
     """
     from novaclient_post_copy import microversion
 
@@ -75,14 +83,15 @@ def look(cloud, server: str, source: str, destination: str,
         migration_allocations=cloud.allocations(migration['uuid']))
 
 
-def qemu_processes(server: str, hosts: dict[str, int]) -> dict[int, str]:
+def qemu_processes(server: str,
+                   hosts: Mapping[str, int | None]) -> dict[int, str]:
     """Return pid and host of each QEMU process with this uuid.
 
     :param hosts: host name to the pid of any process of this host; a process
-        is on the host whose network namespace it has
+        is on the host whose network namespace it has; None: the host is down
     """
     names = {os.readlink('/proc/%d/ns/net' % pid): name
-             for name, pid in hosts.items()}
+             for name, pid in hosts.items() if pid is not None}
     found = {}
     for process in pathlib.Path('/proc').glob('[0-9]*'):
         try:
@@ -178,6 +187,6 @@ def _judge_placement(facts: Facts) -> record.Check:
             ' and '.join(facts.migration_allocations) or 'no host'))
 
 
-def _listed(things: dict) -> str:
+def _listed(things: Mapping[str, object]) -> str:
     return ', '.join('%s on %s' % (what, host)
                      for host, what in sorted(things.items()))

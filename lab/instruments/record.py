@@ -12,6 +12,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
+from typing import Any
 
 from lab import output
 
@@ -127,7 +128,7 @@ class Record:
                     if later.time > attempt.begin
                     and sooner.time < attempt.end), default=None)
 
-    def figures(self, attempt: Attempt) -> dict:
+    def figures(self, attempt: Attempt) -> dict[str, Any]:
         """Return the figures of one attempt, for table and ``demo.json``.
 
         A figure of something that did not happen is None.

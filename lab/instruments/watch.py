@@ -2,14 +2,20 @@
 
 """What libvirt on both hosts reports of one server during a migration."""
 
+from __future__ import annotations
+
 import collections
 from collections.abc import Callable
 import functools
 import threading
+import typing
 
 import libvirt
 
 from lab.instruments import record
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import hosts as lab_hosts
 
 # Of the domain on the source and on the destination.
 _ON_SOURCE = {
@@ -29,13 +35,14 @@ class Watch:
     :param clock: seconds; stamps each event
     """
 
-    def __init__(self, source, destination, run: record.Record,
-                 clock: Callable[[], float]) -> None:
+    def __init__(self, source: lab_hosts.Host, destination: lab_hosts.Host,
+                 run: record.Record, clock: Callable[[], float]) -> None:
         self._server = run.server
         self._run = run
         self._clock = clock
-        self._statistics = collections.defaultdict(dict)
-        self._registered = []
+        self._statistics: dict[int, dict[str, int]] = (
+            collections.defaultdict(dict))
+        self._registered: list[tuple[libvirt.virConnect, int]] = []
         _listen()
         self._source = self._connect(source, _ON_SOURCE)
         self._destination = self._connect(destination, _ON_DESTINATION)
@@ -77,28 +84,32 @@ class Watch:
         for connection in (self._source, self._destination):
             connection.close()
 
-    def _connect(self, host, names: dict[tuple[int, int], str]):
+    def _connect(self, host: lab_hosts.Host,
+                 names: dict[tuple[int, int], str]) -> libvirt.virConnect:
         connection = host.connect()
         self._register(connection, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                        self._lifecycle, names)
         return connection
 
-    def _register(self, connection, event: int, callback, opaque) -> None:
+    def _register(self, connection: libvirt.virConnect, event: int,
+                  callback: Callable[..., None], opaque: object) -> None:
         self._registered.append((connection, connection.domainEventRegisterAny(
             None, event, callback, opaque)))
 
-    def _lifecycle(self, connection, domain, event: int, detail: int,
+    def _lifecycle(self, connection: libvirt.virConnect,
+                   domain: libvirt.virDomain, event: int, detail: int,
                    names: dict[tuple[int, int], str]) -> None:
         name = names.get((event, detail))
         if domain.UUIDString() == self._server and name is not None:
             self._note(name)
 
-    def _job_completed(self, connection, domain, statistics: dict,
-                       opaque) -> None:
+    def _job_completed(self, connection: libvirt.virConnect,
+                       domain: libvirt.virDomain,
+                       statistics: dict[str, int], opaque: object) -> None:
         if domain.UUIDString() == self._server:
             self._take(statistics)
 
-    def _take(self, statistics: dict) -> None:
+    def _take(self, statistics: dict[str, int]) -> None:
         """Keep statistics, also the last ones, which come when a job ends."""
         if not statistics.get('memory_processed') or not self._run.attempts:
             return
