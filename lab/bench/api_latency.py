@@ -9,6 +9,10 @@ it changes the server; with ``post_copy`` that includes its questions to a
 conductor and to the source.
 """
 
+from __future__ import annotations
+
+import typing
+
 import requests
 
 from lab.bench import evacuation
@@ -16,6 +20,11 @@ from lab.bench import modes
 from lab.bench import timing
 from lab import layout
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab.cloud import hosts as lab_hosts
+    from lab import progress
 
 BELOW = '2.104'
 SERVERS = 8
@@ -27,7 +36,7 @@ _SLOW = 10 * layout.MIB
 _LIMIT = 60.0
 
 
-def measure(cloud, seed: int, say) -> dict:
+def measure(cloud: lab_cloud.Cloud, seed: int, say: progress.Progress) -> dict:
     """Time requests to the API of a lab.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
@@ -63,7 +72,7 @@ def measure(cloud, seed: int, say) -> dict:
             'servers': SERVERS, 'requests': found}
 
 
-def _stand_still(host, servers) -> None:
+def _stand_still(host: lab_hosts.Host, servers) -> None:
     """Stop the processors of servers, which Nova goes on to call active.
 
     They would take the time of what is measured.
@@ -76,7 +85,7 @@ def _stand_still(host, servers) -> None:
         connection.close()
 
 
-def _kinds(cloud, moving, still):
+def _kinds(cloud: lab_cloud.Cloud, moving, still):
     """Return the kinds of requests, and which of them are compared."""
     ours = modes.MODES[modes.OURS].microversion
     url = cloud.session.get_endpoint(service_type='compute',

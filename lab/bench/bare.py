@@ -7,9 +7,12 @@ the server itself stands still meanwhile. Nova does not know the domain and
 leaves it alone.
 """
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import time
+import typing
 import uuid
 
 import libvirt
@@ -23,6 +26,10 @@ from lab import errors
 from lab.instruments import heartbeat
 from lab.instruments import record
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab.cloud import hosts as lab_hosts
+
 _MODE = 'virsh'
 
 
@@ -33,7 +40,7 @@ class BareWay:
     :param busy: the server whose domain and disk are copied
     """
 
-    def __init__(self, cloud, busy: servers.Server,
+    def __init__(self, cloud: lab_cloud.Cloud, busy: servers.Server,
                  kind: guests.Guest) -> None:
         self._cloud = cloud
         self._busy = busy
@@ -114,7 +121,7 @@ class BareWay:
         finally:
             connection.close()
 
-    def _remove(self, host) -> None:
+    def _remove(self, host: lab_hosts.Host) -> None:
         connection = host.connect()
         try:
             connection.lookupByUUIDString(self._identity).destroy()

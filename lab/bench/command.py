@@ -57,7 +57,8 @@ def show(bench: result.Bench, folder: pathlib.Path) -> int:
     return 0 if all(goal.passed for goal in goals) else 1
 
 
-def _begin(cloud, arguments: argparse.Namespace) -> result.Bench:
+def _begin(cloud: lab_cloud.Cloud,
+           arguments: argparse.Namespace) -> result.Bench:
     """Return a new bench, or the one that is there."""
     if arguments.resume or arguments.network or arguments.only_costs:
         try:
@@ -73,8 +74,8 @@ def _begin(cloud, arguments: argparse.Namespace) -> result.Bench:
         cloud, arguments.seed, arguments.runs))
 
 
-def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,
-             say) -> None:
+def _measure(cloud: lab_cloud.Cloud, arguments: argparse.Namespace,
+             bench: result.Bench, say: progress.Progress) -> None:
     """Measure what is asked for; each part is saved when it is complete."""
     if not (arguments.network or arguments.only_costs):
         visits = plan.visits(arguments.guests, arguments.modes,
@@ -94,8 +95,8 @@ def _measure(cloud, arguments: argparse.Namespace, bench: result.Bench,
         _measure_costs(cloud, bench, arguments.output, say)
 
 
-def _measure_costs(cloud, bench: result.Bench, folder: pathlib.Path,
-                   say) -> None:
+def _measure_costs(cloud: lab_cloud.Cloud, bench: result.Bench,
+                   folder: pathlib.Path, say: progress.Progress) -> None:
     say('what it costs to empty a host')
     bench.costs['evacuation'] = evacuation.measure(cloud, say)
     bench.save(folder)

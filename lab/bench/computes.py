@@ -2,9 +2,15 @@
 
 """nova.conf of the two computes, as the runs need it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+import typing
 
 from lab.cloud.services import nova
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
 
 
 class Computes:
@@ -13,7 +19,7 @@ class Computes:
     As a context manager: puts the lab's own back in the end.
     """
 
-    def __init__(self, cloud) -> None:
+    def __init__(self, cloud: lab_cloud.Cloud) -> None:
         self._cloud = cloud
         #: of ``[libvirt]``, by host
         self.options: dict[str, dict] = {name: {} for name in cloud.hosts}

@@ -2,6 +2,8 @@
 
 """Under which conditions a bench is made: machine, versions, commands."""
 
+from __future__ import annotations
+
 import datetime
 import importlib.metadata
 import os
@@ -10,6 +12,7 @@ import platform
 import re
 import shlex
 import sys
+import typing
 
 from lab.bench import domain
 from lab.bench import guests
@@ -17,11 +20,14 @@ from lab.bench import modes
 from lab import layout
 from lab import wait
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+
 _PACKAGES = ('nova', 'nova-post-copy', 'python-novaclient', 'neutron',
              'libvirt-python')
 
 
-def look(cloud, seed: int, rounds: int) -> dict:
+def look(cloud: lab_cloud.Cloud, seed: int, rounds: int) -> dict:
     """Describe what the figures hold for, and how to make them again.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up

@@ -7,12 +7,15 @@ with one migration at a time and with several. It should take what the network
 takes for their RAM, and no server should starve while others move.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 import pathlib
 import subprocess
 import tempfile
 import time
+import typing
 
 from lab.bench import computes
 from lab.cloud import content
@@ -23,6 +26,10 @@ from lab.instruments import last_step
 from lab.instruments import record
 from lab import layout
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab import progress
 
 SIZES = (1, 4, 8, 16)
 CONCURRENT = (1, 4)         # max_concurrent_live_migrations
@@ -49,7 +56,7 @@ class Small:
     status: str = ''
     heard: bool = False
 
-    def listen(self, cloud) -> None:
+    def listen(self, cloud: lab_cloud.Cloud) -> None:
         """Listen to where the server is now, and only there.
 
         The port that it had before may be another server's soon.
@@ -63,7 +70,7 @@ class Small:
             self.pulse.stop()
 
 
-def measure(cloud, say) -> dict:
+def measure(cloud: lab_cloud.Cloud, say: progress.Progress) -> dict:
     """Empty a host again and again.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
@@ -92,7 +99,7 @@ def measure(cloud, say) -> dict:
             'pace_mib_per_second': PACE_MIB, 'runs': found}
 
 
-def prepare(cloud) -> None:
+def prepare(cloud: lab_cloud.Cloud) -> None:
     """Make the image, and room for many servers."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, 'image')
@@ -119,7 +126,7 @@ def told(seen: dict) -> str:
                 seen['silence']))
 
 
-def _bring_to(cloud, small: list[Small], size: int) -> str:
+def _bring_to(cloud: lab_cloud.Cloud, small: list[Small], size: int) -> str:
     """Boot or delete servers until there are so many; return their host."""
     while len(small) > size:
         each = small.pop()
@@ -134,7 +141,7 @@ def _bring_to(cloud, small: list[Small], size: int) -> str:
     return host
 
 
-def boot(cloud, name: str, host: str) -> Small:
+def boot(cloud: lab_cloud.Cloud, name: str, host: str) -> Small:
     """Boot one of the servers."""
     booted = Small(cloud.boot(name, host, image=IMAGE, flavor=FLAVOR))
     booted.listen(cloud)
@@ -142,7 +149,8 @@ def boot(cloud, name: str, host: str) -> Small:
     return booted
 
 
-def _evacuate(cloud, small: Sequence[Small], source: str, say) -> dict:
+def _evacuate(cloud: lab_cloud.Cloud, small: Sequence[Small], source: str,
+              say: progress.Progress) -> dict:
     destination, = (name for name in cloud.hosts if name != source)
     for each in small:
         each.begun = each.ended = None
@@ -191,7 +199,7 @@ def _evacuate(cloud, small: Sequence[Small], source: str, say) -> dict:
     return seen
 
 
-def _look(cloud, small: Sequence[Small], newest: int,
+def _look(cloud: lab_cloud.Cloud, small: Sequence[Small], newest: int,
           destination: str) -> None:
     """Note what has happened since the last look."""
     now = time.monotonic()
@@ -211,7 +219,7 @@ def _look(cloud, small: Sequence[Small], newest: int,
             each.ended = now
 
 
-def _migrations(cloud) -> list[dict]:
+def _migrations(cloud: lab_cloud.Cloud) -> list[dict]:
     return cloud.get('compute', '/os-migrations?limit=100',
                      microversion='2.80')['migrations']
 

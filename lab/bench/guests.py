@@ -7,12 +7,18 @@ pass over it takes each the same time. A guest's pace does not change, only
 where it writes: so what it did not do is what the migration has cost it.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 import tempfile
+import typing
 
 from lab import guest
 from lab import layout
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
 
 MEMORY_MIB = 512
 FLAVOR = 'lab.small'        # has MEMORY_MIB
@@ -53,7 +59,7 @@ GUESTS = {found.name: found for found in (
 )}
 
 
-def upload_image(cloud, kind: Guest) -> None:
+def upload_image(cloud: lab_cloud.Cloud, kind: Guest) -> None:
     """Make the image of a guest and upload it, unless it is there."""
     if cloud.get('image', '/v2/images?name=' + kind.image)['images']:
         return

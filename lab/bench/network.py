@@ -7,6 +7,10 @@ runs of the bench holds here too: what is missing between two of them is the
 silence, what was not answered is the work that was lost.
 """
 
+from __future__ import annotations
+
+import typing
+
 from lab.bench import computes
 from lab.bench import guests
 from lab.bench import modes
@@ -19,6 +23,10 @@ from lab.instruments import ping
 from lab.instruments import record
 from lab import layout
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab import progress
 
 ADDRESS = '198.18.92.60'
 INTERVAL = 0.02     # s between two questions
@@ -53,7 +61,8 @@ class Pulse:
         self._answers.stop()
 
 
-def measure(cloud, bench: result.Bench, rounds: int, say) -> None:
+def measure(cloud: lab_cloud.Cloud, bench: result.Bench, rounds: int,
+            say: progress.Progress) -> None:
     """Move a server with a port there and back, in each of the modes.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up with ports
@@ -84,7 +93,7 @@ def measure(cloud, bench: result.Bench, rounds: int, say) -> None:
         cloud.session.delete('/v2.0/ports/' + port, endpoint_filter=_SERVICE)
 
 
-def _boot(cloud, port: str) -> servers.Server:
+def _boot(cloud: lab_cloud.Cloud, port: str) -> servers.Server:
     server = cloud.boot(servers.NAME, layout.HOSTS[0].name, image=IMAGE,
                         flavor=FLAVOR, networks=[{'port-id': port}])
     pulse = Pulse(ADDRESS)
@@ -96,7 +105,7 @@ def _boot(cloud, port: str) -> servers.Server:
     return servers.Server(cloud, server, pulse)
 
 
-def _create_port(cloud) -> str:
+def _create_port(cloud: lab_cloud.Cloud) -> str:
     network, = cloud.get(
         'network', '/v2.0/networks?name=tenant')['networks']
     return cloud.session.post(

@@ -2,7 +2,10 @@
 
 """Move a server by Nova, in one of the modes."""
 
+from __future__ import annotations
+
 import time
+import typing
 
 from keystoneauth1 import exceptions as keystone_exceptions
 from novaclient import exceptions
@@ -17,6 +20,9 @@ from lab.instruments import last_step
 from lab.instruments import record
 from lab import wait
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+
 # Seconds between two questions to Nova.
 _ASK_INTERVAL = 0.2
 # Spans the degraded period of the guest, and tells of it.
@@ -30,8 +36,8 @@ class NovaWay:
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
     """
 
-    def __init__(self, cloud, busy: servers.Server, kind: guests.Guest,
-                 mode: modes.Mode) -> None:
+    def __init__(self, cloud: lab_cloud.Cloud, busy: servers.Server,
+                 kind: guests.Guest, mode: modes.Mode) -> None:
         self._cloud = cloud
         self._busy = busy
         self._kind = kind

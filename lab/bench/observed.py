@@ -5,10 +5,13 @@
 The same for Nova's and for virsh's, so that they are measured alike.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 import os
 import pathlib
 import time
+import typing
 
 from lab.bench import figures
 from lab.bench import guests
@@ -19,6 +22,9 @@ from lab.instruments import record
 from lab.instruments import watch
 from lab import layout
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
 
 # Seconds: of the undisturbed guest, before; and after, for late news.
 SETTLED = 2.5
@@ -36,7 +42,7 @@ class Observed:
     :param pulse: that hears it already
     """
 
-    def __init__(self, cloud, kind: guests.Guest, uuid: str,
+    def __init__(self, cloud: lab_cloud.Cloud, kind: guests.Guest, uuid: str,
                  pulse: heartbeat.Heartbeat, source: str,
                  destination: str) -> None:
         self._cloud = cloud

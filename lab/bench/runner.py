@@ -2,8 +2,11 @@
 
 """Carry out the plan: visit after visit, each run saved as it is made."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import pathlib
+import typing
 
 from lab.bench import bare
 from lab.bench import computes
@@ -18,6 +21,10 @@ from lab.cloud import restore
 from lab import errors
 from lab import layout
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab import progress
+
 
 class Runner:
     """All runs of a bench.
@@ -29,8 +36,9 @@ class Runner:
     :param say: a :class:`lab.progress.Progress`
     """
 
-    def __init__(self, cloud, bench: result.Bench, folder: pathlib.Path,
-                 seed: int, say) -> None:
+    def __init__(self, cloud: lab_cloud.Cloud, bench: result.Bench,
+                 folder: pathlib.Path, seed: int,
+                 say: progress.Progress) -> None:
         self._cloud = cloud
         self._bench = bench
         self._folder = folder

@@ -2,6 +2,10 @@
 
 """A server of the bench: booted, heard, made ready for each run."""
 
+from __future__ import annotations
+
+import typing
+
 from lab.bench import guests
 from lab import errors
 from lab.instruments import heartbeat
@@ -9,11 +13,14 @@ from lab.instruments import last_step
 from lab import layout
 from lab import wait
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+
 NAME = 'bench'
 _BOOT_LIMIT = 60.0
 
 
-def boot(cloud, kind: guests.Guest, host: str) -> 'Server':
+def boot(cloud: lab_cloud.Cloud, kind: guests.Guest, host: str) -> 'Server':
     """Boot one of the guests; return when it is at work.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
@@ -25,7 +32,7 @@ def boot(cloud, kind: guests.Guest, host: str) -> 'Server':
     return Server(cloud, server, pulse)
 
 
-def clear(cloud) -> None:
+def clear(cloud: lab_cloud.Cloud) -> None:
     """Delete what an interrupted bench has left."""
     for server in cloud.nova().servers.list(
             search_opts={'name': '^%s$' % NAME}):
@@ -41,7 +48,7 @@ class Server:
         it, or what has the same to say
     """
 
-    def __init__(self, cloud, server, pulse) -> None:
+    def __init__(self, cloud: lab_cloud.Cloud, server, pulse) -> None:
         self._cloud = cloud
         self.server = server
         self.pulse = pulse
