@@ -5,8 +5,11 @@
 What happens is read from the guest, from libvirt on both hosts and from Nova.
 """
 
+from __future__ import annotations
+
 import subprocess
 import time
+import typing
 
 from lab.cloud import content
 from lab.demo import two_requests
@@ -18,6 +21,10 @@ from lab.instruments import record
 from lab.instruments import watch
 from lab import layout
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab import progress
 
 WORKING_SET = 400 * record.MIB      # of the image "guest"
 # How many times faster than the link a guest has to write, so that pre-copy
@@ -35,7 +42,8 @@ def link(bandwidth: int, rate: float) -> int:
     return min(bandwidth, max(1, int(rate / _BUSIER / _STEP)) * _STEP)
 
 
-def run(cloud, say, delete: bool) -> record.Record:
+def run(cloud: lab_cloud.Cloud, say: progress.Progress,
+        delete: bool) -> record.Record:
     """Boot the busy server, try to move it by pre-copy, move it by post-copy.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud` that is up
@@ -72,7 +80,7 @@ class MainJob(two_requests.TwoRequests):
     settled_seconds = 2
     poll_seconds = 0.2
 
-    def __init__(self, cloud, say, server,
+    def __init__(self, cloud: lab_cloud.Cloud, say: progress.Progress, server,
                  pulse: heartbeat.Heartbeat) -> None:
         source, destination = (host.name for host in layout.HOSTS)
         super().__init__(say, record.Record(

@@ -6,12 +6,15 @@ Nova's services and the ``nova`` command are real, all in this process. What
 the guest does and how long its memory takes comes from the model.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import itertools
 import logging
 import math
 import sys
+import typing
 
 # First of all: it decides for native threads.
 from lab.simulation import cloud
@@ -27,6 +30,9 @@ from lab.instruments import record
 from lab.simulation import guest
 from lab.simulation import hosts
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab import progress
 
 SOURCE, DESTINATION = 'host-a', 'host-b'
 WORKING_SET = 400 * record.MIB
@@ -46,7 +52,7 @@ _OPENRC = {
 }
 
 
-def run(say) -> record.Record:
+def run(say: progress.Progress) -> record.Record:
     """Try to move a busy server by pre-copy, then move it by post-copy.
 
     :param say: a :class:`lab.progress.Progress`
@@ -112,7 +118,7 @@ class MainJob(two_requests.TwoRequests):
     settled_seconds = 1
     poll_seconds = 0.1
 
-    def __init__(self, simulated: _Cloud, say) -> None:
+    def __init__(self, simulated: _Cloud, say: progress.Progress) -> None:
         self._cloud = simulated
         self._hosts = simulated.hosts
         server = simulated.boot()['id']

@@ -8,14 +8,20 @@ makes them. On which hosts, the children of :class:`TwoRequests` know:
 ``lab.demo.main_job`` and ``lab.demo.simulated``.
 """
 
+from __future__ import annotations
+
 import abc
 from collections.abc import Iterator
 import time
+import typing
 
 from lab import errors
 from lab.instruments import last_step
 from lab.instruments import record
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab import progress
 
 SERVER = 'busy'
 POST_COPY_SECONDS = 120
@@ -40,7 +46,7 @@ class TwoRequests(abc.ABC):
     #: seconds between two looks at a migration
     poll_seconds: float
 
-    def __init__(self, say, run: record.Record) -> None:
+    def __init__(self, say: progress.Progress, run: record.Record) -> None:
         self._say = say
         self._record = run
 
