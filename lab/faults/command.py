@@ -65,8 +65,9 @@ def _main(arguments: argparse.Namespace) -> int:
     return 1 if violated or not results else 0
 
 
-def run(cloud, cases: Sequence[tuple[Case, int]], with_upstream: bool,
-        say) -> Iterator[report.Result]:
+def run(cloud: lab_cloud.Cloud, cases: Sequence[tuple[Case, int]],
+        with_upstream: bool,
+        say: progress.Progress) -> Iterator[report.Result]:
     """Run cases, each with its seed.
 
     :param with_upstream: against upstream's driver
@@ -82,8 +83,8 @@ def run(cloud, cases: Sequence[tuple[Case, int]], with_upstream: bool,
             yield result
 
 
-def _run_one(cloud, case: Case, seed: int, with_upstream: bool,
-             say) -> report.Result:
+def _run_one(cloud: lab_cloud.Cloud, case: Case, seed: int,
+             with_upstream: bool, say: progress.Progress) -> report.Result:
     speed.refresh()
     logs = evidence.Evidence()
     running = runner.Runner(cloud, case, seed, with_upstream, say)

@@ -8,14 +8,20 @@ be switched at once. With upstream's driver it is done as an operator would do
 it: the host-wide flag, and ``force-complete`` by hand after the first pass.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 import contextlib
+import typing
 
 from lab.cloud.services import nova
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+
 
 @contextlib.contextmanager
-def ready(cloud, with_upstream: bool) -> Iterator[None]:
+def ready(cloud: lab_cloud.Cloud, with_upstream: bool) -> Iterator[None]:
     """Set both computes up; put back what they were afterwards.
 
     :param with_upstream: for upstream's driver
@@ -30,7 +36,8 @@ def ready(cloud, with_upstream: bool) -> Iterator[None]:
         _configure(cloud, True, {}, {})
 
 
-def _configure(cloud, extended: bool, libvirt: dict[str, object],
+def _configure(cloud: lab_cloud.Cloud, extended: bool,
+               libvirt: dict[str, object],
                post_copy: dict[str, object]) -> None:
     nova.restart_computes(cloud, extended,
                           {name: libvirt for name in cloud.hosts},

@@ -7,6 +7,8 @@ to be. Healing is called in any case, also where the migration has ended
 meanwhile, and has to work on what is not broken, too.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 import os
 import pathlib
@@ -23,6 +25,10 @@ from lab.faults import requests
 from lab.instruments import proof
 from lab import layout
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import hosts as lab_hosts
+    from lab.faults.scene import Scene
+
 
 class Injector(typing.NamedTuple):
     inject: Callable        # (scene, host): host is None where it is no matter
@@ -31,15 +37,15 @@ class Injector(typing.NamedTuple):
 
 # The migration network. A pulled cable keeps the streams: TCP sends again.
 
-def _cut(scene, host) -> None:
+def _cut(scene: Scene, host: lab_hosts.Host | None) -> None:
     scene.source.cut_migration_network()
 
 
-def _connect(scene, host) -> None:
+def _connect(scene: Scene, host: lab_hosts.Host | None) -> None:
     scene.source.connect_migration_network()
 
 
-def _break(scene, host) -> None:
+def _break(scene: Scene, host: lab_hosts.Host | None) -> None:
     """Pull the cable, and let the streams fail at once on both sides."""
     _cut(scene, host)
     for side in layout.HOSTS:
@@ -47,63 +53,63 @@ def _break(scene, host) -> None:
 
 
 def _filter(verdict: str) -> Callable:
-    def inject(scene, host) -> None:
+    def inject(scene: Scene, host: lab_hosts.Host | None) -> None:
         for side in layout.HOSTS:
             network.filter_migration(side, verdict)
     return inject
 
 
-def _unfilter(scene, host) -> None:
+def _unfilter(scene: Scene, host: lab_hosts.Host | None) -> None:
     for side in layout.HOSTS:
         network.filter_migration(side, None)
 
 
 # Processes
 
-def _start_compute(scene, host) -> None:
+def _start_compute(scene: Scene, host: lab_hosts.Host) -> None:
     host.start_compute()
 
 
-def _qemu(scene, host) -> None:
+def _qemu(scene: Scene, host: lab_hosts.Host) -> None:
     for pid, name in proof.qemu_processes(
             scene.observation.server, {host.name: host.init.pid}).items():
         if name == host.name:
             os.kill(pid, signal.SIGKILL)
 
 
-def _stop_placement(scene, host) -> None:
+def _stop_placement(scene: Scene, host: lab_hosts.Host | None) -> None:
     process.Process('placement').kill()
 
 
-def _start_placement(scene, host) -> None:
+def _start_placement(scene: Scene, host: lab_hosts.Host | None) -> None:
     placement.start()
     placement.wait()
 
 
-def _start_database(scene, host) -> None:
+def _start_database(scene: Scene, host: lab_hosts.Host | None) -> None:
     database.start()
     database.wait_ready()
 
 
-def _start_messages(scene, host) -> None:
+def _start_messages(scene: Scene, host: lab_hosts.Host | None) -> None:
     messages.start()
     messages.wait_ready()
 
 
 # A disk with less room than the server needs
 
-def _fill_disk(scene, host) -> None:
+def _fill_disk(scene: Scene, host: lab_hosts.Host) -> None:
     host.run(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs',
               layout.INSTANCES])
 
 
-def _free_disk(scene, host) -> None:
+def _free_disk(scene: Scene, host: lab_hosts.Host) -> None:
     if host.run(['mountpoint', '-q', layout.INSTANCES / '.'],
                 check=False).returncode == 0 and _is_tmpfs(host):
         host.run(['umount', layout.INSTANCES])
 
 
-def _is_tmpfs(host) -> bool:
+def _is_tmpfs(host: lab_hosts.Host) -> bool:
     mounts = pathlib.Path('/proc/%d/mounts' % host.init.pid).read_text()
     return any(line.split()[1:3] == [str(layout.INSTANCES), 'tmpfs']
                for line in mounts.splitlines())

@@ -2,17 +2,25 @@
 
 """What users and operators ask for at the wrong time."""
 
+from __future__ import annotations
+
+import typing
+
 from novaclient import exceptions
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import hosts as lab_hosts
+    from lab.faults.scene import Scene
 
-def mark_down(scene, host, down: bool) -> None:
+
+def mark_down(scene: Scene, host: lab_hosts.Host, down: bool) -> None:
     """Say that the nova-compute of a host is down, as a monitor would."""
     client = scene.cloud.nova('2.53')
     for service in client.services.list(host.name, 'nova-compute'):
         client.services.force_down(service.id, down)
 
 
-def send(scene, request) -> tuple[int, str]:
+def send(scene: Scene, request) -> tuple[int, str]:
     """Send a request and return status code and text of the answer."""
     client = scene.cloud.nova()
     try:
@@ -22,7 +30,7 @@ def send(scene, request) -> tuple[int, str]:
     return 202, ''
 
 
-def _migration(scene) -> int:
+def _migration(scene: Scene) -> int:
     migration = scene.migration()
     if migration is None:
         raise exceptions.NotFound(404, 'there is no migration yet')

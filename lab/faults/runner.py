@@ -2,8 +2,11 @@
 
 """Carry out one case. The loop is thin: what it means is decided elsewhere."""
 
+from __future__ import annotations
+
 import random
 import time
+import typing
 
 from lab.cloud import bringup
 from lab.cloud import speed
@@ -17,6 +20,10 @@ from lab.faults import verdict
 from lab.faults import view
 from lab import layout
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab import progress
 
 # Seconds.
 _POLL = 0.02
@@ -38,8 +45,8 @@ class Runner:
         by hand after the first pass over memory
     """
 
-    def __init__(self, cloud, case: Case, seed: int, upstream: bool,
-                 say) -> None:
+    def __init__(self, cloud: lab_cloud.Cloud, case: Case, seed: int,
+                 upstream: bool, say: progress.Progress) -> None:
         source, destination = layout.HOSTS
         self._cloud = cloud
         self._case = case

@@ -7,10 +7,13 @@ Each side has a thread: libvirt on either host, Nova, and the processes (in
 does not keep the others from being seen.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 import dataclasses
 import threading
 import time
+import typing
 
 import libvirt
 
@@ -18,6 +21,10 @@ from lab.faults import copies
 from lab.faults.observation import Observation
 from lab.faults import view
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab.cloud import hosts as lab_hosts
 
 # Seconds between two looks.
 _HOST_INTERVAL = 0.03
@@ -55,7 +62,7 @@ class Domain:
     The connection does not use the network, which may be what is broken.
     """
 
-    def __init__(self, host, server: str) -> None:
+    def __init__(self, host: lab_hosts.Host, server: str) -> None:
         self._host = host
         self._server = server
         self._connection = None
@@ -106,7 +113,7 @@ class Sampler:
     :param on_console: called with the address of each new serial port
     """
 
-    def __init__(self, cloud, observation: Observation,
+    def __init__(self, cloud: lab_cloud.Cloud, observation: Observation,
                  migration: Callable[[], dict | None],
                  on_console: Callable[[tuple[str, int]], None]) -> None:
         self.view = view.View()

@@ -5,9 +5,12 @@
 All that a case needs to know of the cloud is read here.
 """
 
+from __future__ import annotations
+
 import collections
 import pathlib
 import tempfile
+import typing
 
 from keystoneauth1 import exceptions as keystone_exceptions
 
@@ -21,6 +24,10 @@ from lab.instruments import proof
 from lab import layout
 from lab import wait
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+    from lab.cloud import hosts as lab_hosts
+
 IMAGE = 'faults'
 # Small enough for many cases in little time, and busier than the link.
 WORKING_SET_MIB = 256
@@ -29,7 +36,7 @@ _MICROVERSION = '2.80'
 _NETWORK = {'service_type': 'network', 'region_name': layout.REGION}
 
 
-def upload_image(cloud) -> None:
+def upload_image(cloud: lab_cloud.Cloud) -> None:
     """Upload the image of the guest."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, 'image')
@@ -40,7 +47,8 @@ def upload_image(cloud) -> None:
 class Scene:
     """One server on the source, and nothing of it on the destination."""
 
-    def __init__(self, cloud, observation: Observation) -> None:
+    def __init__(self, cloud: lab_cloud.Cloud,
+                 observation: Observation) -> None:
         self.cloud = cloud
         self.observation = observation
         self.source = cloud.host(observation.source)
@@ -145,7 +153,7 @@ class Scene:
             {host.name: host.init.pid for host in self.cloud.hosts.values()}
         ).values()))
 
-    def _durable(self, host) -> pathlib.Path:
+    def _durable(self, host: lab_hosts.Host) -> pathlib.Path:
         return (host.layout.directory / 'nova' / 'post_copy'
                 / (self.observation.server + '.json'))
 
