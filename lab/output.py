@@ -12,7 +12,7 @@ from lab import layout
 SOURCE = layout.ROOT / 'doc' / 'source'
 
 
-def save_json(path: pathlib.Path, content: dict,
+def save_json(path: pathlib.Path, content: dict[str, object],
               sort_keys: bool = False) -> None:
     """Write a file; one that is there is replaced at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
