@@ -73,7 +73,10 @@ def check_not_foreign() -> None:
 
 def own(options: dict) -> None:
     """Write down that the lab is ours from now on."""
-    _OWNER.write_text(json.dumps({'root': str(layout.ROOT)} | options))
+    # At once: other commands read it at any time.
+    partial = _OWNER.with_suffix('.partial')
+    partial.write_text(json.dumps({'root': str(layout.ROOT)} | options))
+    partial.replace(_OWNER)
 
 
 def disown() -> None:
