@@ -17,20 +17,25 @@ request that comes in between is refused, or meets what is still on the
 destination.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 import re
 import time
+import typing
 from typing import Any
 
 from lab import errors
 from lab import wait
 
+if typing.TYPE_CHECKING:
+    from lab.cloud import cloud as lab_cloud
+
 #: what Nova calls a migration that is over, or nearly
 ENDED = ('completed', 'cancelled', 'error', 'failed')
-# Seconds.
-LIMIT = 60.0
-REFUSED_LIMIT = 30.0
-_REFUSED_INTERVAL = 0.5
+LIMIT_S = 60.0
+REFUSED_LIMIT_S = 30.0
+_REFUSED_INTERVAL_S = 0.5
 # What Nova says of a state that another request has made.
 _PASSING = re.compile('while it is in (vm_state|task_state)')
 
@@ -61,7 +66,7 @@ def left(server: Mapping[str, Any], migration: Mapping[str, Any],
     return ''
 
 
-def left_on_hosts(cloud, server: str) -> str:
+def left_on_hosts(cloud: lab_cloud.Cloud, server: str) -> str:
     """Say what is still to come on the hosts; '': one has the server.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud`
@@ -74,7 +79,8 @@ def left_on_hosts(cloud, server: str) -> str:
             ' and '.join(there) or 'no host'))
 
 
-def wait_until_over(cloud, server: str, to_error: bool = False) -> dict:
+def wait_until_over(cloud: lab_cloud.Cloud, server: str,
+                    to_error: bool = False) -> dict[str, Any]:
     """Wait until the newest migration of a server is over.
 
     :param cloud: a :class:`lab.cloud.cloud.Cloud`
@@ -83,7 +89,7 @@ def wait_until_over(cloud, server: str, to_error: bool = False) -> dict:
     :returns: the server, as in GET /servers/{id}
     :raises lab.errors.LabError: with what has not come
     """
-    shown = {}
+    shown: dict[str, Any] = {}
 
     def look() -> str:
         shown.update(cloud.get('compute', '/servers/' + server)['server'])
@@ -111,7 +117,7 @@ def until_nothing(look: Callable[[], str], what: str) -> None:
         return not last
 
     try:
-        wait.until(is_over, what, LIMIT, interval=0.2)
+        wait.until(is_over, what, LIMIT_S, interval=0.2)
     except errors.LabError as exc:
         raise errors.LabError('%s: %s' % (exc, last)) from exc
 
@@ -123,14 +129,14 @@ def accepted(send: Callable[[], Any]) -> Any:
         :class:`lab.errors.Refused` make of a 409
     :returns: what ``send()`` does
     """
-    end = time.monotonic() + wait.scaled(REFUSED_LIMIT)
+    end = time.monotonic() + wait.scaled(REFUSED_LIMIT_S)
     while True:
         try:
             return send()
         except Exception as exc:
             if not is_passing(exc) or time.monotonic() > end:
                 raise
-        time.sleep(_REFUSED_INTERVAL)
+        time.sleep(_REFUSED_INTERVAL_S)
 
 
 def is_passing(exc: Exception) -> bool:

@@ -51,7 +51,7 @@ This option is read by nova-compute only, on the source.
         choices=[
             ('auto', 'Switch once another pre-copy pass would cost more than '
                      'it saves, which may be immediately. A server that '
-                     'pre-copy can move in time never switches.'),
+                     'pre-copy is expected to move in time does not switch.'),
             ('first-pass', 'Switch after the first complete pre-copy pass, '
                            'unless the remaining memory fits the allowed '
                            'downtime.'),

@@ -45,9 +45,11 @@ class SwitchPolicyTestCase(base.TwoHosts):
 
     def wait_for_a_look(self):
         """Wait until the monitor has seen how things are."""
-        left = self.move().migration.remaining
+        # Read each time: on a slow machine the time stops a moment after the
+        # boundary, and a moment later the simulation has got there.
         self.wait_for('look', lambda: (
-            self.in_progress()[0]['memory_remaining_bytes'] == round(left)))
+            self.in_progress()[0]['memory_remaining_bytes']
+            == round(self.move().migration.remaining)))
 
     def switched_in(self):
         """Return the iteration in which it was switched; None: never."""

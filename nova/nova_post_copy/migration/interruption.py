@@ -3,7 +3,7 @@
 """The phase in which the stream is broken: carry the migration over that.
 
 One step of the monitor's loop at a time: look how things are, ask
-:mod:`.recovery`, carry out its answer.
+:mod:`nova_post_copy.decisions.recovery`, carry out its answer.
 """
 
 import time

@@ -74,7 +74,7 @@ class AcceptedTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.sent = 0
-        for name in ('REFUSED_LIMIT', '_REFUSED_INTERVAL'):
+        for name in ('REFUSED_LIMIT_S', '_REFUSED_INTERVAL_S'):
             self.useFixture(fixtures.MonkeyPatch(
                 'lab.instruments.last_step.' + name, 0.05))
 
@@ -125,7 +125,7 @@ class UntilNothingTest(testtools.TestCase):
 
     def test_the_error_says_what_has_not_come(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'lab.instruments.last_step.LIMIT', 0))
+            'lab.instruments.last_step.LIMIT_S', 0))
         exc = self.assertRaises(
             errors.LabError, last_step.until_nothing,
             lambda: 'the migration is running', 'end')
