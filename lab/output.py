@@ -44,5 +44,6 @@ def table(rows: Sequence[Sequence[str]], *options: str,
              *('   ' + option for option in options), '']
     for row in rows:
         for number, cell in enumerate(row):
-            lines.append('   %s - %s' % (' ' if number else '*', cell))
+            lines.append(
+                ('   %s - %s' % (' ' if number else '*', cell)).rstrip())
     return '\n'.join(lines)
