@@ -16,15 +16,16 @@ class AbortTest(base.Case):
         super().setUp()
         self.slow_down(SLOW)
 
-    def _start(self):
-        server = self.boot()
+    def _start(self, **options):
+        server = self.boot(**options)
         pulse = self.follow(server)
         self.nova.servers.live_migrate(server, base.DESTINATION, 'auto',
                                        post_copy=True)
         return server, pulse
 
     def test_abort_before_the_switch(self):
-        server, pulse = self._start()
+        self.upload_filled_guest()
+        server, pulse = self._start(image='filled')
         migration = self.wait_for_copy(server)
 
         self.nova.server_migrations.live_migration_abort(

@@ -126,7 +126,8 @@ class ClientsTest(base.Case):
     def test_abort_is_told(self):
         """Upstream's wait of openstack would call it complete."""
         self.slow_down(SLOW)
-        server = self.boot()
+        self.upload_filled_guest()
+        server = self.boot(image='filled')
         pulse = self.follow(server)
 
         for command in (('openstack', *MIGRATE, '--wait'),
