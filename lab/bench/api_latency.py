@@ -32,8 +32,8 @@ REQUESTS = 150
 _MIGRATE = modes.MODES['pre-copy'].body('nowhere')
 _POST_COPY = modes.MODES[modes.OURS].body('nowhere')
 # So slow that one migration lasts for as long as it is asked about.
-_SLOW = 10 * layout.MIB
-_LIMIT = 60.0
+_SLOW_BYTES_PER_S = 10 * layout.MIB
+_LIMIT_S = 60.0
 
 
 def measure(cloud: lab_cloud.Cloud, seed: int, say: progress.Progress) -> dict:
@@ -51,16 +51,16 @@ def measure(cloud: lab_cloud.Cloud, seed: int, say: progress.Progress) -> dict:
         each.fall_silent()
     try:
         _stand_still(cloud.host(host.name), still)
-        cloud.host(host.name).limit_migration_network(_SLOW)
+        cloud.host(host.name).limit_migration_network(_SLOW_BYTES_PER_S)
         cloud.nova().servers.live_migrate(moving, None, 'auto')
         wait.until(lambda: cloud.nova().server_migrations.list(moving),
-                   'migration that is running', _LIMIT)
+                   'migration that is running', _LIMIT_S)
         timed, pairs = _kinds(cloud, moving, still)
         timed.run(REQUESTS, seed)
         # Then it ends.
         cloud.host(host.name).limit_migration_network(cloud.bandwidth)
         wait.until(lambda: not cloud.nova().server_migrations.list(moving),
-                   'end of the migration', _LIMIT)
+                   'end of the migration', _LIMIT_S)
     finally:
         cloud.host(host.name).limit_migration_network(cloud.bandwidth)
         for each in small:

@@ -39,8 +39,8 @@ MEMORY_MIB = 128            # of the flavor
 # Each slower than the network, together faster.
 WORKING_SET_MIB = 64
 PACE_MIB = 80
-_LIMIT = 600.0
-_POLL = 0.3
+_LIMIT_S = 600.0
+_POLL_S = 0.3
 _PLACEMENT = {'service_type': 'placement', 'region_name': layout.REGION}
 _COMPUTE = {'service_type': 'compute', 'region_name': layout.REGION}
 
@@ -165,14 +165,14 @@ def _evacuate(cloud: lab_cloud.Cloud, small: Sequence[Small], source: str,
         if command.poll():
             raise errors.LabError('the evacuation was refused: %s'
                                   % command.stdout.read())
-        limit = wait.scaled(_LIMIT)
+        limit = wait.scaled(_LIMIT_S)
         if time.monotonic() > begun + limit:
             raise errors.LabError('%s was not empty within %d s'
                                   % (source, limit))
         _look(cloud, small, newest, destination)
         say.update('%d of %d servers have moved' % (
             sum(each.ended is not None for each in small), len(small)))
-        time.sleep(_POLL)
+        time.sleep(_POLL_S)
     ended = max(each.ended for each in small)
     command.wait()
     wrong = [each.status for each in small if each.status != 'completed']

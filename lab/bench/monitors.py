@@ -40,11 +40,11 @@ from lab import layout
 from lab import output
 
 SIZES = (1, 10, 100, 1000)
-SECONDS = 20.0          # that are measured
-MEMORY = 4096 * layout.MIB
-WORKING_SET = 1024 * layout.MIB
-BANDWIDTH = 256 * layout.MIB
-PASS = WORKING_SET / BANDWIDTH      # seconds, after the first
+MEASURED_S = 20.0          # that are measured
+MEMORY_BYTES = 4096 * layout.MIB
+WORKING_SET_BYTES = 1024 * layout.MIB
+BANDWIDTH_BYTES_PER_S = 256 * layout.MIB
+PASS_S = WORKING_SET_BYTES / BANDWIDTH_BYTES_PER_S  # after the first one
 
 
 class Domain:
@@ -62,17 +62,18 @@ class Domain:
 
     def jobStats(self, flags: int = 0) -> dict:
         elapsed = time.monotonic() - self._began
-        number, inside = divmod(elapsed, PASS)
+        number, inside = divmod(elapsed, PASS_S)
         return {
             'type': libvirt.VIR_DOMAIN_JOB_UNBOUNDED,
             'time_elapsed': int(1000 * elapsed),
-            'memory_total': MEMORY, 'memory_bps': BANDWIDTH,
-            'memory_processed': int(elapsed * BANDWIDTH),
-            'memory_remaining': int(WORKING_SET - inside * BANDWIDTH),
+            'memory_total': MEMORY_BYTES, 'memory_bps': BANDWIDTH_BYTES_PER_S,
+            'memory_processed': int(elapsed * BANDWIDTH_BYTES_PER_S),
+            'memory_remaining': int(
+                WORKING_SET_BYTES - inside * BANDWIDTH_BYTES_PER_S),
             'memory_iteration': int(number) + 2}
 
     def memoryStats(self) -> dict:
-        return {'actual': MEMORY >> 10, 'rss': MEMORY >> 10}
+        return {'actual': MEMORY_BYTES >> 10, 'rss': MEMORY_BYTES >> 10}
 
     def XMLDesc(self, flags: int = 0) -> str:
         return '<domain/>'
@@ -112,8 +113,8 @@ class Host:
         """Add a migration that began at this second."""
         self.domains[uuid] = Domain(uuid, began)
         now = time.monotonic()
-        passed = (now - began) // PASS
-        heapq.heappush(self._due, (began + (passed + 1) * PASS, uuid))
+        passed = (now - began) // PASS_S
+        heapq.heappush(self._due, (began + (passed + 1) * PASS_S, uuid))
 
     def run(self) -> None:
         """Tell of each boundary until the end."""
@@ -121,7 +122,7 @@ class Host:
         while not self.ended.wait(max(0.0, self._due[0][0]
                                       - time.monotonic())):
             moment, uuid = heapq.heappop(self._due)
-            heapq.heappush(self._due, (moment + PASS, uuid))
+            heapq.heappush(self._due, (moment + PASS_S, uuid))
             tell(self, self.domains[uuid], 0, None)
         self.seconds = time.thread_time()
 
@@ -180,7 +181,7 @@ def watch(count: int, seconds: float) -> Watched:
     for number in range(count):
         uuid = '00000000-0000-4000-8000-%012d' % number
         # They do not begin all at once.
-        host.add(uuid, time.monotonic() - PASS * (5 + number / count))
+        host.add(uuid, time.monotonic() - PASS_S * (5 + number / count))
         heard = dispatcher.subscribe(uuid)
         wakes.append(Wakes(heard))
         migrations.append(_migration(host, uuid, heard, stopping))
@@ -190,7 +191,7 @@ def watch(count: int, seconds: float) -> Watched:
     threads.append(threading.Thread(target=host.run))
     for thread in threads:
         thread.start()
-    time.sleep(PASS)        # until all of them have found their beat
+    time.sleep(PASS_S)        # until all of them have found their beat
     before = _spent(migrations, wakes)
     begun = time.monotonic()
     time.sleep(seconds)
@@ -201,7 +202,7 @@ def watch(count: int, seconds: float) -> Watched:
     dispatcher.wake_all()
     for thread in threads:
         thread.join()
-    share = lasted / (lasted + PASS)
+    share = lasted / (lasted + PASS_S)
     cpu, woken, saved = (later - sooner for sooner, later
                          in zip(before, after))
     return Watched(count, lasted, cpu - host.seconds * share, woken, saved)
@@ -218,7 +219,7 @@ def _migration(host: Host, uuid: str, heard: signals.Signals,
                stopping: threading.Event) -> LiveMigration:
     return LiveMigration(
         host, objects.Instance(uuid=uuid, flavor=objects.Flavor(
-            memory_mb=MEMORY // layout.MIB)),
+            memory_mb=MEMORY_BYTES // layout.MIB)),
         collections.deque(), can_switch=True, link=types.SimpleNamespace(),
         reporter=Reporter(), signals=heard, stopping=stopping)
 
@@ -237,9 +238,10 @@ def main(argv: Sequence[str]) -> int:
     nova.conf.CONF.set_override('switch_policy', 'manual', 'post_copy')
     found = []
     for count in SIZES:
-        found.append(watch(count, SECONDS))
+        found.append(watch(count, MEASURED_S))
         print('%d migrations are watched' % count, file=sys.stderr)
-    seen = {'pass_seconds': PASS, 'runs': list(map(dataclasses.asdict, found))}
+    seen = {'pass_seconds': PASS_S,
+            'runs': list(map(dataclasses.asdict, found))}
     print(output.columns(costs.monitors(seen)))
     if arguments.output is not None:
         bench = result.load(arguments.output / result.NAME)

@@ -29,13 +29,13 @@ if typing.TYPE_CHECKING:
     from lab import progress
 
 ADDRESS = '198.18.92.60'
-INTERVAL = 0.02     # s between two questions
+INTERVAL_S = 0.02     # s between two questions
 IMAGE = 'bench-linux'
 FLAVOR = 'lab.linux'
 LINUX = guests.Guest('linux', 'Linux with a port', 64)
 # What the guest rewrites would fit upstream's 500 ms, and there would be no
 # switch whose silence could be measured.
-DOWNTIME = 100      # ms
+DOWNTIME_MS = 100      # ms
 # Pre-copy of this guest does not end, and virsh moves no port.
 MODES = ('force-complete', modes.OURS)
 _SERVICE = {'service_type': 'network', 'region_name': layout.REGION}
@@ -47,7 +47,7 @@ class Pulse:
     wrong_pages = 0
 
     def __init__(self, address: str) -> None:
-        self._answers = ping.Answers(address, INTERVAL)
+        self._answers = ping.Answers(address, INTERVAL_S)
 
     def samples(self) -> list[record.Sample]:
         """Return all answers; the work of each is one."""
@@ -71,7 +71,7 @@ def measure(cloud: lab_cloud.Cloud, bench: result.Bench, rounds: int,
     linux_guest.upload(cloud, IMAGE, ADDRESS)
     port = _create_port(cloud)
     options = {name: {**modes.MODES['force-complete'].options,
-                      'live_migration_downtime': DOWNTIME}
+                      'live_migration_downtime': DOWNTIME_MS}
                for name in cloud.hosts}
     bench.network = []
     try:

@@ -24,7 +24,7 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
 
 # Seconds between two questions to Nova.
-_ASK_INTERVAL = 0.2
+_ASK_INTERVAL_S = 0.2
 # Spans the degraded period of the guest, and tells of it.
 _EVENT = 'compute_live_migration_post_copy_degraded'
 _MICROVERSION = '2.84'      # shows the details of events
@@ -92,7 +92,7 @@ class NovaWay:
         while True:
             now = time.monotonic()
             if now >= due:
-                due = now + _ASK_INTERVAL
+                due = now + _ASK_INTERVAL_S
                 migration = self._migration()
                 if migration['status'] in last_step.ENDED:
                     break

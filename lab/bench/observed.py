@@ -27,12 +27,12 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
 
 # Seconds: of the undisturbed guest, before; and after, for late news.
-SETTLED = 2.5
-LATE = 0.5
+SETTLED_S = 2.5
+LATE_S = 0.5
 # Between two looks at libvirt, which costs little.
-LOOK_INTERVAL = 0.1
+LOOK_INTERVAL_S = 0.1
 # A migration that takes longer has failed, whatever its way.
-LIMIT = 120.0
+LIMIT_S = 120.0
 
 
 class Observed:
@@ -67,7 +67,7 @@ class Observed:
         :param phase: bytes
         """
         wait.until(self._watch.is_idle, 'end of what went on before', 30)
-        time.sleep(SETTLED)
+        time.sleep(SETTLED_S)
         if self._kind.cycle:
             wait.until(lambda: (self._work() - phase) % self._kind.cycle
                        < self._kind.cycle / 50, 'phase of the guest', 60,
@@ -77,7 +77,7 @@ class Observed:
         """Note that the migration is asked for now."""
         now = time.monotonic()
         self._rate = figures.rate_before(
-            self._pulse.samples(), now, SETTLED)
+            self._pulse.samples(), now, SETTLED_S)
         if not self._rate:
             raise errors.LabError('the guest does nothing')
         self._cpu = self._compute_cpu()
@@ -87,7 +87,7 @@ class Observed:
         return attempt
 
     def look(self, attempt: record.Attempt) -> None:
-        """Bring the attempt up to date; called every LOOK_INTERVAL.
+        """Bring the attempt up to date; called every LOOK_INTERVAL_S.
 
         :raises LabError: when it takes too long
         """
@@ -99,16 +99,16 @@ class Observed:
             if address is not None:
                 self._pulse.follow(address)
                 self._heard = True
-        limit = wait.scaled(LIMIT)
+        limit = wait.scaled(LIMIT_S)
         if time.monotonic() > attempt.begin + limit:
             raise errors.LabError('the migration did not end within %d s'
                                   % limit)
-        time.sleep(LOOK_INTERVAL)
+        time.sleep(LOOK_INTERVAL_S)
 
     def end(self, mode: str, number: int) -> result.Run:
         """Return the figures; the migration is over."""
         cpu = self._compute_cpu() - self._cpu
-        time.sleep(LATE)
+        time.sleep(LATE_S)
         self._record.samples = self._pulse.samples()
         self._record.wrong_pages = self._pulse.wrong_pages
         return figures.run(self._kind.name, mode, number, self._record,

@@ -24,7 +24,7 @@ _COLUMNS = (
 )
 # The axes end at so many times ours: what takes longer is cut, or ours could
 # not be seen.
-_REACH = 3.0
+_REACH_FACTOR = 3.0
 
 
 def draw(bench: result.Bench, folder: pathlib.Path) -> pathlib.Path:
@@ -81,7 +81,7 @@ def _reach(spreads: Mapping[tuple[str, str], summary.Spread | None]) -> float:
     ours = [median for (_, mode), median in finite.items()
             if mode == modes.OURS]
     longest = max(finite.values(), default=1.0)
-    return min(longest * 1.2, _REACH * max(ours, default=longest))
+    return min(longest * 1.2, _REACH_FACTOR * max(ours, default=longest))
 
 
 def _bar(axes, place: int, mode: modes.Mode, seen: summary.Spread | None,

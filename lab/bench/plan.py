@@ -21,9 +21,9 @@ Key = tuple[str, str, int]      # guest, mode, number of the round
 _GOLDEN = (math.sqrt(5) - 1) / 2
 # Seconds of a visit, and of a run beside the migration itself; and those of
 # a migration that does end, as long as none of the kind was seen.
-_VISIT = 12.0
-_RUN = 4.0
-_MIGRATION = 8.0
+_VISIT_S = 12.0
+_RUN_S = 4.0
+_MIGRATION_S = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,10 +114,10 @@ def seconds_left(left: Sequence[Visit],
     """
     total = 0.0
     for visit in left:
-        total += _VISIT
+        total += _VISIT_S
         for name in visit.modes:
             durations = seen.get((visit.guest, name))
-            total += _RUN + (
+            total += _RUN_S + (
                 statistics.median(durations) if durations
-                else modes.MODES[name].limit or _MIGRATION)
+                else modes.MODES[name].limit or _MIGRATION_S)
     return total

@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
 
 NAME = 'bench'
-_BOOT_LIMIT = 60.0
+_BOOT_LIMIT_S = 60.0
 
 
 def boot(cloud: lab_cloud.Cloud, kind: guests.Guest, host: str) -> 'Server':
@@ -99,7 +99,7 @@ def wait_for_work(pulse: heartbeat.Heartbeat, kind: guests.Guest) -> None:
     """
     wait.until(lambda: pulse.samples() and pulse.samples()[-1].work
                > kind.working_set_mib * layout.MIB,
-               'heartbeat of the guest', _BOOT_LIMIT)
+               'heartbeat of the guest', _BOOT_LIMIT_S)
     if pulse.wrong_pages:
         raise errors.LabError('the guest found %d wrong pages before '
                               'anything was done' % pulse.wrong_pages)

@@ -21,11 +21,11 @@ from lab.bench import result
 # many seconds of Nova's own on top.
 FULL = 'full'
 FULL_RATIO = 1.25
-FULL_SECONDS = 2.0
+FULL_S = 2.0
 # Seconds that cannot be told apart. Nova is asked for its state five times a
 # second; the pace of a guest is known to some per cent.
-TOTAL_RESOLUTION = 0.2
-WORK_RESOLUTION = 0.1
+TOTAL_RESOLUTION_S = 0.2
+WORK_RESOLUTION_S = 0.1
 # Of fewer runs nobody knows how far they lie apart.
 FEWEST = 3
 
@@ -131,19 +131,19 @@ def _full(bench: result.Bench) -> list[Goal]:
     seen = spread(bench, FULL, modes.OURS, total)
     if seen is None:
         return []
-    most = FULL_RATIO * bench.ideal + FULL_SECONDS
+    most = FULL_RATIO * bench.ideal + FULL_S
     return [Goal(seen.median <= most, (
         'The guest that is hot all over is moved in %.1f s, at most %.1f s '
         'are wanted (%.2f x RAM / bandwidth + %.0f s).' % (
-            seen.median, most, FULL_RATIO, FULL_SECONDS)))]
+            seen.median, most, FULL_RATIO, FULL_S)))]
 
 
 def _against(bench: result.Bench, guest: guests.Guest,
              mode: modes.Mode) -> list[Goal]:
     found = []
     for name, value, resolution in (
-            ('total', total, TOTAL_RESOLUTION),
-            ('lost work', lost_work, WORK_RESOLUTION)):
+            ('total', total, TOTAL_RESOLUTION_S),
+            ('lost work', lost_work, WORK_RESOLUTION_S)):
         ours = spread(bench, guest.name, modes.OURS, value)
         other = spread(bench, guest.name, mode.name, value)
         if None in (ours, other) or min(ours.count, other.count) < FEWEST:

@@ -32,7 +32,7 @@ DAEMONS = (
     ('/usr/sbin/virtlogd', '-f', '/etc/libvirt/virtlogd.conf'),
     ('/usr/sbin/libvirtd', '--listen', '-f', '/etc/libvirt/libvirtd.conf'),
 )
-RESTART_DELAY = 0.2     # s, between two starts of a daemon that fails
+RESTART_DELAY_S = 0.2     # s, between two starts of a daemon that fails
 
 
 def mount(*arguments: str) -> None:
@@ -73,7 +73,7 @@ def main() -> int:
         print('%s has ended with status %d' % (command[0], status),
               flush=True)
         if not ending:
-            time.sleep(RESTART_DELAY)
+            time.sleep(RESTART_DELAY_S)
             daemons[subprocess.Popen(command).pid] = command
     return 0
 

@@ -28,10 +28,10 @@ _ENOUGH_S = 3.0     # of work
 _STEPS = 2_000_000
 REFERENCE_S = 0.28
 # The limits hold up to there as they are written.
-TOLERATED = 1.5
+TOLERATED_FACTOR = 1.5
 # A link is slowed down by no more than that: pages that the guest waits for
 # cross it, too.
-_LINK = 4.0
+_LINK_FACTOR = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Speed:
     def factor(self) -> float:
         """How many times longer everything may take; 1: it is not slow."""
         ratio = self.seconds / self.reference
-        return 1.0 if ratio <= TOLERATED else round(ratio, 1)
+        return 1.0 if ratio <= TOLERATED_FACTOR else round(ratio, 1)
 
     def notice(self) -> list[str]:
         """Say what that means for the reader; nothing: it is not slow."""
@@ -93,7 +93,7 @@ def slowed(bandwidth: int) -> int:
 
     :param bandwidth: bytes/s that do so where the machine is not slow
     """
-    return int(bandwidth / min(wait.slowness, _LINK))
+    return int(bandwidth / min(wait.slowness, _LINK_FACTOR))
 
 
 def _round() -> float:

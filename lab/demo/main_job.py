@@ -26,11 +26,11 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
     from lab import progress
 
-WORKING_SET = 400 * record.MIB      # of the image "guest"
+WORKING_SET_BYTES = 400 * record.MIB      # of the image "guest"
 # How many times faster than the link a guest has to write, so that pre-copy
 # does not come to an end; and a step of the link, bytes/s.
 _BUSIER = 2
-_STEP = 10 * record.MIB
+_STEP_BYTES_PER_S = 10 * record.MIB
 
 
 def link(bandwidth: int, rate: float) -> int:
@@ -39,7 +39,8 @@ def link(bandwidth: int, rate: float) -> int:
     :param bandwidth: of the link as it is
     :param rate: what the guest writes on this machine, bytes/s
     """
-    return min(bandwidth, max(1, int(rate / _BUSIER / _STEP)) * _STEP)
+    steps = max(1, int(rate / _BUSIER / _STEP_BYTES_PER_S))
+    return min(bandwidth, steps * _STEP_BYTES_PER_S)
 
 
 def run(cloud: lab_cloud.Cloud, say: progress.Progress,
@@ -62,7 +63,7 @@ def run(cloud: lab_cloud.Cloud, say: progress.Progress,
     try:
         pulse.follow(cloud.serial_address(server))
         wait.until(lambda: pulse.samples()
-                   and pulse.samples()[-1].work > WORKING_SET,
+                   and pulse.samples()[-1].work > WORKING_SET_BYTES,
                    'heartbeat of the guest', 60)
         job = MainJob(cloud, say, server, pulse)
         try:
@@ -86,7 +87,7 @@ class MainJob(two_requests.TwoRequests):
         super().__init__(say, record.Record(
             simulated=False, server=server.id, source=source,
             destination=destination, memory=server.flavor['ram'] * record.MIB,
-            working_set=WORKING_SET, bandwidth=cloud.bandwidth,
+            working_set=WORKING_SET_BYTES, bandwidth=cloud.bandwidth,
             slowness=wait.slowness))
         self._cloud = cloud
         self._pulse = pulse

@@ -35,10 +35,10 @@ if typing.TYPE_CHECKING:
     from lab import progress
 
 SOURCE, DESTINATION = 'host-a', 'host-b'
-WORKING_SET = 400 * record.MIB
-DIRTY_RATE = 1600 * record.MIB  # bytes/s: the link cannot keep up
-BANDWIDTH = 400 * record.MIB    # bytes/s: a short demo
-HEARTBEAT_SECONDS = 0.01
+WORKING_SET_BYTES = 400 * record.MIB
+DIRTY_RATE_BYTES_PER_S = 1600 * record.MIB  # bytes/s: the link cannot keep up
+BANDWIDTH_BYTES_PER_S = 400 * record.MIB    # bytes/s: a short demo
+HEARTBEAT_S = 0.01
 
 _ENDPOINT = 'http://simulated.cloud:80'
 
@@ -78,7 +78,7 @@ def _keep_the_log_out() -> None:
 
 
 class _Cloud(cloud.Cloud):
-    BANDWIDTH = BANDWIDTH
+    BANDWIDTH_BYTES_PER_S = BANDWIDTH_BYTES_PER_S
     SPEED = 1.0
 
     def setUp(self):
@@ -124,13 +124,14 @@ class MainJob(two_requests.TwoRequests):
         server = simulated.boot()['id']
         wait.until(lambda: simulated.api.get_server(server)['status']
                    == 'ACTIVE', 'server on ' + SOURCE, 30)
-        self._hosts.make_busy(server, WORKING_SET, DIRTY_RATE)
+        self._hosts.make_busy(
+            server, WORKING_SET_BYTES, DIRTY_RATE_BYTES_PER_S)
         workload = self._hosts.workload(server)
         self._pulse = _Pulse(workload, self._hosts.clock)
         super().__init__(say, record.Record(
             simulated=True, server=server, source=SOURCE,
             destination=DESTINATION, memory=workload.guest.memory,
-            working_set=WORKING_SET, bandwidth=simulated.BANDWIDTH,
+            working_set=WORKING_SET_BYTES, bandwidth=simulated.BANDWIDTH,
             slowness=wait.slowness))
 
     def _now(self) -> float:
@@ -253,7 +254,7 @@ class _Pulse:
                 self._workload.course()):
             if work == before:
                 continue
-            beats = math.ceil((end - begin) / HEARTBEAT_SECONDS)
+            beats = math.ceil((end - begin) / HEARTBEAT_S)
             samples += [
                 record.Sample(begin + (end - begin) * beat / beats,
                               int(before + (work - before) * beat / beats))

@@ -24,7 +24,7 @@ if typing.TYPE_CHECKING:
     from lab import progress
 
 SERVER = 'busy'
-POST_COPY_SECONDS = 120
+POST_COPY_LIMIT_S = 120
 
 # Passes over memory without an end that are shown, and how many times longer
 # than pre_copy_seconds they may take.
@@ -177,7 +177,7 @@ class TwoRequests(abc.ABC):
         attempt = self._request('nova live-migration --post-copy',
                                 post_copy=True)
         for migration in self._follow(attempt):
-            limit = wait.scaled(POST_COPY_SECONDS)
+            limit = wait.scaled(POST_COPY_LIMIT_S)
             if self._now() > attempt.begin + limit:
                 raise errors.LabError(
                     'the post-copy live migration of %s did not end within '

@@ -14,11 +14,11 @@ import time
 
 from lab.instruments import proof
 
-INTERVAL = 0.2          # s between two looks
+INTERVAL_S = 0.2          # s between two looks
 TICKS = 2               # of the kernel's 10 ms, in one interval: it runs
 # s that reading all of them may take: what runs while one copy is read may
 # not run any more when the other one is.
-READ = 0.01
+READ_S = 0.01
 _VCPU = 'CPU '          # QEMU's name for these threads: "CPU 0/TCG"
 
 
@@ -65,7 +65,7 @@ class Copies:
         processes = proof.qemu_processes(self._server, self._hosts)
         begun = time.monotonic()
         ticks = {pid: guest_ticks(pid) for pid in processes}
-        if time.monotonic() > begun + READ:
+        if time.monotonic() > begun + READ_S:
             self._ticks, self._running = ticks, set()
             return
         running = {pid for pid in ticks if pid in self._ticks
@@ -75,5 +75,5 @@ class Copies:
         self._ticks, self._running = ticks, running
 
     def _run(self) -> None:
-        while not self._ended.wait(INTERVAL):
+        while not self._ended.wait(INTERVAL_S):
             self.look()

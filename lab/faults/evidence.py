@@ -6,7 +6,7 @@ import pathlib
 
 from lab import layout
 
-_PIECE = 4 * layout.MIB     # at most, of one log
+_PIECE_BYTES = 4 * layout.MIB     # at most, of one log
 
 
 class Evidence:
@@ -21,7 +21,7 @@ class Evidence:
         for path in _logs():
             with path.open('rb') as stream:
                 stream.seek(self._begin.get(path, 0))
-                added = stream.read(_PIECE)
+                added = stream.read(_PIECE_BYTES)
             if added:
                 (folder / path.name).write_bytes(added)
 

@@ -8,17 +8,17 @@ from lab.faults.case import Fault
 from lab.faults.case import Phase
 from lab.faults.case import Step
 
-_COMPUTE_DOWN = 3       # s until a killed nova-compute is started again
+_COMPUTE_DOWN_S = 3       # s until a killed nova-compute is started again
 # Who asked a service that died before it answered waits for the whole
 # [DEFAULT] rpc_response_timeout, and asks again.
-_ASKED_AGAIN = 60 + 30  # s
+_ASKED_AGAIN_S = 60 + 30  # s
 # Who resumes a broken stream is not there until nova-compute has started.
-_COMPUTE_STARTS = 15    # s
+_COMPUTE_STARTS_S = 15    # s
 # A request that died with its conductor is given up after 180 s, which is
 # looked at once in a minute.
-_GIVEN_UP = 180 + 60 + 30   # s
-_SERVICE_DOWN = 5       # s, other services
-_DATABASE_DOWN = 20     # s
+_GIVEN_UP_S = 180 + 60 + 30   # s
+_SERVICE_DOWN_S = 5       # s, other services
+_DATABASE_DOWN_S = 20     # s
 
 
 def _network() -> list[Case]:
@@ -66,7 +66,7 @@ def _compute() -> list[Case]:
         return Case(
             'kill-%s-%s' % (side, phase.value), killed % (side, when),
             (*before, Step(phase, Fault('kill nova-compute', side,
-                                        _COMPUTE_DOWN))), End.COMPLETED,
+                                        _COMPUTE_DOWN_S))), End.COMPLETED,
             **options)
 
     def restart(side, phase, when):
@@ -85,11 +85,11 @@ def _compute() -> list[Case]:
     return [
         *(kill('source', phase, when) for phase, when in whens.items()),
         kill('source', Phase.RECOVERY, 'while post-copy is interrupted',
-             broken, silence=5 + _COMPUTE_STARTS),
+             broken, silence=5 + _COMPUTE_STARTS_S),
         # Whether libvirt was asked before the kill is a matter of luck.
         Case('kill-source-before', killed % ('source', 'before it begins'),
              (Step(Phase.BEFORE, Fault(
-                 'kill nova-compute', 'source', _COMPUTE_DOWN)),),
+                 'kill nova-compute', 'source', _COMPUTE_DOWN_S)),),
              End.EITHER),
         restart('source', Phase.PRE_COPY, 'in pre-copy'),
         restart('source', Phase.POST_COPY, 'in post-copy'),
@@ -100,20 +100,20 @@ def _compute() -> list[Case]:
               Step(Phase.POST_COPY, Fault('reset state')),
               Step(Phase.POST_COPY, Fault('hard reboot'))),
              End.COMPLETED, restarts=True),
-        *(kill('destination', phase, when, limit=_ASKED_AGAIN)
+        *(kill('destination', phase, when, limit=_ASKED_AGAIN_S)
           for phase, when in whens.items()),
         Case('kill-destination-before',
              killed % ('destination', 'before it begins'),
              (Step(Phase.BEFORE, Fault(
-                 'kill nova-compute', 'destination', _COMPUTE_DOWN)),),
-             End.EITHER, limit=_ASKED_AGAIN),
+                 'kill nova-compute', 'destination', _COMPUTE_DOWN_S)),),
+             End.EITHER, limit=_ASKED_AGAIN_S),
         restart('destination', Phase.POST_COPY, 'in post-copy'),
     ]
 
 
 def _services() -> list[Case]:
     def case(name, description, phase, kind, seconds, end=End.COMPLETED,
-             limit=_ASKED_AGAIN):
+             limit=_ASKED_AGAIN_S):
         return Case(name, description,
                     (Step(phase, Fault(kind, seconds=seconds)),), end,
                     limit=limit)
@@ -121,17 +121,17 @@ def _services() -> list[Case]:
     return [
         case('conductor-request', 'the conductor is killed in its own part',
              Phase.REQUEST, 'kill conductor', 0, End.EITHER,
-             limit=_GIVEN_UP),
+             limit=_GIVEN_UP_S),
         case('conductor-post-copy', 'the conductor is killed in post-copy',
-             Phase.POST_COPY, 'kill conductor', _SERVICE_DOWN),
+             Phase.POST_COPY, 'kill conductor', _SERVICE_DOWN_S),
         case('rabbitmq-pre-copy', 'RabbitMQ is restarted in pre-copy',
              Phase.PRE_COPY, 'stop RabbitMQ', 0),
         case('rabbitmq-post-copy', 'RabbitMQ is restarted in post-copy',
-             Phase.POST_COPY, 'stop RabbitMQ', _SERVICE_DOWN),
+             Phase.POST_COPY, 'stop RabbitMQ', _SERVICE_DOWN_S),
         case('database-pre-copy', 'the database is away in pre-copy',
-             Phase.PRE_COPY, 'stop database', _DATABASE_DOWN),
+             Phase.PRE_COPY, 'stop database', _DATABASE_DOWN_S),
         case('database-post-copy', 'the database is away in post-copy',
-             Phase.POST_COPY, 'stop database', _DATABASE_DOWN),
+             Phase.POST_COPY, 'stop database', _DATABASE_DOWN_S),
         case('placement', 'placement is away when the migration ends',
              Phase.POST_COPY, 'kill placement', 15),
     ]

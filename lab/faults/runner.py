@@ -26,11 +26,11 @@ if typing.TYPE_CHECKING:
     from lab import progress
 
 # Seconds.
-_POLL = 0.02
-_SETTLE_POLL = 0.5
-_HOLD = 2.0             # that a right end has to stay right
-_PHASE_LIMIT = 60.0     # for a phase to come
-_FORCE_INTERVAL = 0.5   # between two attempts
+_POLL_S = 0.02
+_SETTLE_POLL_S = 0.5
+_HOLD_S = 2.0             # that a right end has to stay right
+_PHASE_LIMIT_S = 60.0     # for a phase to come
+_FORCE_INTERVAL_S = 0.5   # between two attempts
 
 # A link on which post-copy takes some seconds, or outlasts a restart.
 _SLOW = (20 * layout.MIB, 40 * layout.MIB)
@@ -113,13 +113,13 @@ class Runner:
                 step.phase, self._scene.sampler.view))
 
     def _wait_for(self, condition) -> bool:
-        end = time.monotonic() + wait.scaled(_PHASE_LIMIT)
+        end = time.monotonic() + wait.scaled(_PHASE_LIMIT_S)
         while not condition():
             self._look_after_things()
             now = self._scene.sampler.view
             if now.is_final or time.monotonic() > end:
                 return condition()
-            time.sleep(_POLL)
+            time.sleep(_POLL_S)
         return True
 
     def _look_after_things(self) -> None:
@@ -137,7 +137,7 @@ class Runner:
 
     def _force(self) -> None:
         """Force completion; it may be refused until Nova has caught up."""
-        self._force_due = time.monotonic() + _FORCE_INTERVAL
+        self._force_due = time.monotonic() + _FORCE_INTERVAL_S
         code, text = INJECTORS['force complete'].inject(self._scene, None)
         self._to_force = code == 409
         self._note('force complete: %d %s' % (code, text))
@@ -167,7 +167,7 @@ class Runner:
                 self._heal(self._to_heal[0][1])
             else:
                 self._look_after_things()
-                time.sleep(_POLL)
+                time.sleep(_POLL_S)
 
     def _host(self, fault):
         return {'source': self._scene.source,
@@ -191,10 +191,10 @@ class Runner:
                 right = None
             else:
                 right = right or now
-                if now >= right + wait.scaled(_HOLD):
+                if now >= right + wait.scaled(_HOLD_S):
                     observation.settled = right
                     break
-            time.sleep(_SETTLE_POLL)
+            time.sleep(_SETTLE_POLL_S)
 
     def _limit(self, bandwidth: int) -> None:
         if bandwidth != self._limited:

@@ -27,11 +27,11 @@ if typing.TYPE_CHECKING:
     from lab.cloud import hosts as lab_hosts
 
 # Seconds between two looks.
-_HOST_INTERVAL = 0.03
-_STATISTICS_INTERVAL = 0.2
-_NOVA_INTERVAL = 0.3
+_HOST_INTERVAL_S = 0.03
+_STATISTICS_INTERVAL_S = 0.2
+_NOVA_INTERVAL_S = 0.3
 # Seconds that libvirt may need to notice, on both hosts, that a guest moved.
-_LIBVIRT_LAG = 0.5
+_LIBVIRT_LAG_S = 0.5
 
 _STATES = {
     (libvirt.VIR_DOMAIN_RUNNING, None): view.RUNNING,
@@ -161,7 +161,7 @@ class Sampler:
 
     def _watch_source(self) -> None:
         due = 0.0
-        while not self._ended.wait(_HOST_INTERVAL):
+        while not self._ended.wait(_HOST_INTERVAL_S):
             looked = time.monotonic()
             state = self.source.state()
             self._see(self._observation.source, source=state)
@@ -169,7 +169,7 @@ class Sampler:
             now = time.monotonic()
             if state == view.RUNNING and now >= due and (
                     self.view.destination != view.ABSENT):
-                due = now + _STATISTICS_INTERVAL
+                due = now + _STATISTICS_INTERVAL_S
                 seen = self.source.statistics()
                 self._see(self._observation.source,
                           iteration=seen.get('memory_iteration', 0),
@@ -178,7 +178,7 @@ class Sampler:
     def _watch_destination(self) -> None:
         known = None
         single = time.monotonic()
-        while not self._ended.wait(_HOST_INTERVAL):
+        while not self._ended.wait(_HOST_INTERVAL_S):
             state = self.destination.state()
             self._see(self._observation.destination, destination=state)
             if not (state.startswith(view.RUNNING)
@@ -186,7 +186,7 @@ class Sampler:
                 single = time.monotonic()
             # What the source's thread saw before that does not count: it may
             # not have looked since.
-            elif self._source_looked > single + wait.scaled(_LIBVIRT_LAG):
+            elif self._source_looked > single + wait.scaled(_LIBVIRT_LAG_S):
                 self._twice([self._observation.source,
                              self._observation.destination])
             if state == view.ABSENT:
@@ -202,7 +202,7 @@ class Sampler:
             return None     # libvirt does not answer
 
     def _watch_nova(self) -> None:
-        while not self._ended.wait(_NOVA_INTERVAL):
+        while not self._ended.wait(_NOVA_INTERVAL_S):
             migration = self._migration()
             if migration is not None:
                 self._see('nova', status=migration['status'])

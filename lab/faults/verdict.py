@@ -15,7 +15,7 @@ from lab.faults import view
 _POWER_RUNNING = 1      # Nova's power_state
 # How many times longer a silence may be on a slow machine, at most: what is
 # permitted without an end claims nothing.
-_SLOWEST = 4.0
+_SLOWEST_FACTOR = 4.0
 
 
 def judge(observation: Observation) -> list[str]:
@@ -43,7 +43,7 @@ def judge_way(observation: Observation) -> list[str]:
 
 def permitted_silence(observation: Observation) -> float:
     """Return how long (s) a guest may be silent beyond the cuts."""
-    return observation.case.silence * min(observation.slowness, _SLOWEST)
+    return observation.case.silence * min(observation.slowness, _SLOWEST_FACTOR)
 
 
 def _judge_silence(observation: Observation) -> list[str]:

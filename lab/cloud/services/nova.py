@@ -24,9 +24,9 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
 
 _DIRECTORY = layout.CONFIG / 'nova'
-# Seconds: the last report of a killed compute may be written so much later,
+# The last report of a killed compute may be written so much later,
 # and no compute is up so soon.
-_LATE = 2
+_LATE_S = 2
 CONDUCTOR = process.Process('nova-conductor')
 SCHEDULER = process.Process('nova-scheduler')
 
@@ -241,7 +241,7 @@ def wait_for_compute(cloud: lab_cloud.Cloud, host: hosts.Host,
         # compute that was started or by one that has been killed since.
         updated = services[0].updated_at
         if not updated or _seconds_after(
-                host.compute.began, updated) < waiting.scaled(_LATE):
+                host.compute.began, updated) < waiting.scaled(_LATE_S):
             return False
         mapped = cloud.nova('2.53').hypervisors.list()
         # Asked in this way, no provider and one without inventory are alike.

@@ -20,8 +20,8 @@ class CopiesTest(testtools.TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'lab.faults.copies.guest_ticks', self.ticks.__getitem__))
         self.useFixture(fixtures.MonkeyPatch(
-            'lab.faults.copies.INTERVAL', 3600))
-        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', 60))
+            'lab.faults.copies.INTERVAL_S', 3600))
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ_S', 60))
         self.copies = copies.Copies('uuid', {}, self.twice.append)
         self.addCleanup(self.copies.stop)
 
@@ -54,18 +54,18 @@ class CopiesTest(testtools.TestCase):
         self.look(1)
         self.look(1)
         # The one is read before the switch, the other one long after it.
-        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', -1))
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ_S', -1))
         self.look(1, 2)
-        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', 60))
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ_S', 60))
         self.look(1, 2)
         self.look(2)
 
         self.assertEqual([], self.twice)
 
     def test_two_copies_are_seen_also_after_a_look_that_took_long(self):
-        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', -1))
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ_S', -1))
         self.look(1, 2)
-        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ', 60))
+        self.useFixture(fixtures.MonkeyPatch('lab.faults.copies.READ_S', 60))
         self.look(1, 2)
         self.look(1, 2)
 
