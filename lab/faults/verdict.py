@@ -43,7 +43,8 @@ def judge_way(observation: Observation) -> list[str]:
 
 def permitted_silence(observation: Observation) -> float:
     """Return how long (s) a guest may be silent beyond the cuts."""
-    return observation.case.silence * min(observation.slowness, _SLOWEST_FACTOR)
+    return observation.case.silence * min(
+        observation.slowness, _SLOWEST_FACTOR)
 
 
 def _judge_silence(observation: Observation) -> list[str]:

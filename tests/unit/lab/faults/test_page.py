@@ -31,7 +31,7 @@ class PageTest(testtools.TestCase):
         self.assertNotIn('drawn', text)
         self.assertTrue(text.endswith(
             '(``case``)\n     - 1.0 s\n     - 1.0 s\n     - 8.0 s\n'
-            '     - ACTIVE on host-b, migration completed\n     - \n'), text)
+            '     - ACTIVE on host-b, migration completed\n     -\n'), text)
 
     def test_beside_upstream(self):
         self.save()
