@@ -97,7 +97,7 @@ SEAMS = (
          'context, instance, network_info, block_device_info, '
          'destroy_disks=, migrate_data='),
     Seam(_DRIVER, 'LibvirtDriver._host', Kind.READS,
-         'virt.libvirt.driver, virt.libvirt.guard',
+         'virt.libvirt.answers, virt.libvirt.driver, virt.libvirt.guard',
          'libvirt on this host'),
     Seam('nova.virt.libvirt.host', 'Host._wrapped_conn_lock', Kind.ASSIGNS,
          'virt.libvirt.driver',
@@ -110,13 +110,14 @@ SEAMS = (
     Seam('nova.virt.libvirt.host', 'Host._uri', Kind.READS,
          'virt.libvirt.own_connection', 'the address of that connection'),
     Seam('nova.virt.libvirt.host', 'Host.get_guest', Kind.CALLS,
+         'migration.link, migration.live_migration, virt.libvirt.answers, '
          'virt.libvirt.domain', 'the domain is looked up each time',
          'instance'),
     Seam('nova.virt.libvirt.guest', 'Guest', Kind.CALLS,
          'virt.libvirt.own_connection',
          'a domain on a connection of its own', 'domain'),
     Seam('nova.virt.libvirt.guest', 'Guest._domain', Kind.READS,
-         'migration.link, migration.monitor, virt.libvirt.dirty_rate, '
+         'migration.after_switch, migration.link, virt.libvirt.dirty_rate, '
          'virt.libvirt.domain, virt.libvirt.job, virt.libvirt.memory',
          'libvirt\'s calls for which upstream has no method'),
     Seam('nova.virt.libvirt.migration', 'save_stats', Kind.CALLS,
