@@ -10,9 +10,9 @@ Nova reads its configuration first of all, in every process::
     [nova_post_copy]
     driver = nova_post_copy
 
-makes oslo.config open our source inside ``nova.config.parse_args()``. We have
-no configuration to give; being opened is the occasion to join. Without these
-lines nothing of ours is active.
+makes oslo.config open our source inside ``nova.config.parse_args()``. The
+source has no options; opening it is the hook by which we activate. Without
+these lines nothing of ours is active.
 
 The table of seams (:mod:`nova_post_copy.seams`) has every name of upstream's
 that we touch or depend on. It is checked before anything is joined; what
@@ -116,8 +116,8 @@ def _check_release() -> None:
     release = nova.version.version_string()
     if int(release.split('.')[0]) not in KNOWN_RELEASES:
         raise RuntimeError(
-            'Nova %s is not a release that nova-post-copy knows (it knows '
-            '%s); install the nova-post-copy that was made for it'
+            'Nova %s is not supported (supported: %s); install the '
+            'nova-post-copy release for this Nova'
             % (release, ', '.join(map(str, KNOWN_RELEASES))))
 
 

@@ -123,7 +123,7 @@ class TestBusy(SwitchPolicyTestCase):
         self.wait_for_switch()
         self.assertEqual(4, self.switched_in())
         self.assert_completes()
-        self.assertIn('It was switched because: a user forced the switch.',
+        self.assertIn('Reason for the switch: a user forced the switch.',
                       self.event(DEGRADED)['details'])
 
     def test_aborted_when_no_user_asks_in_time(self):
@@ -195,10 +195,10 @@ class TestDegraded(SwitchPolicyTestCase):
         self.assertEqual('Success', event['result'])
         self.assertGreater(event['finish_time'], event['start_time'])
         told = re.fullmatch(
-            r'The server was degraded for (?P<degraded>[\d.]+) s\. It was '
-            r'switched because: .+\. It had to wait for (?P<pages>\d+) '
-            r'pages\. In all (?P<total>[\d.]+) s, downtime (?P<downtime>\d+) '
-            r'ms, moved (?P<moved>\d+) MiB\.', event['details'])
+            r'The server was degraded for (?P<degraded>[\d.]+) s\. Reason for '
+            r'the switch: .+\. Pages fetched on demand: (?P<pages>\d+)\. '
+            r'Total (?P<total>[\d.]+) s, downtime (?P<downtime>\d+) ms, '
+            r'(?P<moved>\d+) MiB moved\.', event['details'])
         migration = self.move().migration
         self.assertLessEqual(int(told['pages']), migration.missed)
         self.assertGreater(int(told['pages']), 0)

@@ -60,17 +60,18 @@ def decide(situation: Situation, timeout: float) -> Decision:
     """
     if situation.decided:
         return Decision(
-            Action.GIVE_UP, 'its state was reset, or it is being deleted')
+            Action.GIVE_UP, 'the state of the server was reset, or the server '
+            'is being deleted')
     if situation.destination in condition.GONE:
         return Decision(
-            Action.GIVE_UP, 'its QEMU on the destination has ended')
+            Action.GIVE_UP, 'QEMU on the destination has exited')
     if situation.destination is Condition.RUNNING and situation.refused:
         # All of it had arrived, and the word of that was lost.
         return Decision(Action.LET_GO)
     if timeout and situation.elapsed > timeout:
         return Decision(
             Action.GIVE_UP,
-            'the %d s of [post_copy] recovery_timeout are over' % timeout)
+            '[post_copy] recovery_timeout (%d s) has expired' % timeout)
     if situation.reachable and situation.since_attempt >= RETRY_AFTER_S:
         return Decision(Action.RESUME)
     return Decision(Action.WAIT)
@@ -86,7 +87,7 @@ def addresses_to_try(addresses: list[str], failures: int) -> list[str]:
 
 
 class Stream:
-    """Notices that a stream stands still.
+    """Detects a stalled stream.
 
     Of the job's statistics a pass over memory without dirty pages moves one
     figure only, so any that changes is a sign of life.

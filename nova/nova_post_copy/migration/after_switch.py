@@ -65,15 +65,14 @@ class AfterSwitch(Following):
         self.course.stream = recovery.Stream()
         if not self._runs_there():
             return
-        LOG.warning('Nothing has arrived on the destination for %d s: the '
-                    'stream is taken for dead and broken off',
-                    recovery.STALLED_AFTER_S,
+        LOG.warning('No memory was transferred for %d s: treating the stream '
+                    'as dead and breaking it', recovery.STALLED_AFTER_S,
                     instance=self.migration.instance)
         try:
             self.migration.guest()._domain.abortJobFlags(
                 libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
         except (libvirt.libvirtError, exception.NovaException) as exc:
-            LOG.debug('The stream was not broken off: %s', exc,
+            LOG.debug('Could not break the stream: %s', exc,
                       instance=self.migration.instance)
 
     def _runs_there(self) -> bool:

@@ -31,10 +31,10 @@ def wait(migration: LiveMigration) -> Result:
         if there in (*condition.HERE, Condition.SHUTOFF, Condition.UNKNOWN):
             return Result(End.COMPLETED)
         if there is Condition.BROKEN:
-            return Result(End.LOST, 'its QEMU on the source has ended')
+            return Result(End.LOST, 'QEMU on the source has exited')
         absent = absent + 1 if there is Condition.ABSENT else 0
         if absent == ABSENT_TIMES:
-            return Result(End.LOST, 'libvirt has it on neither host')
+            return Result(End.LOST, 'libvirt has the server on neither host')
         LOG.info('The server has left this host; waiting for the '
                  'destination to say that it has arrived (%s)', there,
                  instance=migration.instance)

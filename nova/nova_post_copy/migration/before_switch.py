@@ -31,6 +31,11 @@ from nova_post_copy.virt.libvirt import job
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
+# What is done, in the log.
+_ACTIONS = {switch.Action.GO_ON: 'Continuing pre-copy',
+            switch.Action.SWITCH: 'Switching to post-copy',
+            switch.Action.STOP: 'Aborting the live migration'}
+
 
 class BeforeSwitch(Following):
     """The guest runs on the source, or stands still about to leave it."""
@@ -95,8 +100,8 @@ class BeforeSwitch(Following):
         """Do what was decided; return the phase from now on."""
         if decision.reason != self._reason:
             self._reason = decision.reason
-            LOG.info('Live migration: %(action)s: %(reason)s',
-                     {'action': decision.action.value,
+            LOG.info('%(action)s: %(reason)s',
+                     {'action': _ACTIONS[decision.action],
                       'reason': decision.reason},
                      instance=self.migration.instance)
         if decision.action is switch.Action.SWITCH:
@@ -117,8 +122,7 @@ class BeforeSwitch(Following):
             self.migration.guest().migrate_start_postcopy()
         except (libvirt.libvirtError, exception.NovaException) as exc:
             # QEMU does not run the migration yet, or not any more.
-            LOG.info('The switch to post-copy is not possible at this moment '
-                     'and will be tried again: %s', exc,
+            LOG.info('Could not switch to post-copy yet, retrying: %s', exc,
                      instance=self.migration.instance)
             reporter.moving(switched=False)
             return self
@@ -135,9 +139,8 @@ class BeforeSwitch(Following):
         try:
             self.migration.guest().abort_job()
         except (libvirt.libvirtError, exception.NovaException) as exc:
-            LOG.info('The live migration cannot be aborted at this moment, '
-                     'which will be tried again: %s', exc,
-                     instance=self.migration.instance)
+            LOG.info('Could not abort the live migration yet, retrying: %s',
+                     exc, instance=self.migration.instance)
         else:
             self.migration.requests.append(live_migration.ABORT)
             self.course.stopped_because = reason

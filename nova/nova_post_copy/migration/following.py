@@ -129,7 +129,7 @@ class Following(Phase):
     def _gone(self, found: Condition) -> Result | None:
         if found is not Condition.SHUTOFF:
             return Result(End.COMPLETED)
-        ended = _('its QEMU on the source has ended')
+        ended = _('QEMU on the source has exited')
         if self.operation is not None and not self.switched:
             return Result(End.FAILED, ended)
         # It did not leave in good order. How far it had got a process that
@@ -167,17 +167,18 @@ class Following(Phase):
         try:
             if there in condition.HERE:
                 LOG.warning('libvirt has forgotten a migration that succeeded;'
-                            ' the copy that stands still here is ended',
+                            ' stopping the paused copy on this host',
                             instance=instance)
                 self.migration.guest().poweroff()
                 return Result(End.COMPLETED, arrived=True)
             if there in condition.GONE:
                 LOG.warning('libvirt has forgotten a migration that failed; '
-                            'the server goes on here', instance=instance)
+                            'resuming the server on this host',
+                            instance=instance)
                 self.migration.guest().resume()
         except (libvirt.libvirtError, exception.NovaException) as exc:
-            LOG.warning('libvirt could not be helped: %s', exc,
-                        instance=instance)
+            LOG.warning('Could not stop or resume the guest on this host, '
+                        'retrying: %s', exc, instance=instance)
         return None
 
 

@@ -58,7 +58,7 @@ class Interruption(Phase):
         self.attempt: futurist.Future | None = None
         self._reporter.interrupted(
             self.error() if self.operation_is_over() else
-            _('the stream does not move'))
+            _('the stream is stalled'))
 
     def beat(self) -> float:
         return phase.QUICK_BEAT_S

@@ -108,9 +108,9 @@ class Link:
                     source_compute=self._instance.host,
                     dest_compute=self._dest))
         except Exception as exc:
-            LOG.warning('The port bindings on %(dest)s are not active yet, '
-                        'which is tried again when the migration ends: '
-                        '%(error)s', {'dest': self._dest, 'error': exc},
+            LOG.warning('Could not activate the port bindings on %(dest)s, '
+                        'retrying when the migration ends: %(error)s',
+                        {'dest': self._dest, 'error': exc},
                         instance=self._instance)
 
     def open_address(self, failures: int) -> str | None:
@@ -147,13 +147,13 @@ class Link:
 
     def let_go(self) -> None:
         """End the source's half of a guest that has arrived as a whole."""
-        LOG.warning('All of the server has arrived on %s, but libvirt has not '
-                    'heard of it; what stands still here is ended',
+        LOG.warning('All memory has arrived on %s, but libvirt on this host '
+                    'was not told; stopping the paused copy on this host',
                     self._dest, instance=self._instance)
         try:
             self._host.get_guest(self._instance).poweroff()
         except (libvirt.libvirtError, exception.NovaException) as exc:
-            LOG.warning('It is not ended yet: %s', exc,
+            LOG.warning('Could not stop the paused copy yet: %s', exc,
                         instance=self._instance)
 
     def ask(self) -> futurist.Future:
@@ -194,8 +194,9 @@ class Link:
                     outgoing.end_dead(host, port)
         except Exception as exc:
             # The database is away, for example.
-            LOG.info('It is left to libvirt to notice that the destination '
-                     'does not answer: %s', exc, instance=self._instance)
+            LOG.info("Leaving it to libvirt's keepalive to detect that the "
+                     'destination does not answer: %s', exc,
+                     instance=self._instance)
 
     def _others_go_on(self) -> bool:
         """Whether libvirt carries out other migrations on this way."""
@@ -215,7 +216,7 @@ class Link:
             return True
         except Exception as exc:
             # The database is away: nobody can have decided anything.
-            LOG.debug('The state of the server is not known: %s', exc,
+            LOG.debug('Could not read the state of the server: %s', exc,
                       instance=self._instance)
             return False
         kept = record.load(self._instance.uuid)

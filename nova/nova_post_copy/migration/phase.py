@@ -50,7 +50,7 @@ class Phase(abc.ABC):
     def error(self) -> Exception | str:
         """Return what ended libvirt's call, which is over."""
         if self.operation is None:
-            return _('not known, because nova-compute was restarted')
+            return _('unknown, because nova-compute was restarted')
         return self.operation.result()
 
     def carry_on(self, operation: futurist.Future | None) -> None:

@@ -98,9 +98,8 @@ class Reporter:
         try:
             self._save_status(Status.RUNNING_POST_COPY)
         except (messaging.MessagingException, db_exception.DBError) as exc:
-            LOG.warning('The switch to post-copy waits, because its status '
-                        'could not be saved: %s', exc,
-                        instance=self._instance)
+            LOG.warning('Postponing the switch to post-copy: could not save '
+                        'the migration status: %s', exc, instance=self._instance)
             self._migration.status = self._status
             return False
         self._status = Status.RUNNING_POST_COPY
@@ -128,7 +127,7 @@ class Reporter:
 
     def resumed(self) -> None:
         """The stream goes on."""
-        LOG.info('The post-copy migration goes on', instance=self._instance)
+        LOG.info('Post-copy resumed', instance=self._instance)
         self._set_status(Status.RUNNING_POST_COPY)
         self._queue.tell(self._clear_error)
         self._queue.tell(lambda: events.finish(

@@ -67,13 +67,14 @@ def describe(reason: str, degraded: float | None,
     if degraded is not None:
         words.append(_('The server was degraded for %.2f s.') % degraded)
     if reason:
-        words.append(_('It was switched because: %s.') % reason)
+        words.append(_('Reason for the switch: %s.') % reason)
     if info is not None:
-        words.append(_('It had to wait for %(pages)d pages. In all '
-                       '%(seconds).1f s, downtime %(downtime)d ms, moved '
-                       '%(moved)d MiB.') % {
+        words.append(_('Pages fetched on demand: %(pages)d. Total '
+                       '%(seconds).1f s, downtime %(downtime)d ms, '
+                       '%(moved)d MiB moved.') % {
                            'pages': info.page_requests,
                            'seconds': info.elapsed,
                            'downtime': info.downtime * 1000,
                            'moved': info.memory_processed / _MIB})
-    return ' '.join(words) or _('nova-compute was restarted meanwhile.')
+    return ' '.join(words) or _(
+        'nova-compute was restarted during the migration.')

@@ -64,5 +64,4 @@ def _tolerant(report: Report) -> None:
         report()
     except Exception as exc:
         # The migration itself goes on without it.
-        LOG.warning('The state of the live migration could not be written to '
-                    'the database: %s', exc)
+        LOG.warning('Could not save the state of the live migration: %s', exc)

@@ -110,7 +110,7 @@ import nova.version
 nova.version.version_string = lambda: '35.0.1'
 ''')
         self.assertEqual(1, process.returncode)
-        self.assertIn('Nova 35.0.1 is not a release that nova-post-copy knows',
+        self.assertIn('Nova 35.0.1 is not supported (supported: 34)',
                       process.stderr)
         self.assertIn('Remove "config_source = nova_post_copy"',
                       process.stderr)

@@ -48,8 +48,7 @@ class TestTexts(test.NoDBTestCase):
     # Long, but not longer than names of hosts are in practice.
     DETAILS = {'host': 'compute-0017.region-1',
                'dest': 'compute-0042.region-1',
-               'reason': 'the 86400 s of [post_copy] recovery_timeout are '
-                         'over'}
+               'reason': '[post_copy] recovery_timeout (86400 s) has expired'}
 
     def test_remedy_is_kept(self):
         for fault, remedy in (

@@ -54,9 +54,9 @@ class TestNotify(test.NoDBTestCase):
 
     def test_error(self):
         notification, fault = self._notify('error', exception.PostCopyLost(
-            host='src', dest='dest', reason='its QEMU has ended'))
+            host='src', dest='dest', reason='QEMU has exited'))
         self.assertEqual(EVENT + 'error', notification['event_type'])
-        self.assertIn('its QEMU has ended', fault['nova_object.data'][
+        self.assertIn('QEMU has exited', fault['nova_object.data'][
             'exception_message'])
 
     def test_only_if_an_operator_wants_them(self):

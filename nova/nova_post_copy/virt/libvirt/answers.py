@@ -32,7 +32,7 @@ class Answers:
             self, instance: objects.Instance) -> list[str]:
         """Say why an instance cannot leave this host by post-copy.
 
-        One that can is measured from now on.
+        If it can, start measuring its dirty rate.
 
         :raises nova.exception.InstanceNotFound: it is not on this host
         """
@@ -55,8 +55,8 @@ class Answers:
         if refusals != self._post_copy_refusals:
             self._post_copy_refusals = refusals
             if refusals:
-                LOG.warning('This host is no destination of post-copy live '
-                            'migrations: %s', '; '.join(refusals))
+                LOG.warning('This host cannot be a destination of post-copy '
+                            'live migrations: %s', '; '.join(refusals))
             else:
                 LOG.info('This host can be the destination of post-copy live '
                          'migrations')

@@ -111,8 +111,8 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
                 flags=self._flags(instance, migrate_data))
             migrate()
         except Exception:
-            LOG.exception('The live migration is not settled and will be '
-                          'taken up again', instance=instance)
+            LOG.exception('The live migration has not finished and will be '
+                          'reconciled', instance=instance)
 
     def watch_live_migration(
             self, context: nova_context.RequestContext,
@@ -157,8 +157,8 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
             return
         result = self._watch(context, instance, dest, migrate_data, future)
         if result.end is End.UNWATCHED:
-            LOG.info('nova-compute stops; the live migration goes on and is '
-                     'taken up again at the next start', instance=instance)
+            LOG.info('nova-compute is stopping; the live migration continues '
+                     'and is reconciled at the next start', instance=instance)
         elif result.end is End.COMPLETED:
             LOG.info('Live migration completed: the server runs on %s', dest,
                      instance=instance)

@@ -20,7 +20,7 @@ class BenchTestCase(testtools.TestCase):
     def test_what_is_saved_is_loaded(self):
         bench = recorded.bench(
             *recorded.runs('pre-copy', None, 4.5),
-            *recorded.runs(modes.OURS, 5.0, told='switched because ...'))
+            *recorded.runs(modes.OURS, 5.0, told='Reason for the switch: ...'))
         bench.network += recorded.runs('force-complete', 9.0, guest='linux')
         bench.costs['api'] = {'ratio': 1.01}
         path = bench.save(self.folder)

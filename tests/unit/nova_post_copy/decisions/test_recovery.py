@@ -38,13 +38,14 @@ class TestDecide(testtools.TestCase):
 
     def test_an_operator_decides(self):
         self.assertEqual(
-            (Action.GIVE_UP, 'its state was reset, or it is being deleted'),
+            (Action.GIVE_UP, 'the state of the server was reset, or the '
+             'server is being deleted'),
             _decide(decided=True))
 
     def test_destination_has_lost_it(self):
         for gone in (Condition.SHUTOFF, Condition.ABSENT):
             self.assertEqual(
-                (Action.GIVE_UP, 'its QEMU on the destination has ended'),
+                (Action.GIVE_UP, 'QEMU on the destination has exited'),
                 _decide(destination=gone))
 
     def test_all_of_it_has_arrived(self):
@@ -64,7 +65,7 @@ class TestDecide(testtools.TestCase):
         self.assertIs(Action.RESUME, _decide(timeout=10).action)
         self.assertEqual(
             (Action.GIVE_UP,
-             'the 10 s of [post_copy] recovery_timeout are over'),
+             '[post_copy] recovery_timeout (10 s) has expired'),
             _decide(timeout=10, elapsed=10.1))
 
     @given(situation=situations, timeout=timeouts)

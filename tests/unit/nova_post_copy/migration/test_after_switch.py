@@ -35,7 +35,7 @@ class TestDeadStream(base.PostCopyTestCase):
         self.assertEqual([], self.source.asked)
 
     def test_is_left_alone_before_the_guest_has_got_there(self):
-        # Broken off at this moment it could not be resumed.
+        # A stream that is broken now could not be resumed.
         self.clock.at(5, self.stands_still)
         for there in (None, Condition.MIGRATING):
             self.destination.condition = there
@@ -60,7 +60,7 @@ class TestDeadStream(base.PostCopyTestCase):
         self.source.effects['abortJobFlags'] = lambda: (
             self.source.become(scripted.BROKEN),
             self.destination.attempts[-1].set_result(
-                scripted.libvirt_error('broken off')))
+                scripted.libvirt_error('cannot abort')))
         self.resumes(20)
         self.arrives(21)
         self.assertIs(End.COMPLETED, self.watch().end)
@@ -90,15 +90,15 @@ class TestFigures(base.MonitorTestCase):
 
     def test_as_last_seen(self):
         self.assertEqual(
-            'The server was degraded for 3.50 s. It was switched because: '
-            'a user forced the switch. It had to wait for 70 pages. In all '
-            '3.0 s, downtime 48 ms, moved 1024 MiB.', self.figures())
+            'The server was degraded for 3.50 s. Reason for the switch: '
+            'a user forced the switch. Pages fetched on demand: 70. Total '
+            '3.0 s, downtime 48 ms, 1024 MiB moved.', self.figures())
 
     def test_as_libvirt_tells_of_the_whole(self):
         self.assertEqual(
-            'The server was degraded for 3.40 s. It was switched because: '
-            'a user forced the switch. It had to wait for 90 pages. In all '
-            '4.4 s, downtime 51 ms, moved 600 MiB.',
+            'The server was degraded for 3.40 s. Reason for the switch: '
+            'a user forced the switch. Pages fetched on demand: 90. Total '
+            '4.4 s, downtime 51 ms, 600 MiB moved.',
             self.figures(completed={
                 'type': names.VIR_DOMAIN_JOB_COMPLETED,
                 'time_elapsed': 4400, 'memory_postcopy_requests': 90,
@@ -116,5 +116,5 @@ class TestFigures(base.MonitorTestCase):
     def test_switched_by_a_former_process(self):
         self.source.become(scripted.POST_COPY)
         self.assertEqual(
-            'It had to wait for 70 pages. In all 3.0 s, downtime 48 ms, '
-            'moved 1024 MiB.', self.figures(restarted=True))
+            'Pages fetched on demand: 70. Total 3.0 s, downtime 48 ms, '
+            '1024 MiB moved.', self.figures(restarted=True))

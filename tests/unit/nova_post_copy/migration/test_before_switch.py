@@ -239,7 +239,7 @@ class TestFailureBeforeTheSwitch(base.MonitorTestCase):
                          state=scripted.CRASHED)
         self.destination.condition = Condition.ABSENT
         self.assertEqual(
-            (End.FAILED, 'its QEMU on the source has ended', False),
+            (End.FAILED, 'QEMU on the source has exited', False),
             self.watch())
 
     def test_libvirt_is_restarted(self):

@@ -21,13 +21,13 @@ class TestEventDetails(test_events.EventsTestCase):
     def test_details_of_a_success(self):
         self.start_service('conductor')
         self.start()
-        details = 'It had to wait for 10423 pages. ' * 20
+        details = 'Pages fetched on demand: 10423. ' * 20
         self.finish(details)
         self.assert_success(details)
 
     def test_without_a_conductor_that_keeps_details(self):
         self.start()
-        self.finish('It had to wait.')
+        self.finish('Pages fetched on demand: 1.')
         self.assert_success(None)
 
     def test_where_there_never_was_such_a_conductor(self):
@@ -38,5 +38,5 @@ class TestEventDetails(test_events.EventsTestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'oslo_messaging.rpc.client._CallContext.call', never))
         self.start()
-        self.finish('It had to wait.')
+        self.finish('Pages fetched on demand: 1.')
         self.assert_success(None)

@@ -144,7 +144,7 @@ class TestInterruption(test.NoDBTestCase):
         self.link.open = False
         self.step(times=100)
         self.link.answer = link.Answer(None, True)
-        self.assertIn('its state was reset', self.step(times=100))
+        self.assertIn('was reset', self.step(times=100))
 
     def test_destination_has_to_say_it_twice(self):
         self.link.open = False
@@ -155,7 +155,7 @@ class TestInterruption(test.NoDBTestCase):
         self.assertIsNone(self.step(times=40))
         asked = len(self.link.questions)
         self.link.answer = link.Answer(Condition.SHUTOFF, False)
-        self.assertIn('destination has ended', self.step(times=60))
+        self.assertIn('destination has exited', self.step(times=60))
         self.assertEqual(asked + 2, len(self.link.questions))
 
     def test_all_of_it_has_arrived(self):
@@ -257,7 +257,7 @@ class TestInterrupted(base.PostCopyTestCase):
         self.resumes(6)
         self.arrives(7)
         self.assertIs(End.COMPLETED, self.watch().end)
-        self.assertIn('interrupted: the stream does not move',
+        self.assertIn('interrupted: the stream is stalled',
                       self.story.told)
 
     def test_somebody_else_resumes_it(self):
@@ -275,14 +275,14 @@ class TestInterrupted(base.PostCopyTestCase):
         self.clock.at(30, lambda: setattr(self.destination, 'decided', True))
         result = self.watch()
         self.assertIs(End.LOST, result.end)
-        self.assertIn('its state was reset', result.error)
+        self.assertIn('was reset', result.error)
 
     def test_qemu_on_the_destination_dies(self):
         self.breaks(2)
         self.destination.condition = Condition.SHUTOFF
         self.destination.error = scripted.libvirt_error('no domain')
         self.assertEqual(
-            (End.LOST, 'its QEMU on the destination has ended', False),
+            (End.LOST, 'QEMU on the destination has exited', False),
             self.watch())
 
     def test_qemu_on_the_source_dies(self):
@@ -295,7 +295,7 @@ class TestInterrupted(base.PostCopyTestCase):
                              scripted.libvirt_error('died'),
                              state=scripted.CRASHED)
             self.assertEqual(
-                (End.LOST, 'its QEMU on the source has ended', False),
+                (End.LOST, 'QEMU on the source has exited', False),
                 self.watch())
 
     def test_nova_compute_stops(self):

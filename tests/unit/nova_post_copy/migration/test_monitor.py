@@ -105,7 +105,7 @@ class TestRestart(base.MonitorTestCase):
 
     def test_rolled_back_meanwhile(self):
         self.assertEqual(
-            (End.FAILED, 'not known, because nova-compute was restarted',
+            (End.FAILED, 'unknown, because nova-compute was restarted',
              False),
             self.watch(restarted=True))
 

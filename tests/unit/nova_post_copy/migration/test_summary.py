@@ -15,21 +15,21 @@ class TestDescribe(testtools.TestCase):
 
     def test_all_is_known(self):
         self.assertEqual(
-            'The server was degraded for 1.82 s. It was switched because: a '
-            'user forced the switch. It had to wait for 10423 pages. In all '
-            '5.6 s, downtime 48 ms, moved 880 MiB.',
+            'The server was degraded for 1.82 s. Reason for the switch: a '
+            'user forced the switch. Pages fetched on demand: 10423. Total '
+            '5.6 s, downtime 48 ms, 880 MiB moved.',
             summary.describe('a user forced the switch', 1.8249, STATISTICS))
 
     def test_nova_compute_was_restarted(self):
         self.assertEqual(
-            'It had to wait for 10423 pages. In all 5.6 s, downtime 48 ms, '
-            'moved 880 MiB.', summary.describe('', None, STATISTICS))
+            'Pages fetched on demand: 10423. Total 5.6 s, downtime 48 ms, '
+            '880 MiB moved.', summary.describe('', None, STATISTICS))
 
     def test_libvirt_tells_nothing(self):
         self.assertEqual(
-            'The server was degraded for 0.00 s. It was switched because: '
+            'The server was degraded for 0.00 s. Reason for the switch: '
             'it is hot.', summary.describe('it is hot', 0.0, None))
 
     def test_nothing_is_known(self):
-        self.assertEqual('nova-compute was restarted meanwhile.',
+        self.assertEqual('nova-compute was restarted during the migration.',
                          summary.describe('', None, None))

@@ -325,10 +325,10 @@ class TestEnd(WatchTestCase):
 
     def test_lost_says_why_and_what_to_do(self):
         self.assertEqual(['lost'], self.watch(
-            Result(End.LOST, 'its QEMU has ended')))
+            Result(End.LOST, 'QEMU has exited')))
         (fault,) = self.faults
         self.assertIn('on dest, but part of its memory is lost', fault)
-        self.assertIn('its QEMU has ended', fault)
+        self.assertIn('QEMU has exited', fault)
         self.assertIn('reboot --hard', fault)
         self.assertEqual(['lost'], self.told)
 
@@ -410,7 +410,7 @@ class TestArrival(WatchTestCase):
 
     def test_broken_for_ever(self):
         self.assertEqual(['lost'], self.arrival(Condition.BROKEN))
-        self.assertIn('on the source has ended', self.faults[0])
+        self.assertIn('on the source has exited', self.faults[0])
 
     def test_nova_compute_stops(self):
         self.clock.at(10, self.driver._stopping.set)
