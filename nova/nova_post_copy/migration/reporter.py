@@ -99,7 +99,8 @@ class Reporter:
             self._save_status(Status.RUNNING_POST_COPY)
         except (messaging.MessagingException, db_exception.DBError) as exc:
             LOG.warning('Postponing the switch to post-copy: could not save '
-                        'the migration status: %s', exc, instance=self._instance)
+                        'the migration status: %s', exc,
+                        instance=self._instance)
             self._migration.status = self._status
             return False
         self._status = Status.RUNNING_POST_COPY
