@@ -3,8 +3,8 @@
 """When to resume a post-copy migration whose stream broke.
 
 A pure decision: no libvirt, no clock, no log. The monitor asks it while the
-stream is broken and carries out the answer. Nothing is ever cleaned up
-meanwhile: the guest runs on the destination, and the memory that it lacks
+stream is broken and carries out the answer. Nothing is cleaned up
+during that time: the guest runs on the destination, and its missing memory
 exists on the source only.
 """
 
@@ -14,47 +14,48 @@ import typing
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 
-# Seconds without a byte after which a stream is taken for dead. TCP may need
-# many minutes to notice, and for as long again when the path is back.
+# Seconds without progress after which a stream is treated as dead. TCP may need
+# many minutes to detect that, and as long again once the path is back.
 STALLED_AFTER_S = 3.0
-# Seconds without a byte after which nothing is switched over this network.
+# Seconds without progress after which the migration is not switched: the
+# network may be down.
 STILL_AFTER_S = 0.5
 # Failed probes of the first address before the second one is tried, too.
 FIRST_ADDRESS_TRIES = 3
-# Seconds after a failed resume until the next. A resume that came too early
-# for the destination's QEMU does no harm, and each second is one of silence.
+# Seconds after a failed resume until the next. A resume that is too early for
+# QEMU on the destination does no harm, and a delay prolongs the interruption.
 RETRY_AFTER_S = 0.5
-# Seconds until a person is told that the destination does not answer at all.
+# Seconds without an answer of the destination until that is reported to users.
 SILENT_AFTER_S = 60.0
 
 
 class Action(enum.Enum):
     WAIT = 'wait'
     RESUME = 'resume'
-    LET_GO = 'let go'           #: of the source's half, which nobody needs
+    LET_GO = 'let go'           #: stop the paused copy on the source
     GIVE_UP = 'give up'
 
 
 class Decision(typing.NamedTuple):
     action: Action
-    reason: str = ''            #: in words, where we give up
+    reason: str = ''            #: why, for GIVE_UP
 
 
 class Situation(typing.NamedTuple):
-    """What is known of a migration whose stream is broken."""
+    """State of a migration whose stream is broken, as far as known."""
 
     elapsed: float              #: seconds since it broke
-    #: what the destination's domain says; None: nothing known
+    #: condition of the domain on the destination; None: unknown
     destination: condition.Condition | None
-    reachable: bool             #: an address of the destination accepts
+    reachable: bool             #: an address there accepts connections
     since_attempt: float        #: seconds since the last resume failed
     decided: bool               #: the server is deleted or its state reset
-    #: a resume has failed since the destination said how it is
+    #: a resume has failed since the destination reported its condition
     refused: bool = False
 
 
 def decide(situation: Situation, timeout: float) -> Decision:
-    """Decide how to go on.
+    """Decide what to do next.
 
     :param timeout: seconds after which to give up, 0 for never
     """
@@ -66,7 +67,7 @@ def decide(situation: Situation, timeout: float) -> Decision:
         return Decision(
             Action.GIVE_UP, 'QEMU on the destination has exited')
     if situation.destination is Condition.RUNNING and situation.refused:
-        # All of it had arrived, and the word of that was lost.
+        # All memory has arrived, but libvirt on the source was not told.
         return Decision(Action.LET_GO)
     if timeout and situation.elapsed > timeout:
         return Decision(
@@ -78,7 +79,7 @@ def decide(situation: Situation, timeout: float) -> Decision:
 
 
 def addresses_to_try(addresses: list[str], failures: int) -> list[str]:
-    """Choose where to look for the destination.
+    """Return the addresses to probe now.
 
     :param addresses: the migration address, then those to fall back on
     :param failures: how often none of them accepted, or a resume failed
@@ -89,8 +90,8 @@ def addresses_to_try(addresses: list[str], failures: int) -> list[str]:
 class Stream:
     """Detects a stalled stream.
 
-    Of the job's statistics a pass over memory without dirty pages moves one
-    figure only, so any that changes is a sign of life.
+    A pass over memory without dirty pages changes only one of the job's
+    statistics, so a change of any of them counts as progress.
     """
 
     def __init__(self) -> None:
@@ -98,7 +99,7 @@ class Stream:
         self._since: float | None = None
 
     def look(self, figures: tuple[int, ...], now: float) -> float:
-        """Look at the statistics of the job.
+        """Record the statistics of the job.
 
         :param figures: bytes processed, bytes remaining, ...
         :param now: seconds on a clock that never goes back
