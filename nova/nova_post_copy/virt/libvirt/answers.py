@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the driver answers to nova-compute about this host and its guests."""
+"""Answer nova-compute's questions about this host and its guests."""
 
 from oslo_log import log as logging
 from oslo_utils import units
@@ -21,12 +21,12 @@ LOG = logging.getLogger(__name__)
 
 
 class Answers:
-    """Goes before upstream's libvirt driver."""
+    """Mix-in in front of upstream's libvirt driver."""
 
     _host: libvirt_host.Host
     _post_copy_refusals: list[str] | None = None
 
-    # Who can take part
+    # Sources and destinations
 
     def post_copy_source_refusals(
             self, instance: objects.Instance) -> list[str]:
@@ -40,7 +40,7 @@ class Answers:
         refusals = (capability.source_refusals(self._host) +
                     capability.guest_refusals(guest.get_xml_desc()))
         if not refusals:
-            # Who asks need not wait until QEMU has begun.
+            # The caller need not wait until QEMU has begun.
             threads.spawn(dirty_rate.begin, guest, dirty_rate.seconds(
                 memory=instance.flavor.memory_mb * units.Mi,
                 bandwidth=CONF.libvirt.live_migration_bandwidth * units.Mi))
@@ -49,7 +49,7 @@ class Answers:
     def post_copy_destination_refusals(self) -> list[str]:
         """Say why no instance can enter this host by post-copy.
 
-        Looked at anew each time: an operator may have set the sysctl since.
+        Checked at each call: an operator may have set the sysctl since.
         """
         refusals = capability.destination_refusals(self._host)
         if refusals != self._post_copy_refusals:
@@ -62,16 +62,17 @@ class Answers:
                          'migrations')
         return refusals
 
-    # How a guest is
+    # State of the guests
 
     def post_copy_condition(self, instance: objects.Instance) -> Condition:
-        """What libvirt says of a guest on this host."""
+        """Return the state of a guest, as libvirt on this host reports it."""
         return domain.ask(self._host, instance)
 
     def break_incoming_stream(self, instance: objects.Instance) -> int:
-        """Break the dead stream of a guest that comes in to this host.
+        """Break the dead stream of a guest that migrates to this host.
 
-        Only where the guest runs: before that, it could not be resumed.
+        Only if the guest runs here: before that, the stream could not be
+        resumed.
         """
         if self.post_copy_condition(instance) not in (
                 Condition.POST_COPY, Condition.BROKEN):
@@ -79,6 +80,6 @@ class Answers:
         return incoming.break_dead(instance.uuid)
 
     def post_copy_broken_guests(self) -> list[str]:
-        """Return the uuids of guests that lack memory for a broken stream."""
+        """Return the uuids of guests whose post-copy stream is broken."""
         return [guest.uuid for guest in self._host.list_guests()
                 if domain.ask_guest(guest) is Condition.BROKEN]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Upstream's libvirt driver, with post-copy for single migrations.
+"""Extend upstream's libvirt driver with post-copy per migration.
 
-A migration that names ``post_copy`` is carried out with flags of its own; one
-that says true is watched by :mod:`nova_post_copy.migration.monitor`. For all
-others nothing changes.
+A migration whose request has ``post_copy`` runs with flags of its own; with
+``post_copy`` true it is watched by :mod:`nova_post_copy.migration.monitor`.
+All others are unchanged.
 """
 
 import collections
@@ -48,7 +48,7 @@ from nova_post_copy.virt.libvirt import signals
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-# What Nova calls the migrations that did not succeed.
+# Nova's status of the migrations that did not succeed.
 _STATUS = {End.CANCELLED: Status.CANCELLED,
            End.STOPPED: Status.CANCELLED,
            End.FAILED: Status.ERROR}
@@ -58,14 +58,14 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
 
     def __init__(self, virtapi, read_only=False) -> None:
         super().__init__(virtapi, read_only)
-        # What users ask of those that we watch on this host, by instance
-        # uuid. Upstream has a queue for each live migration.
+        # Users' requests for the migrations that we watch on this host, by
+        # instance uuid. Upstream has a queue for each live migration.
         self._requests: dict[str, collections.deque[str]] = {}
         self._stopping = threading.Event()
         self._signals = signals.Dispatcher(self._host)
-        # When libvirt has ended, its last events are handled in the thread
-        # that finds that out: it holds this lock, and is called back to say
-        # that the connection is closed. Upstream's lock would not let it.
+        # When libvirtd exits, the thread that detects it holds this lock and
+        # handles the last events. The callback for the closed connection
+        # takes the lock again, and upstream's is not reentrant.
         self._host._wrapped_conn_lock = threading.RLock()
 
     # This host
@@ -75,7 +75,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         self.post_copy_destination_refusals()
 
     def cleanup_host(self, host) -> None:
-        """Leave what is not over to the next start of nova-compute."""
+        """Leave unfinished migrations to the next start of nova-compute."""
         self._stopping.set()
         self._signals.wake_all()
         super().cleanup_host(host)
@@ -93,11 +93,11 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
     def live_migration(self, context, instance, dest, post_method,
                        recover_method, block_migration=False,
                        migrate_data=None) -> None:
-        """Start the migration and watch it until it is over.
+        """Start the migration and watch it until it has ended.
 
-        For a request with ``post_copy: true`` nothing is raised. Upstream
-        would set the server to ERROR, which runs well on one of the hosts;
-        nova-compute finds out on which one as it does after a restart.
+        For a request with ``post_copy: true`` nothing is raised: upstream
+        would set the server to ERROR although it runs on one of the hosts.
+        nova-compute determines which one, as after a restart.
         """
         migrate = functools.partial(
             super().live_migration, context, instance, dest, post_method,
@@ -119,7 +119,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
             instance: objects.Instance, dest: str, post_method,
             recover_method, block_migration: bool,
             migrate_data: objects.LibvirtLiveMigrateData) -> None:
-        """Watch a migration which a former process has started, or not."""
+        """Watch a migration that a former process may have started."""
         self.active_migrations[instance.uuid] = collections.deque()
         self._live_migration_monitor(
             context, instance, None, dest, post_method, recover_method,
@@ -128,10 +128,10 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
     def _live_migration_operation(self, context, instance, dest,
                                   block_migration, migrate_data, guest,
                                   device_names) -> Exception | None:
-        """Carry out the migration; blocks until libvirt is done.
+        """Carry out the migration; block until libvirt has finished.
 
-        For a request with ``post_copy: true`` an error is the result: what it
-        means is for the monitor to find out.
+        For a request with ``post_copy: true`` an error is returned, not
+        raised: the monitor determines what it means.
         """
         operation = functools.partial(
             super(LibvirtDriver, self._for_migration(instance, migrate_data)
@@ -214,7 +214,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
     def _forget(self, instance: objects.Instance) -> None:
         """Undefine a domain that has left, so that nobody can start it.
 
-        libvirt does it where its own call has waited for the end.
+        libvirt itself does so if its own call has lasted until the end.
         """
         if domain.ask(self._host, instance) is Condition.MIGRATED:
             self._undefine_domain(instance)
@@ -240,7 +240,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
 
     def _flags(self, instance: objects.Instance,
                migrate_data: objects.LibvirtLiveMigrateData) -> int:
-        """libvirt's flags of this one migration."""
+        """Return libvirt's flags for this migration."""
         view = self._for_migration(instance, migrate_data)
         return (view._block_migration_flags if migrate_data.block_migration
                 else view._live_migration_flags)
@@ -250,10 +250,10 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         super().emit_event(event)
 
     def live_migration_abort(self, instance: objects.Instance) -> None:
-        """Abort; refused by libvirt after the switch.
+        """Abort the migration; libvirt refuses that after the switch.
 
-        The monitor is asked first: what then ends the migration is the abort,
-        whatever libvirt says that it was.
+        The request is queued first, so that the monitor reports an abort,
+        whatever error libvirt gives.
         """
         requests = self._requests.get(instance.uuid)
         if requests is None:
@@ -274,7 +274,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
     def _for_migration(
             self, instance: objects.Instance,
             migrate_data: objects.LibvirtLiveMigrateData) -> 'LibvirtDriver':
-        """Return the driver with the flags of this one migration.
+        """Return the driver with the flags for this migration.
 
         Upstream keeps the flags on the driver, which all migrations share. A
         shallow copy shares everything else.
@@ -295,5 +295,8 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
 
 
 def _moves_by_pre_copy(instance: objects.Instance) -> bool:
-    """A paused guest dirties nothing, and libvirt refuses to switch it."""
+    """Tell whether a guest is paused.
+
+    A paused guest dirties no memory, and libvirt refuses to switch it.
+    """
     return instance.vm_state == vm_states.PAUSED
