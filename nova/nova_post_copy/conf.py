@@ -164,7 +164,7 @@ This option is read by nova-compute only.
         min=1,
         max=60,
         help="""
-Time in seconds that the API waits for an answer from a nova-conductor with
+Time in seconds to wait for an answer from a nova-conductor with
 nova-post-copy loaded.
 
 A request that contains ``post_copy`` is refused with 503 when none answers in
