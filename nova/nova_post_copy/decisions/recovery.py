@@ -14,8 +14,8 @@ import typing
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 
-# Seconds without progress after which a stream is treated as dead. TCP may need
-# many minutes to detect that, and as long again once the path is back.
+# Seconds without progress after which a stream is treated as dead. TCP may
+# need many minutes to detect that, and as long again once the path is back.
 STALLED_AFTER_S = 3.0
 # Seconds without progress after which the migration is not switched: the
 # network may be down.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The phase after the switch: the guest runs on the destination, and the
-memory that it lacks exists on the source only.
+"""The phase after the switch.
+
+The guest runs on the destination; its missing memory exists on the source
+only.
 """
 
 try:
@@ -29,7 +31,7 @@ LOG = logging.getLogger(__name__)
 
 
 class AfterSwitch(Following):
-    """The rest of memory streams to the destination."""
+    """Phase in which the remaining memory is sent to the destination."""
 
     switched = True
 
@@ -61,7 +63,7 @@ class AfterSwitch(Following):
         return 0.0
 
     def _break_dead_stream(self) -> None:
-        """Break a stream that stands still, so that it can be resumed."""
+        """Break a stalled stream, so that it can be resumed."""
         self.course.stream = recovery.Stream()
         if not self._runs_there():
             return
@@ -76,11 +78,11 @@ class AfterSwitch(Following):
                       instance=self.migration.instance)
 
     def _runs_there(self) -> bool:
-        """Whether the destination has started the guest.
+        """Tell whether the destination has started the guest.
 
-        Before it has the state of the devices nothing can be resumed: a
-        stream that is broken then is the end of the guest, and one that is
-        left alone may go on.
+        Before the destination has the state of the devices nothing can be
+        resumed: breaking the stream would end the guest, and a stream that
+        is left alone may continue.
         """
         self._arrived = (self._arrived or self.migration.link.destination()
                          in (Condition.POST_COPY, Condition.BROKEN))

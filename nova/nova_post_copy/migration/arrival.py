@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Make sure that a guest which has left the source has arrived.
+"""Confirm that a guest which has left the source runs on the destination.
 
 Only then may anything be cleaned up on the source.
 """
@@ -17,14 +17,14 @@ from nova_post_copy.migration.result import Result
 
 LOG = logging.getLogger(__name__)
 
-# Seconds between two questions whether a guest has arrived, and how often the
-# destination must deny to know it.
+# Seconds between two requests for the state of the guest, and how often in a
+# row the destination must report that the guest is absent.
 ASK_INTERVAL_S = 2.0
 ABSENT_TIMES = 3
 
 
 def wait(migration: LiveMigration) -> Result:
-    """Return when the destination has said how the guest is."""
+    """Wait until the destination has reported the state of the guest."""
     absent = 0
     while not migration.stopping.is_set():
         there = migration.link.destination()

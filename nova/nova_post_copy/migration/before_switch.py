@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The phase before the switch: pre-copy, and the moment to end it."""
+"""The phase before the switch: pre-copy, and when to end it."""
 
 try:
     import libvirt
@@ -31,14 +31,14 @@ from nova_post_copy.virt.libvirt import job
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-# What is done, in the log.
+# What the log says of each action.
 _ACTIONS = {switch.Action.GO_ON: 'Continuing pre-copy',
             switch.Action.SWITCH: 'Switching to post-copy',
             switch.Action.STOP: 'Aborting the live migration'}
 
 
 class BeforeSwitch(Following):
-    """The guest runs on the source, or stands still about to leave it."""
+    """The guest runs on the source, or is paused about to leave it."""
 
     switched = False
 
@@ -72,7 +72,7 @@ class BeforeSwitch(Following):
         decision = self._pre_copy.decide(
             info,
             self.migration.signals.since_boundary(info.memory_iteration),
-            # It stays in the queue until the switch succeeds.
+            # The request stays queued until the switch succeeds.
             forced=live_migration.FORCE_COMPLETE in requests)
         return self._carry_out(decision)
 
@@ -82,9 +82,9 @@ class BeforeSwitch(Following):
     def _allow_downtime(self) -> None:
         """Let pre-copy end as soon as the rest fits the allowed downtime.
 
-        Upstream raises the limit in steps over minutes, to make the downtime
-        of a guest that nearly converges as short as it can be. With post-copy
-        at hand there is nothing to wait for.
+        Upstream raises the limit in steps over minutes, to keep the downtime
+        of a guest that nearly converges as short as possible. With post-copy
+        available there is no need to wait.
         """
         if self._downtime_set:
             return
@@ -97,7 +97,7 @@ class BeforeSwitch(Following):
                       instance=self.migration.instance)
 
     def _carry_out(self, decision: switch.Decision) -> Phase:
-        """Do what was decided; return the phase from now on."""
+        """Carry out a decision; return the next phase."""
         if decision.reason != self._reason:
             self._reason = decision.reason
             LOG.info('%(action)s: %(reason)s',
@@ -105,8 +105,8 @@ class BeforeSwitch(Following):
                       'reason': decision.reason},
                      instance=self.migration.instance)
         if decision.action is switch.Action.SWITCH:
-            # A guest that is on neither host when libvirt gives the network
-            # up is lost.
+            # A guest that runs on neither host when libvirt gives up the
+            # network is lost.
             if self.course.still < recovery.STILL_AFTER_S:
                 return self._switch()
         elif decision.action is switch.Action.STOP:
@@ -114,14 +114,14 @@ class BeforeSwitch(Following):
         return self
 
     def _switch(self) -> Phase:
-        """Switch, or leave everything as it is so that we try again."""
+        """Switch, or change nothing so that the next step tries again."""
         reporter = self.migration.reporter
         if not reporter.switching():
             return self
         try:
             self.migration.guest().migrate_start_postcopy()
         except (libvirt.libvirtError, exception.NovaException) as exc:
-            # QEMU does not run the migration yet, or not any more.
+            # QEMU does not run the migration yet, or no longer.
             LOG.info('Could not switch to post-copy yet, retrying: %s', exc,
                      instance=self.migration.instance)
             reporter.moving(switched=False)
@@ -135,7 +135,7 @@ class BeforeSwitch(Following):
         return self._after()
 
     def _stop(self, reason: str) -> None:
-        """Abort; libvirt's operation will tell that it is over."""
+        """Abort the migration; libvirt's call then ends with an error."""
         try:
             self.migration.guest().abort_job()
         except (libvirt.libvirtError, exception.NovaException) as exc:

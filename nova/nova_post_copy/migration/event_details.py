@@ -2,8 +2,8 @@
 
 """Finish an event with success and with details.
 
-Nova keeps details of failures only. A conductor that has nova-post-copy keeps
-them of a success, too.
+Nova keeps the details of failures only. A conductor with nova-post-copy loaded
+keeps those of a success as well.
 """
 
 from oslo_log import log as logging
@@ -23,7 +23,7 @@ def finish(context: nova_context.RequestContext, instance: objects.Instance,
            event: str, details: str) -> None:
     """Finish an event with success.
 
-    :param details: logged, and kept where a conductor has nova-post-copy
+    :param details: logged, and kept if a conductor has nova-post-copy loaded
     """
     LOG.info(details, instance=instance)
     try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Follow libvirt's job as long as it goes on, and find out how it ended.
+"""Follow libvirt's job while it runs, and determine how it ended.
 
-This is what the phases before and after the switch have in common.
+The phases before and after the switch have this in common.
 """
 
 import abc
@@ -35,29 +35,29 @@ from nova_post_copy.virt.libvirt import job
 
 LOG = logging.getLogger(__name__)
 
-# Seconds after which a guest that stands still between the hosts, with no job
-# that moves it, is taken for left behind by a libvirt that was restarted.
+# Seconds after which a guest that is paused between the hosts, with no job
+# that moves it, is treated as abandoned by a libvirtd that was restarted.
 STRANDED_AFTER_S = 10.0
 
 
 @dataclasses.dataclass
 class Course:
-    """How libvirt's job has gone so far; handed on from phase to phase."""
+    """State of libvirt's job, handed from phase to phase."""
 
     stream: recovery.Stream = dataclasses.field(
         default_factory=recovery.Stream)
-    #: seconds for which the stream has stood still
+    #: seconds for which the stream has been stalled
     still: float = 0.0
-    #: when the progress was saved
+    #: when the progress was last saved
     saved: float = 0.0
-    #: when a guest between the hosts was seen first, or last with a job
+    #: when a guest between the hosts was first seen, or last had a job
     stranded_since: float | None = None
-    #: why we have aborted it; empty: we have not
+    #: why we have aborted the migration; empty: we have not
     stopped_because: str = ''
 
 
 class Following(Phase):
-    """A phase in which libvirt's job goes on."""
+    """A phase in which libvirt's job runs."""
 
     #: the guest may run on the destination
     switched: typing.ClassVar[bool]
@@ -71,7 +71,7 @@ class Following(Phase):
         if not over or found is Condition.POST_COPY:
             return self._follow() or self
         if found in condition.HERE:
-            # The job may be one of a former process, or outlive its call.
+            # The job may belong to a former process, or outlive its call.
             return self._follow() or self._rolled_back()
         if found in condition.GONE:
             return self._gone(found) or self
@@ -81,21 +81,21 @@ class Following(Phase):
 
     @abc.abstractmethod
     def _follow(self) -> Phase | None:
-        """Look at the job, and do what is due.
+        """Read the job's statistics, and act on them.
 
-        :returns: the phase in which it goes on; None: no job is running
+        :returns: the next phase; None: no job is running
         """
 
     @abc.abstractmethod
     def _sent_again(self, info: job.Statistics) -> float:
-        """Return how many bytes are likely to be sent once more."""
+        """Return how many bytes are likely to be sent again."""
 
     def look(self) -> job.Statistics | None:
-        """Look at the statistics of the job; None: no job is running."""
+        """Return the statistics of the job; None: no job is running."""
         try:
             info = job.running(self.migration.guest())
         except (libvirt.libvirtError, exception.NovaException) as exc:
-            # libvirt may be busy with the domain. The next look will tell.
+            # libvirt may be busy with the domain. The next look will succeed.
             LOG.debug('No job statistics: %s', exc,
                       instance=self.migration.instance)
             return None
@@ -132,8 +132,8 @@ class Following(Phase):
         ended = _('QEMU on the source has exited')
         if self.operation is not None and not self.switched:
             return Result(End.FAILED, ended)
-        # It did not leave in good order. How far it had got a process that
-        # was restarted does not know, but the destination does.
+        # The guest did not leave in good order. A process that was restarted
+        # does not know how far it had got, but the destination does.
         there = self.migration.link.destination()
         if there in (None, Condition.MIGRATING):
             return None
@@ -144,11 +144,11 @@ class Following(Phase):
         return Result(End.LOST if lost else End.FAILED, ended)
 
     def _between(self) -> Phase | Result:
-        """The guest stands still on the source, about to leave.
+        """Follow a guest that is paused on the source, about to leave.
 
-        If libvirt is restarted at this very moment it may not know any more
-        whether the destination has started the guest. Then the destination's
-        domain decides.
+        If libvirtd is restarted at this moment, it may no longer know whether
+        the destination has started the guest. Then the destination's domain
+        decides.
         """
         now = time.monotonic()
         following = self._follow()
@@ -161,7 +161,7 @@ class Following(Phase):
         return self._ask_destination() or self
 
     def _ask_destination(self) -> Result | None:
-        """End a guest that stands still here, or let it go on."""
+        """Stop the paused copy on this host, or resume it."""
         instance = self.migration.instance
         there = self.migration.link.destination()
         try:
@@ -183,18 +183,19 @@ class Following(Phase):
 
 
 def per_cent(info: job.Statistics, again: float) -> float:
-    """Say how far a migration is.
+    """Return the progress of a migration in per cent.
 
-    :param again: bytes that are likely to be sent once more
+    :param again: bytes that are likely to be sent again
     """
     done = info.memory_processed
     return 100 * done / max(done + info.memory_remaining + again, 1)
 
 
 def _is_abort(error: Exception | str) -> bool:
-    """Tell whether libvirt says that the job was aborted, by whomever.
+    """Tell whether libvirt reports that the job was aborted, by anyone.
 
-    It does not always: QEMU may report the broken stream before the abort.
+    libvirt does not always: QEMU may report the broken stream before the
+    abort.
     """
     return (isinstance(error, libvirt.libvirtError) and
             error.get_error_code() == libvirt.VIR_ERR_OPERATION_ABORTED)

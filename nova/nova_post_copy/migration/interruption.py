@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The phase in which the stream is broken: carry the migration over that.
+"""The phase in which the stream is broken: recover the migration.
 
-One step of the monitor's loop at a time: look how things are, ask
+One step of the monitor's loop at a time: collect the situation, ask
 :mod:`nova_post_copy.decisions.recovery`, carry out its answer.
 """
 
@@ -26,18 +26,18 @@ from nova_post_copy.migration.result import Result
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-# Seconds between two questions to the destination's nova-compute.
+# Seconds between two requests to the destination's nova-compute.
 ASK_INTERVAL_S = 5.0
 
-# What the source says of a stream that is not broken any more.
+# Conditions on the source once the stream is no longer broken.
 _GOES_ON = (Condition.POST_COPY, Condition.MIGRATING, Condition.MIGRATED,
             Condition.ABSENT)
 
 
 class Interruption(Phase):
-    """The time from the break of a stream until it goes on.
+    """The time from the break of a stream until it resumes.
 
-    :param interrupted: the phase that goes on when the stream does
+    :param interrupted: the phase that continues when the stream does
     """
 
     def __init__(self, migration: LiveMigration,
@@ -76,9 +76,9 @@ class Interruption(Phase):
         return self if reached is self._interrupted else reached
 
     def _recover(self) -> str | None:
-        """Do what there is to do.
+        """Take the next step of recovery.
 
-        :returns: why recovery was given up; None as long as it goes on
+        :returns: why recovery was given up; None while it continues
         """
         self._ask()
         self._look_at_attempt()
@@ -97,7 +97,7 @@ class Interruption(Phase):
                 decided=self._answer.decided,
                 refused=self._refused),
             timeout=CONF.post_copy.recovery_timeout)
-        # It is decided only where an address is reachable.
+        # RESUME is decided only if an address is reachable.
         if decision.action is recovery.Action.RESUME and address is not None:
             self.attempt = self._link.resume(address)
         elif decision.action is recovery.Action.LET_GO:
@@ -127,7 +127,7 @@ class Interruption(Phase):
             self._reporter.unreachable()
 
     def _destination(self) -> Condition | None:
-        """What the destination says, if it has said so twice."""
+        """Return what the destination reports, if it has reported it twice."""
         if self._answer.destination == self._answer_before.destination:
             return self._answer.destination
         return None

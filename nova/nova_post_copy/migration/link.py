@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The ways from the source to the destination, while the stream is broken:
-libvirt's, to resume the migration, and Nova's, to ask how things are there.
+"""Reach the destination while the stream is broken.
+
+libvirt resumes the migration; Nova asks for the state of the guest there.
 """
 
 import socket
@@ -41,11 +42,11 @@ PROBE_TIMEOUT_S = 1.0
 EVENT_GRACE_S = 1.0
 # Where libvirt listens, by the transport in its URI.
 _PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
-# Of the migrations that libvirt carries out, and that are not interrupted.
+# Status of the migrations that libvirt carries out, without an interruption.
 _GOES_ON = [Status.RUNNING, Status.RUNNING_POST_COPY]
 
-# What upstream sets for the first attempt, and what a resume has no use for:
-# disks are complete, and the guest is not slowed down.
+# Flags that upstream sets for the first attempt and that a resume must not
+# have: disks are complete, and the guest is not throttled.
 _FIRST_ATTEMPT_ONLY = ('VIR_MIGRATE_NON_SHARED_DISK',
                        'VIR_MIGRATE_NON_SHARED_INC',
                        'VIR_MIGRATE_AUTO_CONVERGE')
@@ -59,15 +60,15 @@ class Target(typing.NamedTuple):
 
 
 class Answer(typing.NamedTuple):
-    """How things are, as far as Nova can tell."""
+    """State of a migration on the destination and in the database."""
 
-    #: what the destination's domain says; None: no answer
+    #: condition of the domain on the destination; None: no answer
     destination: Condition | None
     decided: bool           #: the server is deleted, or its state was reset
 
 
 class Link:
-    """The ways to the destination of one migration.
+    """Connections to the destination of one migration.
 
     :param addresses: the migration address of the destination, then those to
         fall back on
@@ -94,9 +95,9 @@ class Link:
     def cut_over_network(self) -> futurist.Future:
         """Activate the port bindings of the destination.
 
-        Upstream does it at libvirt's event of the switch, which may come
-        late, or when the status is another one again; then the server would
-        be without network until all of its memory has arrived.
+        Upstream does so at libvirt's event of the switch, which may come
+        late, or after the status has changed again; then the server would
+        have no network until all of its memory has arrived.
         """
         return self._spawn(self._cut_over_network)
 
@@ -116,8 +117,7 @@ class Link:
     def open_address(self, failures: int) -> str | None:
         """Find an address of the destination that accepts connections.
 
-        libvirt by itself would try the first one only, for as long as TCP
-        takes to give it up.
+        libvirt by itself would try only the first one, until TCP gives up.
         """
         for address in recovery.addresses_to_try(self._addresses, failures):
             if _accepts(self._target(address).uri):
@@ -146,7 +146,7 @@ class Link:
         return None
 
     def let_go(self) -> None:
-        """End the source's half of a guest that has arrived as a whole."""
+        """Stop the paused copy of a guest whose memory has all arrived."""
         LOG.warning('All memory has arrived on %s, but libvirt on this host '
                     'was not told; stopping the paused copy on this host',
                     self._dest, instance=self._instance)
@@ -159,15 +159,15 @@ class Link:
     def ask(self) -> futurist.Future:
         """Ask Nova; the result is an :class:`Answer`.
 
-        Both hosts notice by this that what they wait for is dead.
+        Both hosts also detect their dead connections by this.
         """
         return self._spawn(self._ask)
 
     def _ask(self) -> Answer:
         destination = self.destination()
         if destination in (Condition.POST_COPY, Condition.BROKEN):
-            # Its QEMU may still wait for the dead stream, and libvirt here
-            # for a word of the destination: both would refuse to resume.
+            # QEMU there may still wait for the dead stream, and libvirt here
+            # for a reply of the destination: both would refuse to resume.
             self._compute.break_incoming_stream(
                 self._context, self._dest, self._instance)
             self._end_dead_calls()
@@ -179,27 +179,27 @@ class Link:
             self._context, self._dest, self._instance)
 
     def _end_dead_calls(self) -> None:
-        """Let libvirt here notice that the destination does not answer.
+        """Let libvirt here detect that the destination does not answer.
 
-        Not before the guest runs there: until then this connection decides on
-        which host it runs.
+        Only once the guest runs there: until then this connection decides on
+        which host the guest runs.
         """
         try:
             if self._others_go_on():
-                # Their calls may survive what breaks ours.
+                # Their calls may survive the outage that breaks ours.
                 return
             for address in self._addresses:
                 host, port = _where(self._target(address).uri)
                 if host is not None and port is not None:
                     outgoing.end_dead(host, port)
         except Exception as exc:
-            # The database is away, for example.
+            # The database is unavailable, for example.
             LOG.info("Leaving it to libvirt's keepalive to detect that the "
                      'destination does not answer: %s', exc,
                      instance=self._instance)
 
     def _others_go_on(self) -> bool:
-        """Whether libvirt carries out other migrations on this way."""
+        """Tell whether libvirt carries out other migrations to that host."""
         return any(
             migration.dest_compute == self._dest
             and migration.instance_uuid != self._instance.uuid
@@ -215,7 +215,7 @@ class Link:
         except exception.InstanceNotFound:
             return True
         except Exception as exc:
-            # The database is away: nobody can have decided anything.
+            # The database is unavailable: nobody can have decided anything.
             LOG.debug('Could not read the state of the server: %s', exc,
                       instance=self._instance)
             return False
@@ -234,7 +234,7 @@ def _where(uri: str) -> tuple[str | None, int | None]:
 def _accepts(uri: str) -> bool:
     host, port = _where(uri)
     if host is None or port is None:
-        # A transport that we do not know: libvirt will find out.
+        # The port of an unknown transport: libvirt finds it.
         return True
     try:
         socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S).close()

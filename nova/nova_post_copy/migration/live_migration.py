@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""One live migration, seen from its source: what all of its phases share."""
+"""One live migration on its source: what all of its phases share."""
 
 import collections
 import dataclasses
@@ -16,18 +16,18 @@ from nova_post_copy.migration.reporter import Reporter
 from nova_post_copy.migration.summary import Summary
 from nova_post_copy.virt.libvirt.signals import Signals
 
-# What users may ask of a migration that goes on. The first is Nova's word.
+# What users may request of a running migration. The first is Nova's word.
 FORCE_COMPLETE: typing.Final = 'force-complete'
 ABORT: typing.Final = 'abort'
 
 
 @dataclasses.dataclass(frozen=True)
 class LiveMigration:
-    """One live migration, and who takes part in it.
+    """One live migration and the parts that watch it.
 
-    :ivar requests: what users ask of it; other threads append and remove
+    :ivar requests: requests of users; other threads append and remove
     :ivar can_switch: False for a paused guest, which moves by pre-copy
-    :ivar signals: what happens to the guest
+    :ivar signals: events of the guest
     :ivar stopping: set when nova-compute stops
     """
 
@@ -42,7 +42,7 @@ class LiveMigration:
     summary: Summary = dataclasses.field(default_factory=Summary)
 
     def guest(self) -> libvirt_guest.Guest:
-        """Look the guest up anew: libvirt may have been restarted since.
+        """Look the guest up again: libvirtd may have been restarted since.
 
         :raises nova.exception.NovaException: it is not on the source, or
             libvirt does not answer

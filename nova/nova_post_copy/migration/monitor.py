@@ -3,16 +3,15 @@
 """Watch one live migration that may finish by post-copy.
 
 The loop wakes when libvirt, a user or the operation itself has something to
-tell, asks the source's domain how things are, and lets the phase in which the
-migration is do what there is to do. What it must never do is to call a
-migration failed while the guest may be running on the destination: the
-rollback would destroy the only live copy. So the source's domain, and neither
-the statistics nor the error of libvirt's operation, says that a migration is
-over and how. That is why it makes no difference whether the operation was
-begun by this process or by one that has died since: the first step leads from
-the first phase to the one that the domain names.
+report, reads the state of the source's domain, and lets the current phase act
+on it. The loop must never call a migration failed while the guest may be
+running on the destination: the rollback would destroy the only live copy. So
+the source's domain, and neither the statistics nor the error of libvirt's
+operation, determines whether and how a migration has ended. That is why it
+makes no difference whether this process or a former one began the operation:
+the first step leads from the first phase to the one that the domain names.
 
-The phases, and the ends that each of them finds out::
+The phases, and the ends that each of them determines::
 
     BeforeSwitch ------> completed, cancelled, stopped, failed, lost [1]
          |
@@ -23,12 +22,12 @@ The phases, and the ends that each of them finds out::
       |      |  up: the domain says broken no longer; the attempt to resume
       |      |  the stream, if any, is the operation from now on
       v      |  down: the domain says broken
-    Interruption ------> lost; or what AfterSwitch finds out of a QEMU that
-                         has ended
+    Interruption ------> lost; or what AfterSwitch determines of a QEMU that
+                         has exited
 
-    [1] after a restart, if QEMU on the source has ended: what then happened
-        only the destination can tell
-    [2] the switch came to nothing
+    [1] after a restart, if QEMU on the source has exited: only the
+        destination knows what happened then
+    [2] the switch did not take effect
 
 Whatever the phase, the migration is completed when libvirt's call says so,
 and unwatched when nova-compute stops.
@@ -46,7 +45,7 @@ from nova_post_copy.virt.libvirt import domain
 
 def watch(migration: LiveMigration,
           operation: futurist.Future | None) -> Result:
-    """Return when the migration is over.
+    """Watch a migration until it has ended, and return how.
 
     :param operation: libvirt's blocking call; its result is None, or the
         exception that ended it. None: a former process has called

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a migration in pre-copy teaches about its guest.
+"""Learn the workload of a guest from its pre-copy.
 
-Statistics come in whenever somebody looks; what counts is how they are at the
-boundaries of iterations. In between they only say how fast the network is.
+Statistics are read at any time; those at the boundaries of iterations count.
+In between they only show the bandwidth of the network.
 """
 
 import nova.conf
@@ -18,12 +18,12 @@ from nova_post_copy.virt.libvirt import memory
 
 CONF = nova.conf.CONF
 
-# Seconds over which an average says more than what QEMU tells of a moment.
+# Seconds over which an average says more than QEMU's momentary figure.
 STEADY_S = 0.5
 
 
 class PreCopy:
-    """One migration until it is switched, or over."""
+    """One migration until its switch or its end."""
 
     def __init__(self, host: libvirt_host.Host,
                  instance: objects.Instance) -> None:
@@ -31,7 +31,7 @@ class PreCopy:
         self._instance = instance
         self._page_size = memory.PAGE_SIZE_BYTES
         self._guest: workload.Workload | None = None
-        #: something is awaited that makes no event: the result of a
+        #: something is awaited that causes no event: the result of a
         #: measurement, or the first figure of the bandwidth
         self.awaits = False
         self._measured = False
@@ -46,9 +46,9 @@ class PreCopy:
 
     def decide(self, info: job.Statistics, lag: float,
                forced: bool) -> switch.Decision:
-        """Learn from the statistics of the job, and decide how to go on.
+        """Learn from the statistics of the job, and decide what to do next.
 
-        :param lag: seconds since libvirt told of a boundary
+        :param lag: seconds since libvirt reported a boundary
         :param forced: a user has asked for the switch
         """
         bandwidth = self._bandwidth(info)
@@ -114,7 +114,7 @@ class PreCopy:
                    (info.elapsed - self._pass_began))
 
     def sent_again(self, info: job.Statistics) -> float:
-        """Return how many bytes are likely to be sent once more."""
+        """Return how many bytes are likely to be sent again."""
         if self._guest is None or not info.memory_bps:
             return 0.0
         return self._guest.dirtied(info.memory_remaining / info.memory_bps)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a person sees of a migration: status, progress, events, faults.
+"""Report a migration to users: status, progress, events, faults.
 
-The monitor says what happened, here it is written to where users already
+The monitor says what happened; the reporter writes it where users already
 look. Only :meth:`Reporter.switching` waits for the database.
 """
 
@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Reporter:
-    """The story of one migration.
+    """Reports of one migration.
 
     :param host: the source, which is this host
     :param dest: the destination
@@ -49,8 +49,8 @@ class Reporter:
         self._dest = dest
         self._queue = queue
         self._status = migration.status
-        # Nothing was saved of a migration that has just begun; what is there
-        # of progress belongs to the last one.
+        # A migration that has just begun has saved nothing: the progress of
+        # the instance is that of its previous migration.
         begun = 'memory_total' in migration and migration.memory_total
         self._per_cent = instance.progress or 0 if begun else 0
 
@@ -60,20 +60,20 @@ class Reporter:
         return self._status in SWITCHED
 
     def go_on(self) -> None:
-        """Write what could not be written yet."""
+        """Write the reports that are still queued."""
         self._queue.go_on()
 
     def finish(self) -> None:
         """Wait until everything is written."""
         self._queue.finish()
 
-    # In the course of things
+    # Until the migration has ended
 
     def progress(self, info: job.Statistics, per_cent: float) -> None:
-        """Save how many bytes are left, and the per cent of the server.
+        """Save how many bytes remain, and the per cent of the server.
 
         The bytes grow when the guest has written to memory that was sent. The
-        per cent never fall: they stand still until it has been sent again.
+        per cent never decrease: they wait until it has been sent again.
         """
         self._per_cent = max(self._per_cent, min(round(per_cent), 100))
         left = 100 - self._per_cent
@@ -81,7 +81,7 @@ class Reporter:
             self._instance, self._migration, info, left))
 
     def moving(self, switched: bool) -> None:
-        """Correct the status, should it say something else."""
+        """Correct the status if it differs."""
         self._set_status(
             Status.RUNNING_POST_COPY if switched else Status.RUNNING)
 
@@ -107,19 +107,19 @@ class Reporter:
         return True
 
     def switched_over(self) -> None:
-        """The guest runs on the destination, degraded."""
+        """Report that the guest runs on the destination, degraded."""
         self._queue.tell(lambda: events.start(
             self._context, self._instance, events.DEGRADED))
 
     # When the stream breaks
 
     def interrupted(self, error: Exception | str) -> None:
-        """The stream broke; recovery begins."""
+        """Report that the stream broke and recovery begins."""
         fault = exception.PostCopyInterrupted(
             host=self._host, dest=self._dest, reason=error)
         LOG.warning(fault.format_message(), instance=self._instance)
         if self._status == Status.INTERRUPTED_POST_COPY:
-            # It was told before nova-compute was restarted.
+            # It was reported before nova-compute was restarted.
             return
         self._set_status(Status.INTERRUPTED_POST_COPY)
         self._queue.tell(lambda: events.start(
@@ -127,7 +127,7 @@ class Reporter:
         self._notify(fields.NotificationPhase.START, fault)
 
     def resumed(self) -> None:
-        """The stream goes on."""
+        """Report that the stream continues."""
         LOG.info('Post-copy resumed', instance=self._instance)
         self._set_status(Status.RUNNING_POST_COPY)
         self._queue.tell(self._clear_error)
@@ -136,7 +136,7 @@ class Reporter:
         self._notify(fields.NotificationPhase.END)
 
     def unreachable(self) -> None:
-        """Nobody on the destination has answered for a long time."""
+        """Report that the destination has not answered for a long time."""
         fault = exception.PostCopyUnreachable(
             host=self._host, dest=self._dest)
         self._queue.tell(self._set_error)
@@ -144,9 +144,9 @@ class Reporter:
             lambda: instance_fault.add(self._context, self._instance, fault))
 
     def arrived(self, figures: str | None = None) -> None:
-        """All of the memory is there.
+        """Report that the memory is complete.
 
-        :param figures: what it was like, if it was switched
+        :param figures: the summary, if the migration was switched
         """
         self._queue.tell(self._clear_error)
         if self.switched:
@@ -156,7 +156,7 @@ class Reporter:
                 self._context, self._instance, events.DEGRADED))
 
     def lost(self, fault: nova_exception.NovaException) -> None:
-        """The memory on the source will never arrive."""
+        """Report that the memory on the source will not be transferred."""
         open_events = []
         if self._status == Status.INTERRUPTED_POST_COPY:
             open_events.append(events.RECOVERY)

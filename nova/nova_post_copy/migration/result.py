@@ -13,8 +13,8 @@ class End(enum.Enum):
     CANCELLED = 'cancelled'     #: aborted; the guest runs on the source
     STOPPED = 'stopped'         #: the same, by our own decision
     FAILED = 'failed'           #: rolled back; the guest runs on the source
-    LOST = 'lost'               #: in post-copy, memory will not arrive
-    UNWATCHED = 'unwatched'     #: it goes on, but nova-compute is stopping
+    LOST = 'lost'               #: in post-copy, memory is missing for good
+    UNWATCHED = 'unwatched'     #: it continues, but nova-compute is stopping
 
 
 class Result(typing.NamedTuple):

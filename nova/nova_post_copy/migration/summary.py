@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a migration by post-copy was like, in one sentence for its event."""
+"""Summarize a migration by post-copy for the details of its event."""
 
 import time
 
@@ -12,7 +12,7 @@ _MIB = 1 << 20
 
 
 class Summary:
-    """Collects what is told of a migration in the end."""
+    """Collects the figures of one migration."""
 
     def __init__(self) -> None:
         self._reason = ''
@@ -23,11 +23,11 @@ class Summary:
         self._seen_at = 0.0     # when that was
 
     def saw(self, info: job.Statistics) -> None:
-        """Keep the statistics of the job, of this moment."""
+        """Keep the current statistics of the job."""
         self._info, self._seen_at = info, time.monotonic()
 
     def switched(self, reason: str) -> None:
-        """Keep why and when it was switched, which is at this moment."""
+        """Keep why and when the migration was switched, which is now."""
         self._reason = reason
         self._switched_at = time.monotonic()
         if self._info is not None:
@@ -35,13 +35,13 @@ class Summary:
                 self._info.elapsed + self._switched_at - self._seen_at)
 
     def interrupted(self) -> None:
-        """From now on libvirt counts anew."""
+        """Note that libvirt's counters have restarted."""
         self._switched_after = None
 
     def figures(self, completed: job.Statistics | None) -> str:
-        """Say what it was like, after a switch.
+        """Return the summary of a migration that was switched.
 
-        :param completed: what libvirt told of the whole migration
+        :param completed: libvirt's statistics of the whole migration
         """
         degraded = None
         if completed is not None and self._switched_after is not None:
@@ -55,13 +55,13 @@ class Summary:
 
 def describe(reason: str, degraded: float | None,
              info: job.Statistics | None) -> str:
-    """Say how long the server was degraded, and what it had to wait for.
+    """Return how long the server was degraded, why, and what was moved.
 
-    :param reason: why it was switched; empty when nova-compute was restarted
-        since
+    :param reason: why the migration was switched; empty when nova-compute was
+        restarted since
     :param degraded: seconds from the switch until memory was complete; None
         when nova-compute was restarted since
-    :param info: what libvirt told last; None: nothing
+    :param info: libvirt's last statistics; None: there are none
     """
     words = []
     if degraded is not None:

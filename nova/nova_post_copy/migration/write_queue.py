@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Tell Nova's database about a migration without ever waiting for it.
+"""Write to Nova's database without blocking the monitor.
 
-A database or message queue that is away for a while must not keep the monitor
-from breaking a dead stream or from resuming one, so what it has to tell is
-written by a thread beside it, one thing after the other.
+A database or message queue that is unavailable must not keep the monitor from
+breaking a dead stream or from resuming one, so its reports are written by a
+separate thread, one after the other.
 """
 
 import collections
@@ -63,5 +63,5 @@ def _tolerant(report: Report) -> None:
     try:
         report()
     except Exception as exc:
-        # The migration itself goes on without it.
+        # The migration itself continues without it.
         LOG.warning('Could not save the state of the live migration: %s', exc)
