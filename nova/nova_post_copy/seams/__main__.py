@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Show the table of seams, or how it fits the Nova that is installed::
+"""Show the table of seams, or check it against the installed Nova::
 
     python -m nova_post_copy.seams > doc/source/seams.inc
     python -m nova_post_copy.seams check
 
-The check ends with status 1 where a seam does not fit.
+The check exits with status 1 if a seam does not fit.
 """
 
 import sys
@@ -39,7 +39,7 @@ def _row(seam: Seam) -> list[str]:
 
 
 def report() -> int:
-    """Print what does not fit; return the exit status."""
+    """Print the seams that do not fit; return the exit status."""
     # As a service does. Modules of Nova use the classes of nova.objects
     # while they are imported.
     from nova import monkey_patch

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Compare the table of seams with the Nova that is installed.
+"""Compare the table of seams with the installed Nova.
 
-A name must exist, and its signature must be compatible. Where we call, what
-we pass must be accepted. Where upstream calls ours, its parameters must be
-those that ours takes: one more, even if optional, may be passed some day.
+A name must exist, and its signature must be compatible. Where we call
+upstream, it must accept what we pass. Where upstream calls us, its parameters
+must be those that ours takes: one more, even if optional, may be passed one
+day.
 """
 
 import dis
@@ -40,15 +41,15 @@ _ANYTHING = ['*args', '**kwargs']
 
 
 class SeamsBroken(Exception):
-    """Upstream is not as the table says."""
+    """Upstream differs from the table."""
 
 
 def check(*parts: Part) -> None:
     """Check all seams of some parts.
 
-    Imports upstream's modules that the seams of these parts name.
+    Imports the modules of upstream that these seams name.
 
-    :raises SeamsBroken: one or more do not fit; it names them
+    :raises SeamsBroken: one or more seams do not fit; it names them
     """
     found = [each for part in parts for each in problems(part)]
     if found:
@@ -58,9 +59,9 @@ def check(*parts: Part) -> None:
 
 
 def require(part: Part) -> None:
-    """Check what is imported only after Nova has read its configuration.
+    """Check a part that is imported only after Nova has read its configuration.
 
-    :raises SystemExit: it is not as the table says
+    :raises SystemExit: upstream differs from the table
     """
     try:
         check(part)
@@ -69,7 +70,7 @@ def require(part: Part) -> None:
 
 
 def refuse_to_start(why: Exception) -> typing.NoReturn:
-    """End the service; where Nova logs other exceptions, this one counts."""
+    """Exit the service: Nova would log any other exception and continue."""
     sys.exit(
         'nova-post-copy could not be loaded into this Nova release: %s. '
         'Refusing to start with only part of it active. Remove '

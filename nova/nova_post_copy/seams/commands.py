@@ -2,7 +2,7 @@
 
 """The seams of our commands, which no service runs.
 
-They are checked by the tests and by the report, and not at activation.
+The tests and the report check them; activation does not.
 """
 
 from nova_post_copy.seams.seam import Kind

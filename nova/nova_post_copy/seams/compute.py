@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The seams of nova-compute but for the driver's.
+"""The seams of nova-compute, without those of the driver.
 
-Those of the manager are checked as nova-compute loads it: upstream's module
-reads ``nova.conf`` while it is imported, so it is not imported earlier.
+Those of the manager are checked when nova-compute loads it: upstream's module
+reads ``nova.conf`` at import, so it is not imported earlier.
 """
 
 from nova_post_copy.seams.seam import Kind
@@ -33,7 +33,7 @@ MANAGER = (
          'compute.manager', 'a durable record is written on the source',
          'context, dest, instance, block_migration, migration, migrate_data'),
     Seam(_MANAGER, 'ComputeManager._start_recorded_task', Kind.OVERRIDES,
-         'compute.manager', 'the end of a migration\'s thread is noticed',
+         'compute.manager', 'the end of a migration\'s thread is detected',
          'executor_type, task_name, instance, context, func, *args, '
          '**kwargs'),
     Seam(_MANAGER, 'ComputeManager._post_live_migration_update_host',
@@ -51,13 +51,13 @@ MANAGER = (
          'context, instance, dest, migrate_data=, migration_status=, '
          'source_bdms=, pre_live_migration='),
     Seam(_MANAGER, 'ComputeManager._init_instance', Kind.OVERRIDES,
-         'compute.manager', 'a restart takes up what is not over',
+         'compute.manager', 'a restart reconciles what has not finished',
          'context, instance'),
     Seam(_MANAGER, 'ComputeManager.post_start_hook', Kind.OVERRIDES,
-         'compute.manager', 'migrations are taken up after the start', ''),
+         'compute.manager', 'migrations are reconciled after the start', ''),
     Seam(_MANAGER, 'ComputeManager.terminate_instance', Kind.OVERRIDES,
          'compute.manager',
-         'a server that migrates is deleted as soon as that is over',
+         'a server that migrates is deleted once the migration has ended',
          'context, instance, bdms'),
     Seam(_MANAGER, 'ComputeManager.live_migration_abort', Kind.CALLS,
          'compute.manager', 'a delete aborts the migration first',
@@ -67,7 +67,7 @@ MANAGER = (
          'the arrivals that a shutdown of the destination waits for'),
     Seam(_MANAGER, 'ComputeManager._end_pending_dest_live_migration_task',
          Kind.CALLS, 'compute.manager',
-         'the arrival of a lost server is over', 'instance_uuid'),
+         'the arrival of a lost server has ended', 'instance_uuid'),
     Seam(_MANAGER, 'ComputeManager._delete_allocation_after_move',
          Kind.CALLS, 'compute.reconcile',
          'what the migration holds in placement is released',

@@ -17,7 +17,7 @@ SEAMS = (
          'endpoint, tracker'),
     Seam(_MANAGER, 'ConductorManager.__init__', Kind.OVERRIDES,
          'conductor.manager',
-         'the column is looked for before workers are forked',
+         'the column is checked before workers are forked',
          '*args, **kwargs'),
     Seam(_MANAGER, 'ConductorManager.post_start_hook', Kind.OVERRIDES,
          'conductor.manager', 'our RPC topic is served beside upstream\'s',
@@ -36,8 +36,8 @@ SEAMS = (
          'disk_over_commit, request_spec'),
     Seam(_MANAGER, 'ComputeTaskManager._build_live_migrate_task',
          Kind.OVERRIDES, 'conductor.task_manager',
-         'the migration is told what the request said, and carried out by '
-         'our task',
+         'the migration keeps what the request said, and our task carries it '
+         'out',
          'context, instance, destination, block_migration, '
          'disk_over_commit, migration, request_spec='),
     Seam(_MANAGER, 'ComputeTaskManager.compute_rpcapi', Kind.READS,

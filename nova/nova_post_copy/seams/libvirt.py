@@ -2,15 +2,15 @@
 
 """The seams of the libvirt driver.
 
-Checked as nova-compute loads our driver: with another one, nothing of
-upstream's libvirt driver is imported.
+Checked when nova-compute loads our driver: with another driver, upstream's
+libvirt driver is not imported.
 """
 
 from nova_post_copy.seams.seam import Kind
 from nova_post_copy.seams.seam import Seam
 
 _DRIVER = 'nova.virt.libvirt.driver'
-_GUARDED = 'nobody touches what a guest on its way has left on this host'
+_GUARDED = 'nobody touches what a migrating guest has left on this host'
 
 SEAMS = (
     Seam(_DRIVER, 'LibvirtDriver.__init__', Kind.OVERRIDES,
@@ -40,7 +40,7 @@ SEAMS = (
          'context, instance, guest, dest, post_method, recover_method, '
          'block_migration, migrate_data, future, disk_paths'),
     Seam(_DRIVER, 'LibvirtDriver._clear_empty_migration', Kind.CALLS,
-         'virt.libvirt.driver', 'a migration that is over is not active',
+         'virt.libvirt.driver', 'a migration that has ended is not active',
          'instance'),
     Seam(_DRIVER, 'LibvirtDriver.active_migrations', Kind.ASSIGNS,
          'virt.libvirt.driver',
@@ -59,7 +59,7 @@ SEAMS = (
          'virt.libvirt.driver', 'a domain that has left cannot be started',
          'instance'),
     Seam(_DRIVER, 'LibvirtDriver.live_migration_abort', Kind.OVERRIDES,
-         'virt.libvirt.driver', 'the monitor is told of the abort',
+         'virt.libvirt.driver', 'the monitor learns of the abort',
          'instance'),
     Seam(_DRIVER, 'LibvirtDriver.live_migration_force_complete',
          Kind.OVERRIDES, 'virt.libvirt.driver', 'the monitor looks at once',
@@ -101,8 +101,8 @@ SEAMS = (
          'libvirt on this host'),
     Seam('nova.virt.libvirt.host', 'Host._wrapped_conn_lock', Kind.ASSIGNS,
          'virt.libvirt.driver',
-         'who finds that libvirt has ended is called back with the lock '
-         'held'),
+         'the thread that detects the exit of libvirtd is called back with '
+         'the lock held'),
     Seam('nova.virt.libvirt.host', 'Host._connect', Kind.CALLS,
          'virt.libvirt.own_connection',
          'a call that blocks has a connection of its own',
@@ -125,5 +125,5 @@ SEAMS = (
          'instance, migration, info, remaining'),
     Seam('nova.privsep', 'sys_admin_pctxt', Kind.READS,
          'virt.libvirt.incoming, virt.libvirt.outgoing',
-         'dead connections are ended with the privileges for that'),
+         'dead connections are ended with the necessary privileges'),
 )

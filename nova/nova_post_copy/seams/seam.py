@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a seam is: one name of upstream's that nova-post-copy depends on.
+"""A seam: one name of upstream's that nova-post-copy depends on.
 
 Signatures are written as the parameters without ``self``. In a seam that is
 called, they are what we pass: a parameter that is passed by keyword ends with

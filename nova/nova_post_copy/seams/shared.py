@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The seams of all processes, and of more than one."""
+"""The seams of all processes, and of several."""
 
 from nova_post_copy.seams.seam import Kind
 from nova_post_copy.seams.seam import Seam
@@ -9,7 +9,7 @@ EVERY = (
     Seam('oslo_config.sources',
          'ConfigurationSourceDriver.open_source_from_opt_group',
          Kind.OVERRIDES, 'activate',
-         'being opened as a source is the occasion to join',
+         'opening our source is the hook by which we activate',
          'conf, group_name'),
     Seam('oslo_config.sources',
          'ConfigurationSourceDriver.list_options_for_discovery',
@@ -45,9 +45,9 @@ DATABASE = (
     Seam('nova.db.main.models', 'Migration', Kind.ASSIGNS, 'activate',
          'the model gets the column post_copy'),
     Seam('nova.db.main.api', 'get_engine', Kind.CALLS, 'db.schema',
-         'the schema of each cell database is looked at', 'context='),
+         'the schema of each cell database is read', 'context='),
     Seam('nova.context', 'scatter_gather_all_cells', Kind.CALLS, 'db.schema',
-         'all cell databases are looked at before the service starts',
+         'all cell databases are checked before the service starts',
          'context, fn'),
 )
 
