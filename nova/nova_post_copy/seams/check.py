@@ -59,7 +59,7 @@ def check(*parts: Part) -> None:
 
 
 def require(part: Part) -> None:
-    """Check a part that is imported only after Nova has read its configuration.
+    """Check a part that is imported after Nova has read its configuration.
 
     :raises SystemExit: upstream differs from the table
     """
