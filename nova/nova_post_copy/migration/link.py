@@ -45,8 +45,8 @@ _PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
 # Status of the migrations that libvirt carries out, without an interruption.
 _GOES_ON = [Status.RUNNING, Status.RUNNING_POST_COPY]
 
-# Flags that upstream sets for the first attempt and that a resume must not
-# have: disks are complete, and the guest is not throttled.
+# Flags that upstream sets for the first attempt and that a resume does not
+# need: disks are complete, and the guest is not throttled.
 _FIRST_ATTEMPT_ONLY = ('VIR_MIGRATE_NON_SHARED_DISK',
                        'VIR_MIGRATE_NON_SHARED_INC',
                        'VIR_MIGRATE_AUTO_CONVERGE')
