@@ -178,7 +178,7 @@ class TestInterruption(test.NoDBTestCase):
     def test_timeout(self):
         self.flags(recovery_timeout=30, group='post_copy')
         self.link.open = False
-        self.assertIn('30 s of [post_copy] recovery_timeout',
+        self.assertIn('[post_copy] recovery_timeout (30 s) has expired',
                       self.step(times=1000))
         self.assertEqual(30.25, self.clock.now)
 
