@@ -11,7 +11,9 @@ domains themselves live on.
 import contextvars
 import time
 
+from lab.simulation import domain_object
 from lab.simulation import hosts
+from lab.simulation import job
 from lab.simulation import libvirtd
 from lab.simulation import names
 
@@ -51,13 +53,13 @@ class Connection:
             return self._referring(function(*args, **kwargs))
 
     def _referring(self, result):
-        if isinstance(result, libvirtd.DomainObject):
+        if isinstance(result, domain_object.DomainObject):
             return Domain(self, result)
         if isinstance(result, list):
             return [self._referring(each) for each in result]
         return result
 
-    def wait(self, operation: libvirtd.Operation) -> None:
+    def wait(self, operation: job.Operation) -> None:
         """Block until an operation is over.
 
         :raises libvirtError: what it ended with
@@ -93,7 +95,7 @@ class Domain:
     """A virDomain: one client's reference, valid while the domain exists."""
 
     def __init__(self, connection: Connection,
-                 domain: libvirtd.DomainObject) -> None:
+                 domain: domain_object.DomainObject) -> None:
         self._connection = connection
         self._uuid = domain.UUIDString()
         self._name = domain.name()
@@ -130,6 +132,6 @@ class Domain:
             daemon.lookupByUUIDString(self._uuid), name)(*args, **kwargs))
 
     def __getattr__(self, name: str):
-        if not hasattr(libvirtd.DomainObject, name):
+        if not hasattr(domain_object.DomainObject, name):
             raise AttributeError(name)
         return lambda *args, **kwargs: self._call(name, *args, **kwargs)

@@ -6,6 +6,7 @@ from nova.virt.libvirt import guest
 from nova.virt.libvirt import host
 import testtools
 
+from lab.simulation import domain_object
 from lab.simulation import libvirt
 from lab.simulation import libvirtd
 from lab.simulation import signatures
@@ -122,7 +123,7 @@ class TestFakes(testtools.TestCase):
 
     def test_simulated_domain_of_libvirtd(self):
         self.assertEqual([], signatures.differences(
-            libvirtd.DomainObject, signatures.VIR_DOMAIN,
+            domain_object.DomainObject, signatures.VIR_DOMAIN,
             own={'become', 'crash', 'dirty_rate'}))
 
     def test_switching(self):
