@@ -29,6 +29,7 @@ from lab.instruments import proof
 from lab.instruments import record
 from lab.simulation import guest
 from lab.simulation import hosts
+from lab.simulation import timing
 from lab import wait
 
 if typing.TYPE_CHECKING:
@@ -236,7 +237,7 @@ class _Pulse:
     """The work of a guest, as the model knows it."""
 
     def __init__(self, workload: hosts.Workload,
-                 clock: hosts.Clock) -> None:
+                 clock: timing.Clock) -> None:
         self._workload = workload
         self._clock = clock
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The simulated hosts: their clock, their link and what runs where.
+"""The simulated hosts: their guests, their link and what runs where.
 
 libvirt's interface is elsewhere (:mod:`.libvirtd`). Here are the guests, the
 record of where each one ran, by which tests check that no guest ever ran
@@ -12,53 +12,10 @@ import threading
 import time
 
 from lab.simulation import guest
-
-# Real seconds between two looks at the clock.
-TICK_S = 0.005
-
-# TCP retransmits what was not acknowledged after so long, and doubles the
-# time with each attempt, up to two minutes.
-RETRANSMISSION_S = 0.2
-RETRANSMISSION_MAX_S = 120.0
+from lab.simulation import timing
 
 # VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE
 ALL = 3
-
-
-def next_retransmission(lost: float, now: float) -> float:
-    """Return when TCP next retransmits what was first lost at a time (s)."""
-    wait = RETRANSMISSION_S
-    again = lost + wait
-    while again < now:
-        wait = min(2 * wait, RETRANSMISSION_MAX_S)
-        again += wait
-    return again
-
-
-class Clock:
-    """The seconds of the simulation: real time, scaled, or stopped."""
-
-    def __init__(self, speed: float = 1.0):
-        self.speed = speed
-        self._begun = time.monotonic()
-        self._stopped_at: float | None = None
-
-    def now(self) -> float:
-        if self._stopped_at is not None:
-            return self._stopped_at
-        return (time.monotonic() - self._begun) * self.speed
-
-    @property
-    def stopped(self) -> bool:
-        return self._stopped_at is not None
-
-    def stop(self) -> None:
-        self._stopped_at = self.now()
-
-    def go_on(self) -> None:
-        if self._stopped_at is not None:
-            self._begun = time.monotonic() - self._stopped_at / self.speed
-            self._stopped_at = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +57,7 @@ class Move:
 class Workload:
     """The work of one guest, wherever it runs."""
 
-    def __init__(self, clock: Clock, memory: int, working_set: int = 0,
+    def __init__(self, clock: timing.Clock, memory: int, working_set: int = 0,
                  dirty_rate: float = 0.0):
         self.guest = guest.Guest(memory, working_set, dirty_rate)
         self._clock = clock
@@ -154,7 +111,7 @@ class Hosts:
         :param speed: simulated seconds in one real second
         :param link: further values of :class:`lab.simulation.guest.Link`
         """
-        self.clock = Clock(speed)
+        self.clock = timing.Clock(speed)
         self.link = guest.Link(bandwidth, **link)
         self.daemons: dict = {}  #: host name to its libvirtd
         self.changes: list[Change] = []
@@ -192,7 +149,7 @@ class Hosts:
     def _tick_on(self) -> None:
         while not self.closed:
             self.tick()
-            time.sleep(TICK_S)
+            time.sleep(timing.TICK_S)
 
     # Faults
 
@@ -214,7 +171,7 @@ class Hosts:
         with self.lock:
             self.tick()
             if self.is_cut:
-                goes_on_at = next_retransmission(
+                goes_on_at = timing.next_retransmission(
                     self.cut_at, self.clock.now())
                 self.cut_at = None
                 for job in list(self._jobs):

@@ -12,10 +12,10 @@ import contextvars
 import time
 
 from lab.simulation import domain_object
-from lab.simulation import hosts
 from lab.simulation import job
 from lab.simulation import libvirtd
 from lab.simulation import names
+from lab.simulation import timing
 
 
 def __getattr__(name: str):
@@ -68,7 +68,7 @@ class Connection:
             self.check()
             if self.daemon.hosts.closed:
                 raise names.connection_lost()
-            time.sleep(hosts.TICK_S)
+            time.sleep(timing.TICK_S)
         self.check()
         if operation.error is not None:
             raise operation.error

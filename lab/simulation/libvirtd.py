@@ -23,6 +23,7 @@ from nova.tests.fixtures import libvirt as fake
 from lab.simulation import domain_object
 from lab.simulation import hosts
 from lab.simulation import names
+from lab.simulation import timing
 
 LOG = logging.getLogger(__name__)
 
@@ -179,7 +180,7 @@ class Libvirtd(fake.Connection):
         """Wait until every event so far was handled, a second at most."""
         deadline = time.monotonic() + DELIVERY_S
         while self._events.unfinished_tasks and time.monotonic() < deadline:
-            time.sleep(hosts.TICK_S)
+            time.sleep(timing.TICK_S)
 
     def stop_events(self) -> None:
         """Deliver the queued events, and end the thread."""

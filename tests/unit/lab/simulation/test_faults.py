@@ -6,8 +6,8 @@ from nova.tests.fixtures import libvirt as fake
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from lab.simulation import guest
-from lab.simulation import hosts
 from lab.simulation import names
+from lab.simulation import timing
 from tests.unit.lab.simulation import test_libvirt as base
 
 RUNNING = fake.VIR_DOMAIN_RUNNING
@@ -67,8 +67,8 @@ class TestTcp(base.testtools.TestCase):
     def test_waits_twice_as_long_each_time(self):
         # LAB.md: a stream that was cut for 5 s went on 1.6 s later, after
         # 60 s 48 s later.
-        self.assertAlmostEqual(6.2, hosts.next_retransmission(0, 5))
-        self.assertAlmostEqual(102.2, hosts.next_retransmission(0, 60))
+        self.assertAlmostEqual(6.2, timing.next_retransmission(0, 5))
+        self.assertAlmostEqual(102.2, timing.next_retransmission(0, 60))
 
 
 class TestNetwork(TestCase):
