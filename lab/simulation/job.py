@@ -2,9 +2,10 @@
 
 """One migration between two simulated hosts, as libvirt and QEMU see it.
 
-Moves a domain as the model of its memory says. Everything is called under the
-lock of the simulated hosts, by :meth:`lab.simulation.hosts.Hosts.tick` or
-after it, so the model is always at the present time.
+Moves a domain as the model of its memory says; what that makes of both domains
+is elsewhere (:mod:`.ends`). Everything is called under the lock of the
+simulated hosts, by :meth:`lab.simulation.hosts.Hosts.tick` or after it, so the
+model is always at the present time.
 
 Three things can end independently of each other: QEMU's stream (the migration
 is interrupted), the connection between the two libvirtds (it continues
@@ -15,6 +16,7 @@ from collections.abc import Callable
 
 from nova.tests.fixtures import libvirt as fake
 
+from lab.simulation import ends
 from lab.simulation import guest
 from lab.simulation import hosts
 from lab.simulation import job_stats
@@ -52,6 +54,7 @@ class Job:
         self.flags = flags
         #: the call that libvirt attends to; None: nobody
         self.operation: Operation | None = Operation()
+        self._ends = ends.Ends(source, target)
         self._paused = paused
         self._due: list[tuple[float, Callable[[], None]]] = []
         self._cloud = source.daemon.hosts
@@ -138,7 +141,7 @@ class Job:
 
         :raises libvirtError: the destination's side has not failed
         """
-        if not self._is_broken(self.target):
+        if not self._ends.target_failed:
             raise names.invalid('post-copy migration of domain %s has not '
                                 'failed' % self.target.name())
         self._tell(self._model.recover())
@@ -190,9 +193,9 @@ class Job:
                 not self._model.carried):
             self._tell(self._model.interrupt())
         if (self._model.phase is not guest.Phase.INTERRUPTED
-                or self._is_broken(self.target)):
+                or self._ends.target_failed):
             return 0
-        self._fail_target()
+        self._ends.fail_target()
         self._hear()
         return 1
 
@@ -222,7 +225,7 @@ class Job:
 
     def _end_stream(self) -> None:
         if self.target.isActive():
-            self._fail_target()
+            self._ends.fail_target()
         if self._model.phase is guest.Phase.LOST:
             self._leave()
         self._end_operation(names.failed(
@@ -235,7 +238,7 @@ class Job:
         if self._model.phase in guest.ON_SOURCE:
             self._roll_back(error)
         else:
-            self._fail_source()
+            self._ends.fail_source()
             self._end_operation(error)
 
     def libvirtd_restarted(self, domain) -> None:
@@ -265,108 +268,35 @@ class Job:
             if not self._cloud.is_cut:
                 self.interrupt()
 
-    # Effects on the two domains
+    # The course of the migration
 
     def _tell(self, events: list[guest.Event]) -> None:
         for event in events:
-            if event.what in self._HANDLERS:
-                self._HANDLERS[event.what](self, event)
+            if event.what is guest.Happening.COMPLETED:
+                self._complete()
+            else:
+                self._ends.follow(event)
             self._move.events.append(event)
             if event.what in self._cloud.stop_at:
                 self._cloud.clock.stop()
 
-    def _iteration(self, event: guest.Event) -> None:
-        self.source.daemon.emit(
-            names.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self.source,
-            event.iteration)
-
-    def _suspended(self, event: guest.Event) -> None:
-        self.source.become(
-            fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_MIGRATION,
-            fake.VIR_DOMAIN_EVENT_SUSPENDED,
-            fake.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
-
-    def _switched(self, event: guest.Event) -> None:
-        self.source.become(
-            fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_POSTCOPY,
-            fake.VIR_DOMAIN_EVENT_SUSPENDED,
-            fake.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
-
-    def _resumed(self, event: guest.Event) -> None:
-        self.target.become(
-            fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_POSTCOPY,
-            fake.VIR_DOMAIN_EVENT_RESUMED,
-            names.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY)
-
-    def _interrupted(self, event: guest.Event) -> None:
-        self._fail_source()
-
-    def _recovered(self, event: guest.Event) -> None:
-        self._switched(event)
-        self._resumed(event)
-
-    def _completed(self, event: guest.Event) -> None:
-        self.source.daemon.emit(
-            names.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self.source, {
-                **self.stats(), 'type': fake.VIR_DOMAIN_JOB_COMPLETED})
+    def _complete(self) -> None:
         # An unattended migration leaves the definition on the source.
-        self.source.daemon.stop(
-            self.source, names.VIR_DOMAIN_SHUTOFF_MIGRATED,
-            names.VIR_DOMAIN_EVENT_STOPPED_MIGRATED,
+        self._ends.complete(
+            self.stats(), self._paused,
             undefine=(self.operation is not None
                       and self.flags & fake.VIR_MIGRATE_UNDEFINE_SOURCE))
-        if not self._paused:
-            self.target.become(
-                fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_MIGRATED,
-                fake.VIR_DOMAIN_EVENT_RESUMED,
-                names.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
         self._workload.settle()
         self._end_operation(None)
         self._leave()
-
-    _HANDLERS = {
-        guest.Happening.ITERATION: _iteration,
-        guest.Happening.SUSPENDED: _suspended,
-        guest.Happening.SWITCHED: _switched,
-        guest.Happening.RESUMED: _resumed,
-        guest.Happening.INTERRUPTED: _interrupted,
-        guest.Happening.RECOVERED: _recovered,
-        guest.Happening.COMPLETED: _completed,
-    }
 
     def _roll_back(self, error: fake.libvirtError) -> None:
         """Give up before the switch: the guest stays on the source."""
         self._model.cancel()
         self._leave()
-        self.target.daemon.stop(
-            self.target, names.VIR_DOMAIN_SHUTOFF_FAILED,
-            names.VIR_DOMAIN_EVENT_STOPPED_FAILED, undefine=True)
-        if self.source.state() == [fake.VIR_DOMAIN_PAUSED,
-                                   names.VIR_DOMAIN_PAUSED_MIGRATION]:
-            self.source.become(
-                fake.VIR_DOMAIN_RUNNING,
-                names.VIR_DOMAIN_RUNNING_MIGRATION_CANCELED,
-                fake.VIR_DOMAIN_EVENT_RESUMED,
-                names.VIR_DOMAIN_EVENT_RESUMED_UNPAUSED)
+        self._ends.roll_back()
         self._workload.settle()
         self._end_operation(error)
-
-    def _fail_source(self) -> None:
-        self.source.become(
-            fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
-            fake.VIR_DOMAIN_EVENT_SUSPENDED,
-            names.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED)
-
-    def _fail_target(self) -> None:
-        self.target.become(
-            fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED,
-            fake.VIR_DOMAIN_EVENT_RESUMED,
-            names.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED)
-
-    def _is_broken(self, domain) -> bool:
-        return domain.state() == [
-            fake.VIR_DOMAIN_RUNNING,
-            names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED]
 
     def _end_operation(self, error: fake.libvirtError | None) -> None:
         if self.operation is not None:
