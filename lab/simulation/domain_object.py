@@ -13,6 +13,7 @@ from nova.tests.fixtures import libvirt as fake
 from lab.simulation import hosts
 from lab.simulation import job
 from lab.simulation import names
+from lab.simulation import operation
 
 
 class DomainObject(fake.Domain):
@@ -111,7 +112,7 @@ class DomainObject(fake.Domain):
         if self.job is not None:
             self.job.qemu_died(self)
 
-    def migrateToURI3(self, dconnuri, params, flags=0) -> job.Operation:
+    def migrateToURI3(self, dconnuri, params, flags=0) -> operation.Operation:
         """Begin or resume a migration.
 
         :returns: the operation that a client waits for
@@ -138,7 +139,7 @@ class DomainObject(fake.Domain):
         self.job = target.job = job.Job(self, target, flags, paused)
         return self.job.operation
 
-    def _resume_migration(self, peer, flags: int) -> job.Operation:
+    def _resume_migration(self, peer, flags: int) -> operation.Operation:
         if not flags & fake.VIR_MIGRATE_POSTCOPY:
             raise names.error(
                 fake.VIR_ERR_ARGUMENT_UNSUPPORTED,

@@ -21,21 +21,10 @@ from lab.simulation import guest
 from lab.simulation import hosts
 from lab.simulation import job_stats
 from lab.simulation import names
+from lab.simulation import operation
 
 # libvirtd gives up a peer that has been silent for so long.
 KEEPALIVE_S = 30.0
-
-
-class Operation:
-    """One call of migrateToURI3, which a client waits for."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self.error: fake.libvirtError | None = None
-
-    def end(self, error: fake.libvirtError | None) -> None:
-        self.error = error
-        self.done = True
 
 
 class Job:
@@ -53,7 +42,7 @@ class Job:
         self.target = target
         self.flags = flags
         #: the call that libvirt attends to; None: nobody
-        self.operation: Operation | None = Operation()
+        self.operation: operation.Operation | None = operation.Operation()
         self._ends = ends.Ends(source, target)
         self._paused = paused
         self._due: list[tuple[float, Callable[[], None]]] = []
@@ -136,7 +125,7 @@ class Job:
             # Only libvirt has given it up.
             raise names.invalid('QEMU reports migration is still running')
 
-    def resume(self) -> Operation:
+    def resume(self) -> operation.Operation:
         """Resume post-copy with a new stream.
 
         :raises libvirtError: the destination's side has not failed
@@ -145,7 +134,7 @@ class Job:
             raise names.invalid('post-copy migration of domain %s has not '
                                 'failed' % self.target.name())
         self._tell(self._model.recover())
-        self.operation = Operation()
+        self.operation = operation.Operation()
         return self.operation
 
     def set_downtime(self, seconds: float) -> None:

@@ -12,9 +12,9 @@ import contextvars
 import time
 
 from lab.simulation import domain_object
-from lab.simulation import job
 from lab.simulation import libvirtd
 from lab.simulation import names
+from lab.simulation import operation
 from lab.simulation import timing
 
 
@@ -59,19 +59,19 @@ class Connection:
             return [self._referring(each) for each in result]
         return result
 
-    def wait(self, operation: job.Operation) -> None:
+    def wait(self, called: operation.Operation) -> None:
         """Block until an operation is over.
 
         :raises libvirtError: what it ended with
         """
-        while not operation.done:
+        while not called.done:
             self.check()
             if self.daemon.hosts.closed:
                 raise names.connection_lost()
             time.sleep(timing.TICK_S)
         self.check()
-        if operation.error is not None:
-            raise operation.error
+        if called.error is not None:
+            raise called.error
 
     def domainEventRegisterAny(self, dom, eventID, cb, opaque) -> int:
         # The callback runs in the client's process, whoever delivers.
