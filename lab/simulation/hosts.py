@@ -12,6 +12,7 @@ import threading
 import time
 
 from lab.simulation import guest
+from lab.simulation import model
 from lab.simulation import timing
 
 # VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE
@@ -45,7 +46,7 @@ class Move:
     source: str       #: host name
     destination: str  #: host name
     flags: int        #: virDomainMigrateFlags
-    migration: guest.Migration
+    migration: model.Migration
     events: list[guest.Event] = dataclasses.field(default_factory=list)
 
     def at(self, what: guest.Happening) -> float | None:
@@ -64,13 +65,13 @@ class Workload:
         self._before = 0.0
         self._since = clock.now()
         self._past = [(self._since, 0.0)]
-        self._migration: guest.Migration | None = None
+        self._migration: model.Migration | None = None
 
-    def migrate(self, link: guest.Link, paused: bool) -> guest.Migration:
+    def migrate(self, link: guest.Link, paused: bool) -> model.Migration:
         """Begin a migration of this guest."""
         self._before = self.work()
         self._since = self._clock.now()
-        self._migration = guest.Migration(
+        self._migration = model.Migration(
             self.guest, link, self._since, paused=paused)
         return self._migration
 
