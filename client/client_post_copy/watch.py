@@ -3,13 +3,8 @@
 """Follow live migrations until they end.
 
 The loop of ``nova ... --poll`` and of ``openstack server migrate --wait``.
-Each client has its own subclass of :class:`Server`, which sends the requests.
-By default whoever may live migrate may also send these requests: a project
-manager sees the migrations of the project, without their hosts. Only
-administrators see why a migration failed.
 """
 
-import abc
 from collections.abc import Iterator, Sequence
 import time
 from typing import NamedTuple
@@ -17,6 +12,7 @@ from typing import NamedTuple
 from client_post_copy import display
 from client_post_copy import microversion
 from client_post_copy import progress
+from client_post_copy import queries
 
 # Between two looks at a server, and at least between two servers.
 INTERVAL_S = 1.0
@@ -33,25 +29,13 @@ ENDED = ('completed', 'cancelled', 'error', 'failed')
 _DEGRADED = 'compute_live_migration_post_copy_degraded'
 
 
-class NotAnswered(Exception):
-    """The cloud did not answer, and may answer the same request later."""
-
-
-class Refused(Exception):
-    """The cloud refuses this request."""
-
-
-class Forbidden(Refused):
-    """The cloud refuses this request to this user."""
-
-
-def refusal(error: NotAnswered | Refused, option: str) -> str:
+def refusal(error: queries.NotAnswered | queries.Refused, option: str) -> str:
     """Return why a migration that cannot be watched is not requested.
 
     :param error: raised by :class:`Watch`
     :param option: the option that asked for the watch
     """
-    if isinstance(error, Forbidden):
+    if isinstance(error, queries.Forbidden):
         reason = ('%s needs permission to list migrations (policy '
                   'os_compute_api:os-migrations:index). Leave out %s, or ask '
                   'an administrator' % (option, option))
@@ -60,78 +44,10 @@ def refusal(error: NotAnswered | Refused, option: str) -> str:
     return '%s. %s' % (reason, microversion.NOTHING_REQUESTED)
 
 
-def error_of(status: int) -> type[NotAnswered | Refused]:
-    """Return the error of a watch for an HTTP status of 400 or above."""
-    if status == 403:
-        return Forbidden
-    return NotAnswered if status == 429 or status >= 500 else Refused
-
-
-class State(NamedTuple):
-    """A server at one moment."""
-
-    status: str
-    is_idle: bool           #: no task of Nova's is in progress
-    host: str | None        #: None: the user may not see it
-    fault: str | None
-
-
-class Event(NamedTuple):
-    """An event of an instance action."""
-
-    event: str
-    result: str | None
-    details: str | None     #: None: the user may not see them
-
-
-class Server(abc.ABC):
-    """A server, and the requests to the cloud about that server.
-
-    Each method raises :class:`NotAnswered` or :class:`Refused`.
-    """
-
-    id: str
-    name: str
-    #: The commands that list the migrations of a server, and that show what
-    #: happened in a request; with ``%(server)s`` and ``%(request)s``.
-    LIST_COMMAND: str
-    EVENT_COMMAND: str
-
-    def __str__(self) -> str:
-        return '%s (%s)' % (self.name, self.id)
-
-    @property
-    def list_command(self) -> str:
-        return self.LIST_COMMAND % {'server': self.id}
-
-    @abc.abstractmethod
-    def newest_migration(self) -> progress.Seen | None:
-        """Return the newest live migration of the server.
-
-        Evacuations, for example, and those of other projects do not count.
-        """
-
-    @abc.abstractmethod
-    def migrations_in_progress(self) -> list[progress.Seen]:
-        """Return the server's live migrations, with the bytes copied."""
-
-    @abc.abstractmethod
-    def state(self) -> State:
-        """Return the present state of the server."""
-
-    @abc.abstractmethod
-    def newest_events(self) -> tuple[str | None, list[Event]]:
-        """Return the newest request to live migrate the server.
-
-        :returns: the ID of the request, None if there was none; and the
-            events that the user may see
-        """
-
-
 class Outcome(NamedTuple):
     """How the migration of a server has ended."""
 
-    server: Server
+    server: queries.Server
     moved: bool             #: False also when the end was not seen
     text: str
 
@@ -142,10 +58,11 @@ class Watch:
     Created before the migration is requested: to tell it from older ones, and
     to refuse the request if the migration could not be watched.
 
-    :raises NotAnswered, Refused: when migrations cannot be listed
+    :raises queries.NotAnswered: the cloud does not answer
+    :raises queries.Refused: the user may not list migrations, for example
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: queries.Server) -> None:
         self.server = server
         self.phase = ''
         self.text = '%s: requested' % server.name
@@ -162,13 +79,13 @@ class Watch:
         """Look once; set the text or, after the end, the outcome."""
         try:
             self._look()
-        except NotAnswered as error:
+        except queries.NotAnswered as error:
             silence = time.monotonic() - self._answered
             if silence >= PATIENCE_S:
                 self._give_up(error)
             self.text = ('%s: no answer from the cloud, retrying'
                          % self.server.name)
-        except Refused as error:
+        except queries.Refused as error:
             self._give_up(error)
         else:
             self._answered = time.monotonic()
@@ -196,7 +113,7 @@ class Watch:
             return None
         try:
             found = self.server.migrations_in_progress()
-        except Forbidden:
+        except queries.Forbidden:
             self._sees_bytes = False
             return None
         return next((seen for seen in found if seen.id > self._last_id), None)
@@ -212,7 +129,8 @@ class Watch:
         if state.is_idle or self._settling <= 0:
             self._end(self._ended, state)
 
-    def _end(self, migration: progress.Seen | None, state: State) -> None:
+    def _end(self, migration: progress.Seen | None,
+             state: queries.State) -> None:
         where = 'Server %s is %s%s' % (
             self.server, state.status,
             ' on ' + state.host if state.host else '')
@@ -236,10 +154,10 @@ class Watch:
                                                    migration.status),
             where, '; '.join(dict.fromkeys(reasons))))
 
-    def _newest_events(self) -> tuple[str | None, list[Event]]:
+    def _newest_events(self) -> tuple[str | None, list[queries.Event]]:
         try:
             return self.server.newest_events()
-        except Refused:
+        except queries.Refused:
             return None, []
 
     def _give_up(self, error: Exception) -> None:
@@ -250,7 +168,7 @@ class Watch:
             '"%s".' % (self.server, error, self.server.list_command))
 
 
-def _details(events: list[Event], result: str,
+def _details(events: list[queries.Event], result: str,
              event: str | None = None) -> list[str]:
     # Each service that a request went through may record the same.
     return list(dict.fromkeys(

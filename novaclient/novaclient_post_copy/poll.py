@@ -17,11 +17,12 @@ from novaclient import exceptions
 
 from client_post_copy import display
 from client_post_copy import progress
+from client_post_copy import queries
 from client_post_copy import watch
 from novaclient_post_copy import microversion
 
 
-class Server(watch.Server):
+class Server(queries.Server):
     """A server, by novaclient.
 
     :param cs: novaclient.v2.client.Client
@@ -52,15 +53,15 @@ class Server(watch.Server):
         return [progress.Seen.of(found) for found in
                 _ask(self._server_migrations.list, self.id)]
 
-    def state(self) -> watch.State:
+    def state(self) -> queries.State:
         server = _ask(self._cs.servers.get, self.id)
-        return watch.State(
+        return queries.State(
             server.status,
             getattr(server, 'OS-EXT-STS:task_state', None) is None,
             getattr(server, 'OS-EXT-SRV-ATTR:host', None),
             getattr(server, 'fault', {}).get('message'))
 
-    def newest_events(self) -> tuple[str | None, list[watch.Event]]:
+    def newest_events(self) -> tuple[str | None, list[queries.Event]]:
         request = next((
             found.request_id for found in
             _ask(self._cs.instance_action.list, self.id)
@@ -69,7 +70,8 @@ class Server(watch.Server):
             return None, []
         action = _ask(self._cs.instance_action.get, self.id, request)
         return request, [
-            watch.Event(event['event'], event['result'], event.get('details'))
+            queries.Event(
+                event['event'], event['result'], event.get('details'))
             for event in getattr(action, 'events', ())]
 
 
@@ -78,13 +80,13 @@ def _ask(method: Callable, *args, **kwargs) -> Any:
     try:
         return method(*args, **kwargs)
     except keystone_exceptions.RetriableConnectionFailure as error:
-        raise watch.NotAnswered(error)
+        raise queries.NotAnswered(error)
     except exceptions.ClientException as error:
-        raise watch.error_of(error.code)(error)
+        raise queries.error_of(error.code)(error)
     except keystone_exceptions.HttpError as error:
-        raise watch.error_of(error.http_status)(error)
+        raise queries.error_of(error.http_status)(error)
     except keystone_exceptions.ClientException as error:
-        raise watch.Refused(error)
+        raise queries.Refused(error)
 
 
 class Poll:
@@ -119,7 +121,7 @@ class Poll:
     def _watch(self, server) -> watch.Watch:
         try:
             return watch.Watch(Server(self._cs, server))
-        except (watch.NotAnswered, watch.Refused) as error:
+        except (queries.NotAnswered, queries.Refused) as error:
             raise exceptions.CommandError(watch.refusal(error, '--poll'))
 
     def follow_server(self) -> None:

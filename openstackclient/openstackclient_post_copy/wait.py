@@ -16,11 +16,12 @@ from osc_lib import exceptions
 
 from client_post_copy import display
 from client_post_copy import progress
+from client_post_copy import queries
 from client_post_copy import watch
 from openstackclient_post_copy import proxy
 
 
-class Server(watch.Server):
+class Server(queries.Server):
     """A server, by the SDK."""
 
     LIST_COMMAND = 'openstack server migration list --server %(server)s'
@@ -44,13 +45,13 @@ class Server(watch.Server):
         return [progress.Seen.of(found) for found in
                 _list(self._compute.server_migrations, self.id)]
 
-    def state(self) -> watch.State:
+    def state(self) -> queries.State:
         server = _ask(self._compute.get_server, self.id)
-        return watch.State(server.status, server.task_state is None,
-                           server.compute_host,
-                           (server.fault or {}).get('message'))
+        return queries.State(
+            server.status, server.task_state is None, server.compute_host,
+            (server.fault or {}).get('message'))
 
-    def newest_events(self) -> tuple[str | None, list[watch.Event]]:
+    def newest_events(self) -> tuple[str | None, list[queries.Event]]:
         request = next((
             found.request_id for found in
             _list(self._compute.server_actions, self.id)
@@ -58,8 +59,9 @@ class Server(watch.Server):
         if request is None:
             return None, []
         action = _ask(self._compute.get_server_action, request, self.id)
-        return request, [watch.Event(event.event, event.result, event.details)
-                         for event in action.events or ()]
+        return request, [
+            queries.Event(event.event, event.result, event.details)
+            for event in action.events or ()]
 
 
 def _ask(method: Callable, *args, **kwargs) -> Any:
@@ -67,14 +69,14 @@ def _ask(method: Callable, *args, **kwargs) -> Any:
     try:
         return method(*args, **kwargs)
     except keystone_exceptions.RetriableConnectionFailure as error:
-        raise watch.NotAnswered(error)
+        raise queries.NotAnswered(error)
     except sdk_exceptions.HttpException as error:
-        raise watch.error_of(error.status_code or 400)(error)
+        raise queries.error_of(error.status_code or 400)(error)
     except keystone_exceptions.HttpError as error:
-        raise watch.error_of(error.http_status)(error)
+        raise queries.error_of(error.http_status)(error)
     except (sdk_exceptions.SDKException,
             keystone_exceptions.ClientException) as error:
-        raise watch.Refused(error)
+        raise queries.Refused(error)
 
 
 def _list(method: Callable[..., Iterable], *args, **kwargs) -> list:
@@ -97,7 +99,7 @@ class Wait:
         self._display = display.Display(stdout)
         try:
             self._watch = watch.Watch(Server(compute, server))
-        except (watch.NotAnswered, watch.Refused) as error:
+        except (queries.NotAnswered, queries.Refused) as error:
             raise exceptions.CommandError(watch.refusal(error, '--wait'))
 
     def follow(self) -> None:

@@ -7,11 +7,12 @@ import testtools
 
 from client_post_copy import display
 from client_post_copy import progress
+from client_post_copy import queries
 from client_post_copy import watch
 from tests.unit.client_post_copy import test_display
 
-IDLE = watch.State('ACTIVE', True, 'host-b', None)
-BUSY = watch.State('MIGRATING', False, 'host-a', None)
+IDLE = queries.State('ACTIVE', True, 'host-b', None)
+BUSY = queries.State('MIGRATING', False, 'host-a', None)
 OLD = progress.Seen(6, 'completed')
 
 
@@ -19,7 +20,7 @@ def seen(status: str, *more) -> progress.Seen:
     return progress.Seen(7, status, *more)
 
 
-class Server(watch.Server):
+class Server(queries.Server):
     """Answers from lists; the last answer stays."""
 
     LIST_COMMAND = 'list %(server)s'
@@ -115,9 +116,9 @@ class MovedTestCase(WatchTestCase):
         outcome, = self.follow(
             newest=[OLD, seen('completed')],
             events=[('req-1', [
-                watch.Event('compute_live_migration', 'Success', None),
-                watch.Event('compute_live_migration_post_copy_degraded',
-                            'Success', 'It was degraded for 1.82 s.')])])
+                queries.Event('compute_live_migration', 'Success', None),
+                queries.Event('compute_live_migration_post_copy_degraded',
+                              'Success', 'It was degraded for 1.82 s.')])])
 
         self.assertEqual(
             'Complete. Server busy (id-of-busy) is ACTIVE on host-b. It was '
@@ -140,7 +141,7 @@ class MovedTestCase(WatchTestCase):
     def test_bytes_are_not_for_everybody(self):
         outcome, = self.follow(
             newest=[OLD, seen('running', 'pre-copy'), seen('completed')],
-            in_progress=[watch.Forbidden('no')])
+            in_progress=[queries.Forbidden('no')])
 
         self.assertTrue(outcome.moved)
         self.assertEqual(['busy, migration 7: pre-copy'], self.lines())
@@ -154,10 +155,10 @@ class MovedTestCase(WatchTestCase):
         outcome, = self.follow(
             newest=[OLD, seen('completed')],
             in_progress=[[seen('running', 'pre-copy')],
-                         *[watch.NotAnswered('503')] * 30,
+                         *[queries.NotAnswered('503')] * 30,
                          [seen('running', 'pre-copy')], []],
-            states=[watch.NotAnswered('503'), IDLE],
-            events=[watch.NotAnswered('503'), ('req-1', [])])
+            states=[queries.NotAnswered('503'), IDLE],
+            events=[queries.NotAnswered('503'), ('req-1', [])])
 
         self.assertTrue(outcome.moved)
         self.assertEqual([
@@ -210,7 +211,7 @@ class NotMovedTestCase(WatchTestCase):
                 newest=[OLD, seen(status)])
 
     def test_reasons(self):
-        error = watch.Event('compute_live_migration', 'Error', 'Disk full.')
+        error = queries.Event('compute_live_migration', 'Error', 'Disk full.')
         self.assert_not_moved(
             'Reason: Disk full.; No host.',
             newest=[OLD, seen('error')],
@@ -222,7 +223,7 @@ class NotMovedTestCase(WatchTestCase):
     def test_fault(self):
         self.assert_not_moved(
             'is ERROR on host-b. Reason: Lost.', newest=[OLD, seen('error')],
-            states=[watch.State('ERROR', True, 'host-b', 'Lost.')])
+            states=[queries.State('ERROR', True, 'host-b', 'Lost.')])
         # What an ACTIVE server shows is of another day.
         self.assert_not_moved(
             'Reason: shown', newest=[OLD, seen('error')],
@@ -232,7 +233,7 @@ class NotMovedTestCase(WatchTestCase):
         self.assert_not_moved(
             'shown to administrators by "show id-of-busy req-1"',
             newest=[OLD, seen('error')])
-        for events in (watch.Forbidden('no'), (None, [])):
+        for events in (queries.Forbidden('no'), (None, [])):
             self.assert_not_moved('Reason: not recorded',
                                   newest=[OLD, seen('error')], events=[events])
 
@@ -252,20 +253,20 @@ class NotMovedTestCase(WatchTestCase):
         self.assert_not_moved(
             'but the result is unknown: gone. The migration continues without '
             'this command; see "list id-of-busy".', newest=[OLD],
-            states=[watch.Refused('gone')])
+            states=[queries.Refused('gone')])
 
     def test_cloud_stays_away(self):
         self.assert_not_moved(
             'the result is unknown: 503', newest=[OLD, seen('completed')],
-            in_progress=[watch.NotAnswered('503')])
+            in_progress=[queries.NotAnswered('503')])
         self.assertEqual(watch.PATIENCE_S, self.now)
 
 
 class NotWatchedTestCase(WatchTestCase):
 
     def test_not_allowed(self):
-        self.server.newest = [watch.Forbidden('no')]
-        self.assertRaises(watch.Forbidden, watch.Watch, self.server)
+        self.server.newest = [queries.Forbidden('no')]
+        self.assertRaises(queries.Forbidden, watch.Watch, self.server)
 
     def test_interrupted_by_the_user(self):
         self.assertRaises(
@@ -278,8 +279,8 @@ class NotWatchedTestCase(WatchTestCase):
 
     def test_statuses(self):
         for status, expected in (
-            (403, watch.Forbidden), (404, watch.Refused),
-            (401, watch.Refused), (429, watch.NotAnswered),
-            (500, watch.NotAnswered), (503, watch.NotAnswered),
+            (403, queries.Forbidden), (404, queries.Refused),
+            (401, queries.Refused), (429, queries.NotAnswered),
+            (500, queries.NotAnswered), (503, queries.NotAnswered),
         ):
-            self.assertIs(expected, watch.error_of(status))
+            self.assertIs(expected, queries.error_of(status))
