@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 import concurrent.futures
 import graphlib
-import hashlib
-import pathlib
 import shutil
 import typing
 
@@ -25,7 +23,7 @@ from lab.cloud import lock
 from lab.cloud import machine
 from lab.cloud import network
 from lab.cloud import process
-from lab.cloud.services import common
+from lab.cloud import schemas
 from lab.cloud.services import database
 from lab.cloud.services import glance
 from lab.cloud.services import horizon
@@ -173,7 +171,7 @@ def _steps(
 
     steps = {
         'networks': (lambda: network.create(cloud.bandwidth), set()),
-        'databases': (lambda: _databases(cloud, say), set()),
+        'databases': (lambda: schemas.start(cloud, say), set()),
         'messages': (_messages, {'networks'}),
         'keystone': (lambda: api(keystone), {'networks', 'databases'}),
     }
@@ -242,50 +240,6 @@ def _run(steps: dict, say: Callable[[str], None]) -> None:
                 wait.given_up.set()
     if failure is not None:
         raise failure
-
-
-def _databases(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
-    """Start the databases, from the template if there is one."""
-    template = database.template(
-        common.TRANSPORT_URL, repr(_syncs(cloud)), _own_schema())
-    made = database.exists() or database.restore(template)
-    if not made:
-        say('making the databases (once; a template is kept)')
-        database.create()
-    database.start()
-    database.wait_ready()
-    if made:
-        return
-    database.create_databases()
-    # nova-manage's commands build on each other, the services do not.
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(_sync, _syncs(cloud).items()))
-    database.save(template)
-    database.start()
-    database.wait_ready()
-
-
-def _syncs(cloud: lab_cloud.Cloud) -> dict[str, list[list]]:
-    return {'nova': nova.sync(cloud.extended), 'neutron': neutron.sync(),
-            'keystone': keystone.sync(), 'glance': glance.sync(),
-            'placement': placement.sync()}
-
-
-def _sync(item: tuple[str, list[list]]) -> None:
-    name, commands = item
-    for command in commands:
-        process.run(command, 'make the database of ' + name,
-                    layout.LOGS / ('sync-%s.log' % name), 300)
-
-
-def _own_schema() -> str:
-    """Return a digest of the code that adds our column."""
-    import nova_post_copy.db
-
-    directory = pathlib.Path(nova_post_copy.db.__file__).parent
-    return hashlib.sha256(b''.join(
-        path.read_bytes() for path in sorted(directory.glob('*.py'))
-    )).hexdigest()
 
 
 def _remove(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:

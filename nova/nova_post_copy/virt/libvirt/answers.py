@@ -2,15 +2,19 @@
 
 """Answer nova-compute's questions about this host and its guests."""
 
+import typing
+
 from oslo_log import log as logging
 from oslo_utils import units
 
+from nova.compute import provider_tree as upstream_provider_tree
 import nova.conf
 from nova import objects
 from nova.virt.libvirt import host as libvirt_host
 
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import threads
+from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import capability
 from nova_post_copy.virt.libvirt import dirty_rate
 from nova_post_copy.virt.libvirt import domain
@@ -25,6 +29,23 @@ class Answers:
 
     _host: libvirt_host.Host
     _post_copy_refusals: list[str] | None = None
+
+    # This host
+
+    def init_host(self, host: str) -> None:
+        super().init_host(host)  # type: ignore[misc]
+        self.post_copy_destination_refusals()
+
+    def update_provider_tree(
+            self, provider_tree: upstream_provider_tree.ProviderTree,
+            nodename: str, allocations: dict[str, typing.Any] | None = None,
+    ) -> None:
+        super().update_provider_tree(  # type: ignore[misc]
+            provider_tree, nodename, allocations)
+        if self.post_copy_destination_refusals():
+            provider_tree.remove_traits(nodename, traits.POST_COPY)
+        else:
+            provider_tree.add_traits(nodename, traits.POST_COPY)
 
     # Sources and destinations
 

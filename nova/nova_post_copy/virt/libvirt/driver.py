@@ -37,7 +37,6 @@ from nova_post_copy.migration import write_queue
 from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.objects.migration import Status
 from nova_post_copy import threads
-from nova_post_copy import traits
 from nova_post_copy.virt.libvirt import answers
 from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import flags
@@ -68,25 +67,11 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         # takes the lock again, and upstream's is not reentrant.
         self._host._wrapped_conn_lock = threading.RLock()
 
-    # This host
-
-    def init_host(self, host) -> None:
-        super().init_host(host)
-        self.post_copy_destination_refusals()
-
     def cleanup_host(self, host) -> None:
         """Leave unfinished migrations to the next start of nova-compute."""
         self._stopping.set()
         self._signals.wake_all()
         super().cleanup_host(host)
-
-    def update_provider_tree(
-            self, provider_tree, nodename, allocations=None) -> None:
-        super().update_provider_tree(provider_tree, nodename, allocations)
-        if self.post_copy_destination_refusals():
-            provider_tree.remove_traits(nodename, traits.POST_COPY)
-        else:
-            provider_tree.add_traits(nodename, traits.POST_COPY)
 
     # One migration
 
