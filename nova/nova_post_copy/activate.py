@@ -14,9 +14,9 @@ makes oslo.config open our source inside ``nova.config.parse_args()``. The
 source has no options; opening it is the hook by which we activate. Without
 these lines nothing of ours is active.
 
-The table of seams (:mod:`nova_post_copy.seams`) has every name of upstream's
-that we touch or depend on. It is checked before anything is joined; what
-upstream imports later is checked as it is imported.
+The table of seams (:mod:`nova_post_copy.seams`) has each private name of
+upstream's that we use, and whatever we assign, wrap or override. It is checked
+before anything is joined; what upstream imports later, as it is imported.
 
 Each process imports only the parts that it needs, so the imports are inside
 of the functions.

@@ -237,7 +237,7 @@ class BreakingHosts(TwoHosts):
         'decisions.recovery.RETRY_AFTER_S': 0.1,
         'decisions.recovery.SILENT_AFTER_S': 6.0,
         'migration.interruption.ASK_INTERVAL_S': 0.5,
-        'migration.arrival.ASK_INTERVAL_S': 0.2,
+        'migration.arrival.ARRIVAL_INTERVAL_S': 0.2,
     }
 
     def setUp(self):

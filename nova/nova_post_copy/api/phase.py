@@ -10,6 +10,7 @@ import enum
 from nova import objects
 from nova.objects import fields
 
+from nova_post_copy.objects.migration import COPYING
 from nova_post_copy.objects.migration import Status
 
 
@@ -24,7 +25,6 @@ class Phase(enum.StrEnum):
     FINISHING = 'finishing'         #: everything has arrived
 
 
-_COPYING = (Status.RUNNING, Status.RUNNING_POST_COPY)
 _BY_STATUS = {
     Status.ACCEPTED: Phase.SCHEDULING,
     Status.QUEUED: Phase.QUEUED,
@@ -45,7 +45,7 @@ def of(migration: objects.Migration,
     """
     if migration.migration_type != fields.MigrationType.LIVE_MIGRATION:
         return None
-    if migration.status not in _COPYING:
+    if migration.status not in COPYING:
         return _BY_STATUS.get(migration.status)
     # The destination takes the server over before the source records that the
     # migration is complete.

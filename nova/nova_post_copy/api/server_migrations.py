@@ -113,12 +113,11 @@ class ServerMigrationsController(upstream.ServerMigrationsController):
 def _in_progress(context, server_id) -> dict[str, objects.Migration]:
     """Return the live migrations of a server in progress, by id."""
     # Upstream's own query has a fixed list of statuses.
-    migrations = objects.MigrationList.get_by_filters(context, {
-        'instance_uuid': server_id,
-        'migration_type': 'live-migration',
-        'status': migration_obj.IN_PROGRESS,
-    })
-    return {str(migration.id): migration for migration in migrations}
+    return {
+        str(migration.id): migration
+        for migration in migration_obj.live_migrations(
+            context, instance_uuid=server_id,
+            status=migration_obj.IN_PROGRESS)}
 
 
 def _view(migration, instance, include_host=True):

@@ -20,6 +20,7 @@ from nova_post_copy.compute import reconcile
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
 from nova_post_copy.objects.migration import FINAL
+from nova_post_copy.objects.migration import live_migrations
 from nova_post_copy.objects.migration import requested
 from nova_post_copy.objects.migration import Status
 
@@ -49,10 +50,8 @@ def give_up(manager: upstream.ComputeManager,
     :param claim: tells whether nothing handles a migration, and makes sure
         that its request is ignored if it arrives after all
     """
-    for migration in objects.MigrationList.get_by_filters(
-            context, {'migration_type': 'live-migration',
-                      'source_compute': manager.host,
-                      'status': Status.ACCEPTED}):
+    for migration in live_migrations(
+            context, source_compute=manager.host, status=Status.ACCEPTED):
         since = migration.updated_at or migration.created_at
         if (not requested(migration) or
                 not timeutils.is_older_than(since, DROPPED_AFTER_S) or

@@ -23,7 +23,7 @@ from nova_post_copy.migration.following import Course
 from nova_post_copy.migration.following import Following
 from nova_post_copy.migration.interruption import Interruption
 from nova_post_copy.migration.live_migration import LiveMigration
-from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.phase import MonitorPhase
 from nova_post_copy.migration.result import Result
 from nova_post_copy.virt.libvirt import job
 
@@ -40,7 +40,7 @@ class AfterSwitch(Following):
         super().__init__(migration, operation, course)
         self._arrived = False
 
-    def step(self, found: Condition, over: bool) -> Phase | Result:
+    def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
         if found is not Condition.BROKEN:
             return super().step(found, over)
         self.course.stream = recovery.Stream()
@@ -52,7 +52,7 @@ class AfterSwitch(Following):
         super().carry_on(operation)
         self.course.stream = recovery.Stream()
 
-    def _follow(self) -> Phase | None:
+    def _follow(self) -> MonitorPhase | None:
         if self.look() is None:
             return None
         if self.course.still >= recovery.STALLED_AFTER_S:

@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 
 # Seconds between two requests for the state of the guest, and how often in a
 # row the destination must report that the guest is absent.
-ASK_INTERVAL_S = 2.0
+ARRIVAL_INTERVAL_S = 2.0
 ABSENT_TIMES = 3
 
 
@@ -38,5 +38,5 @@ def wait(migration: LiveMigration) -> Result:
         LOG.info('The server has left this host; waiting for the '
                  'destination to say that it has arrived (%s)', there,
                  instance=migration.instance)
-        time.sleep(ASK_INTERVAL_S)
+        time.sleep(ARRIVAL_INTERVAL_S)
     return Result(End.UNWATCHED)

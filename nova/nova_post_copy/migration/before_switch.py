@@ -23,7 +23,7 @@ from nova_post_copy.migration.following import Following
 from nova_post_copy.migration import live_migration
 from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration import phase
-from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.phase import MonitorPhase
 from nova_post_copy.migration import pre_copy
 from nova_post_copy.migration.result import Result
 from nova_post_copy.virt.libvirt import job
@@ -52,7 +52,7 @@ class BeforeSwitch(Following):
     def beat(self) -> float:
         return phase.QUICK_BEAT_S if self._pre_copy.awaits else super().beat()
 
-    def step(self, found: Condition, over: bool) -> Phase | Result:
+    def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
         if found in (Condition.POST_COPY, Condition.BROKEN):
             return self._after().step(found, over)
         return super().step(found, over)
@@ -60,7 +60,7 @@ class BeforeSwitch(Following):
     def _after(self) -> AfterSwitch:
         return AfterSwitch(self.migration, self.operation, self.course)
 
-    def _follow(self) -> Phase | None:
+    def _follow(self) -> MonitorPhase | None:
         info = self.look()
         if info is None:
             return None
@@ -96,7 +96,7 @@ class BeforeSwitch(Following):
             LOG.debug('The downtime limit cannot be set yet: %s', exc,
                       instance=self.migration.instance)
 
-    def _carry_out(self, decision: switch.Decision) -> Phase:
+    def _carry_out(self, decision: switch.Decision) -> MonitorPhase:
         """Carry out a decision; return the next phase."""
         if decision.reason != self._reason:
             self._reason = decision.reason
@@ -113,7 +113,7 @@ class BeforeSwitch(Following):
             self._stop(decision.reason)
         return self
 
-    def _switch(self) -> Phase:
+    def _switch(self) -> MonitorPhase:
         """Switch, or change nothing so that the next step tries again."""
         reporter = self.migration.reporter
         if not reporter.switching():

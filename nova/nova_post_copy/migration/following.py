@@ -28,7 +28,7 @@ from nova_post_copy.decisions import recovery
 from nova_post_copy.migration import live_migration
 from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration import phase
-from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.phase import MonitorPhase
 from nova_post_copy.migration.result import End
 from nova_post_copy.migration.result import Result
 from nova_post_copy.virt.libvirt import job
@@ -56,7 +56,7 @@ class Course:
     stopped_because: str = ''
 
 
-class Following(Phase):
+class Following(MonitorPhase):
     """A phase in which libvirt's job runs."""
 
     #: the guest may run on the destination
@@ -67,7 +67,7 @@ class Following(Phase):
         super().__init__(migration, operation)
         self.course = course
 
-    def step(self, found: Condition, over: bool) -> Phase | Result:
+    def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
         if not over or found is Condition.POST_COPY:
             return self._follow() or self
         if found in condition.HERE:
@@ -80,7 +80,7 @@ class Following(Phase):
         return self
 
     @abc.abstractmethod
-    def _follow(self) -> Phase | None:
+    def _follow(self) -> MonitorPhase | None:
         """Read the job's statistics, and act on them.
 
         :returns: the next phase; None: no job is running
@@ -143,7 +143,7 @@ class Following(Phase):
             Condition.POST_COPY, Condition.BROKEN)
         return Result(End.LOST if lost else End.FAILED, ended)
 
-    def _between(self) -> Phase | Result:
+    def _between(self) -> MonitorPhase | Result:
         """Follow a guest that is paused on the source, about to leave.
 
         If libvirtd is restarted at this moment, it may no longer know whether

@@ -19,7 +19,7 @@ from nova_post_copy.decisions import recovery
 from nova_post_copy.migration.link import Answer
 from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration import phase
-from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.phase import MonitorPhase
 from nova_post_copy.migration.result import End
 from nova_post_copy.migration.result import Result
 
@@ -30,11 +30,11 @@ LOG = logging.getLogger(__name__)
 ASK_INTERVAL_S = 5.0
 
 # Conditions on the source once the stream is no longer broken.
-_GOES_ON = (Condition.POST_COPY, Condition.MIGRATING, Condition.MIGRATED,
+_RESUMED = (Condition.POST_COPY, Condition.MIGRATING, Condition.MIGRATED,
             Condition.ABSENT)
 
 
-class Interruption(Phase):
+class Interruption(MonitorPhase):
     """The time from the break of a stream until it resumes.
 
     :param interrupted: the phase that continues when the stream does
@@ -42,7 +42,7 @@ class Interruption(Phase):
 
     def __init__(self, migration: LiveMigration,
                  operation: futurist.Future | None,
-                 interrupted: Phase) -> None:
+                 interrupted: MonitorPhase) -> None:
         super().__init__(migration, operation)
         self._link = migration.link
         self._reporter = migration.reporter
@@ -63,11 +63,11 @@ class Interruption(Phase):
     def beat(self) -> float:
         return phase.QUICK_BEAT_S
 
-    def step(self, found: Condition, over: bool) -> Phase | Result:
+    def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
         if found is Condition.BROKEN:
             reason = self._recover()
             return self if reason is None else Result(End.LOST, reason)
-        if found in _GOES_ON:
+        if found in _RESUMED:
             # The attempt that succeeded is the operation from now on.
             self._interrupted.carry_on(self.attempt)
             self._reporter.resumed()

@@ -30,7 +30,8 @@ from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
-from nova_post_copy.objects.migration import Status
+from nova_post_copy.objects.migration import COPYING
+from nova_post_copy.objects.migration import live_migrations
 from nova_post_copy.virt.libvirt import outgoing
 from nova_post_copy.virt.libvirt import own_connection
 
@@ -42,8 +43,6 @@ PROBE_TIMEOUT_S = 1.0
 EVENT_GRACE_S = 1.0
 # Where libvirt listens, by the transport in its URI.
 _PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
-# Status of the migrations that libvirt carries out, without an interruption.
-_GOES_ON = [Status.RUNNING, Status.RUNNING_POST_COPY]
 
 # Flags that upstream sets for the first attempt and that a resume does not
 # need: disks are complete, and the guest is not throttled.
@@ -185,7 +184,7 @@ class Link:
         which host the guest runs.
         """
         try:
-            if self._others_go_on():
+            if self._others_are_copied():
                 # Their calls may survive the outage that breaks ours.
                 return
             for address in self._addresses:
@@ -198,15 +197,14 @@ class Link:
                      'destination does not answer: %s', exc,
                      instance=self._instance)
 
-    def _others_go_on(self) -> bool:
-        """Tell whether libvirt carries out other migrations to that host."""
+    def _others_are_copied(self) -> bool:
+        """Tell whether libvirt copies other servers to that host."""
         return any(
             migration.dest_compute == self._dest
             and migration.instance_uuid != self._instance.uuid
-            for migration in objects.MigrationList.get_by_filters(
-                self._context, {'source_compute': self._instance.host,
-                                'migration_type': 'live-migration',
-                                'status': _GOES_ON}))
+            for migration in live_migrations(
+                self._context, source_compute=self._instance.host,
+                status=list(COPYING)))
 
     def _decided(self) -> bool:
         try:

@@ -37,7 +37,7 @@ import futurist
 
 from nova_post_copy.migration.before_switch import BeforeSwitch
 from nova_post_copy.migration.live_migration import LiveMigration
-from nova_post_copy.migration.phase import Phase
+from nova_post_copy.migration.phase import MonitorPhase
 from nova_post_copy.migration.result import End
 from nova_post_copy.migration.result import Result
 from nova_post_copy.virt.libvirt import domain
@@ -52,15 +52,16 @@ def watch(migration: LiveMigration,
     """
     if operation is not None:
         operation.add_done_callback(migration.signals.wake)
-    reached: Phase | Result = BeforeSwitch(migration, operation)
-    while isinstance(reached, Phase):
+    reached: MonitorPhase | Result = BeforeSwitch(migration, operation)
+    while isinstance(reached, MonitorPhase):
         reached = _step(migration, reached)
         migration.reporter.go_on()
     migration.reporter.finish()
     return reached
 
 
-def _step(migration: LiveMigration, phase: Phase) -> Phase | Result:
+def _step(migration: LiveMigration,
+          phase: MonitorPhase) -> MonitorPhase | Result:
     migration.signals.wait(phase.beat())
     if migration.stopping.is_set():
         return Result(End.UNWATCHED)

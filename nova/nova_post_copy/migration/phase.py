@@ -21,7 +21,7 @@ BEAT_S = 1.0
 QUICK_BEAT_S = 0.25
 
 
-class Phase(abc.ABC):
+class MonitorPhase(abc.ABC):
     """A part of a migration.
 
     :param operation: libvirt's blocking call; its result is None, or the
@@ -60,7 +60,7 @@ class Phase(abc.ABC):
             operation.add_done_callback(self.migration.signals.wake)
 
     @abc.abstractmethod
-    def step(self, found: Condition, over: bool) -> 'Phase | Result':
+    def step(self, found: Condition, over: bool) -> 'MonitorPhase | Result':
         """Act on the state of the domain on the source.
 
         :param found: the condition of that domain

@@ -8,6 +8,7 @@ behaviour.
 
 from collections.abc import Container
 import enum
+import typing
 
 from nova import context as nova_context
 from nova import objects
@@ -38,6 +39,8 @@ class Status(enum.StrEnum):
 FINAL = (Status.COMPLETED, Status.CANCELLED, Status.ERROR, Status.FAILED)
 #: The server runs on the destination, part of its memory is on the source.
 SWITCHED = (Status.RUNNING_POST_COPY, Status.INTERRUPTED_POST_COPY)
+#: Memory or disks are being copied.
+COPYING = (Status.RUNNING, Status.RUNNING_POST_COPY)
 #: libvirt may be moving the server. Before these statuses libvirt has not been
 #: called, and the server is only on the source.
 IN_LIBVIRT = (Status.RUNNING, *SWITCHED)
@@ -94,6 +97,16 @@ def requested_by(
     return requested(migrate_data.migration)
 
 
+def live_migrations(context: nova_context.RequestContext,
+                    **filters: typing.Any) -> objects.MigrationList:
+    """Return live migrations, as ``MigrationList.get_by_filters`` does.
+
+    :param filters: such as ``instance_uuid``, ``source_compute``, ``status``
+    """
+    return objects.MigrationList.get_by_filters(context, {
+        'migration_type': fields.MigrationType.LIVE_MIGRATION, **filters})
+
+
 def unfinished(context: nova_context.RequestContext, instance_uuid: str,
                source: str | None = None,
                statuses: Container[str] | None = None,
@@ -104,11 +117,9 @@ def unfinished(context: nova_context.RequestContext, instance_uuid: str,
     :param statuses: statuses that count; None: all but the final ones
     :returns: None when there is no such migration
     """
-    filters = {'instance_uuid': instance_uuid,
-               'migration_type': fields.MigrationType.LIVE_MIGRATION}
-    if source is not None:
-        filters['source_compute'] = source
-    for found in objects.MigrationList.get_by_filters(context, filters):
+    filters = {} if source is None else {'source_compute': source}
+    for found in live_migrations(
+            context, instance_uuid=instance_uuid, **filters):
         counts = (found.status not in FINAL if statuses is None
                   else found.status in statuses)
         if counts and requested(found):

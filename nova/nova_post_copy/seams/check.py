@@ -72,7 +72,7 @@ def require(part: Part) -> None:
 def refuse_to_start(why: Exception) -> typing.NoReturn:
     """Exit the service: Nova would log any other exception and continue."""
     sys.exit(
-        'nova-post-copy could not be loaded into this Nova release: %s. '
+        'nova-post-copy could not be loaded: %s. '
         'Refusing to start with only part of it active. Remove '
         '"config_source = nova_post_copy" from nova.conf, and on a compute '
         'host set "compute_driver = libvirt.LibvirtDriver", to start without '
