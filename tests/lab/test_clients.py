@@ -119,7 +119,7 @@ class ClientsTest(base.Case):
         stdout, _stderr = process.communicate(timeout=wait.scaled(20))
 
         self.assertEqual(130, process.returncode)
-        self.assertIn('What was requested goes on', stdout)
+        self.assertIn('Stopped watching. The migrations continue:', stdout)
         self.wait_for(server, 'completed')
         self.assert_moved(server, pulse, base.SOURCE, base.DESTINATION, True)
 

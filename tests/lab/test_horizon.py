@@ -78,7 +78,8 @@ class HorizonTest(base.Case):
         pulse = self.follow(server)
         self.open_form(server)
         self.fill_in('block_migration', 'post_copy')
-        self.assertIn('it is lost when', self.browser.help('post_copy'))
+        self.assertIn('the memory of the instance is lost.',
+                      self.browser.help('post_copy'))
         self.browser.picture('form')
         self.submit()
         self.browser.find('.alert-info')
