@@ -100,6 +100,16 @@ class Case(testtools.TestCase):
         return wait.until(reached, 'migration that is ' + ' or '.join(
             statuses), limit, interval=0.2)
 
+    def wait_for_switch(self, server) -> None:
+        """Wait until the guest runs on the destination, in post-copy.
+
+        The status alone does not tell: it is saved before QEMU is asked to
+        switch, and put back if QEMU refuses.
+        """
+        self.wait_for(server, POST_COPY)
+        wait.until(lambda: self.cloud.host(DESTINATION).domains().get(
+            server.id) == proof.RUNNING, 'guest on the destination', 30)
+
     def wait_for_copy(self, server) -> dict:
         """Wait until memory is copied; return the migration.
 

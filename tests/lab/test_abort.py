@@ -36,7 +36,7 @@ class AbortTest(base.Case):
 
     def test_abort_after_the_switch_is_refused(self):
         server, pulse = self._start()
-        self.wait_for(server, base.POST_COPY)
+        self.wait_for_switch(server)
 
         refusal = self.assertRaises(
             exceptions.ClientException,

@@ -55,7 +55,7 @@ class PortTest(base.Case):
 
         self.nova.servers.live_migrate(server, base.DESTINATION, 'auto',
                                        post_copy=True)
-        self.wait_for(server, base.POST_COPY)
+        self.wait_for_switch(server)
         switched = time.monotonic()
         # Nova activates the destination's binding at the switch, not at the
         # end of the migration.

@@ -14,9 +14,7 @@ from lab.cloud import certificates
 from lab.cloud import cloud as lab_cloud
 from lab.cloud import lock
 from lab.cloud.services import nova
-from lab.instruments import proof
 from lab import layout
-from lab import wait
 from tests.lab import base
 
 # Where libvirt puts migrations.
@@ -66,12 +64,6 @@ class TLSTest(base.Case):
                                        post_copy=True)
         return server, pulse
 
-    def _wait_for_switch(self, server) -> None:
-        # The status comes first, the guest follows.
-        self.wait_for(server, base.POST_COPY)
-        wait.until(lambda: self.destination.domains()[server.id]
-                   == proof.RUNNING, 'guest on the destination', 30)
-
     def _listen(self, network: str) -> 'Streams':
         streams = Streams(self.destination, network)
         self.addCleanup(streams.stop)
@@ -96,7 +88,7 @@ class TLSTest(base.Case):
     def test_broken_stream_is_resumed_with_tls(self):
         streams = self._listen('migration')
         server, pulse = self._start()
-        self._wait_for_switch(server)
+        self.wait_for_switch(server)
 
         connection = self.source.connect()
         self.addCleanup(connection.close)
@@ -110,7 +102,7 @@ class TLSTest(base.Case):
     def test_dead_stream_is_resumed_over_the_second_address(self):
         streams = self._listen('recovery')
         server, pulse = self._start()
-        self._wait_for_switch(server)
+        self.wait_for_switch(server)
 
         self.source.cut_migration_network()
         self.addCleanup(self.source.connect_migration_network)
