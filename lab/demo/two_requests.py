@@ -30,6 +30,9 @@ POST_COPY_LIMIT_S = 120
 # than pre_copy_seconds they may take.
 _PASSES = 2
 _PATIENCE = 6
+# Nova's answers to an abort when the migration or the server is in another
+# state, or the migration is gone.
+_TOO_LATE = (400, 404, 409)
 
 
 class TwoRequests(abc.ABC):
@@ -129,9 +132,15 @@ class TwoRequests(abc.ABC):
                           seconds, attempt.passes,
                           self._rate(seconds) * seconds
                           / self._record.working_set))
-            attempt.note(record.ABORTED, self._command(
-                'nova live-migration-abort %s %d'
-                % (SERVER, migration['id'])))
+            try:
+                attempt.note(record.ABORTED, self._command(
+                    'nova live-migration-abort %s %d'
+                    % (SERVER, migration['id'])))
+            except errors.Refused as exc:
+                if exc.http_status not in _TOO_LATE:
+                    raise
+                # It may be over by now: the next look shows it.
+                self._say(str(exc))
         outcome = {'aborted': 'did not come to an end',
                    'completed': 'came to an end',
                    'failed': 'failed'}[attempt.result]

@@ -22,6 +22,7 @@ class Story(two_requests.TwoRequests):
 
     :param aborted: what the server is, look by look, after the abort
     :param refused: the first requests that are refused, by their status
+    :param refused_aborts: as ``refused``, of the requests to abort
     """
 
     pre_copy_seconds = 5
@@ -29,7 +30,8 @@ class Story(two_requests.TwoRequests):
     poll_seconds = 0
     passes = 1      # with each look
 
-    def __init__(self, *statuses, aborted=(ERROR,), refused=()):
+    def __init__(self, *statuses, aborted=(ERROR,), refused=(),
+                 refused_aborts=()):
         self.printed = io.StringIO()
         super().__init__(progress.Progress(self.printed), record.Record(
             simulated=True, server='uuid', source='host-a',
@@ -41,6 +43,7 @@ class Story(two_requests.TwoRequests):
         self._servers = [ACTIVE]
         self._aborted = list(aborted)
         self._refused = list(refused)
+        self._refused_aborts = list(refused_aborts)
         self._begun = 0
 
     def _now(self):
@@ -49,6 +52,8 @@ class Story(two_requests.TwoRequests):
     def _run_nova(self, line):
         self.commands.append(line)
         if line.startswith('nova live-migration-abort'):
+            if self._refused_aborts:
+                raise errors.Refused(*self._refused_aborts.pop(0))
             self._statuses[self._begun - 1] = ['running', 'cancelled']
             self._servers = self._aborted
         elif self._refused and line.startswith('nova live-migration'):
@@ -163,6 +168,28 @@ class TwoRequestsTestCase(testtools.TestCase):
             self.assertFalse(run.passed)
             self.assertEqual(['pre-copy'], [
                 check.name for check in run.checks if not check.passed])
+
+    def test_pre_copy_ends_when_it_is_aborted(self):
+        run = self.run_story(
+            ['running'] * 8 + ['completed'],
+            refused_aborts=[('it is not running (HTTP 400)', 400)] * 9)
+        self.assertEqual('nova live-migration-abort busy 1',
+                         self.story.commands[-1])
+        check, = (check for check in run.checks if not check.passed)
+        self.assertTrue(check.sentence.endswith('and came to an end.'))
+
+    def test_refused_abort_is_repeated(self):
+        run = self.run_story(
+            ['running'], ['completed'], refused_aborts=[(
+                "Cannot 'abort live migration' instance uuid while it is in "
+                'task_state None (HTTP 409)', 409)])
+        self.assertEqual(2, self.story.commands.count(
+            'nova live-migration-abort busy 1'))
+        self.assertTrue(run.passed)
+
+    def test_abort_that_is_forbidden_ends_the_run(self):
+        story = Story(['running'], refused_aborts=[('forbidden', 403)])
+        self.assertRaises(errors.Refused, story.run)
 
     def test_post_copy_fails(self):
         run = self.run_story(['running'], ['running', 'error'])
