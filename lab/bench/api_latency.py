@@ -18,6 +18,7 @@ import requests
 from lab.bench import evacuation
 from lab.bench import modes
 from lab.bench import timing
+from lab.instruments import last_step
 from lab import layout
 from lab import wait
 
@@ -59,8 +60,7 @@ def measure(cloud: lab_cloud.Cloud, seed: int, say: progress.Progress) -> dict:
         timed.run(REQUESTS, seed)
         # Then it ends.
         cloud.host(host.name).limit_migration_network(cloud.bandwidth)
-        wait.until(lambda: not cloud.nova().server_migrations.list(moving),
-                   'end of the migration', _LIMIT_S)
+        last_step.wait_until_over(cloud, moving.id)
     finally:
         cloud.host(host.name).limit_migration_network(cloud.bandwidth)
         for each in small:
