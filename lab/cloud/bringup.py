@@ -45,7 +45,8 @@ if typing.TYPE_CHECKING:
 _SYSCTLS = {'vm.unprivileged_userfaultfd': '1'}
 
 
-def up(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
+def up(cloud: lab_cloud.Cloud, say: Callable[[str], None],
+       again: bool) -> None:
     """Bring up what is not up. See :meth:`lab.cloud.cloud.Cloud.up`."""
     with lock.exclusive():
         lock.check_not_foreign()
@@ -54,7 +55,8 @@ def up(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
         cloud.tls = cloud.tls or lock.owner().get('tls', False)
         lock.own({'extended': cloud.extended, 'horizon': cloud.horizon,
                   'ports': cloud.ports, 'tls': cloud.tls})
-        for sentence in speed.refresh().notice():
+        notice = speed.refresh().notice()
+        for sentence in [] if again else notice:
             say(sentence)
         wait.given_up.clear()
         for name, value in _SYSCTLS.items():

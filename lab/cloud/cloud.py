@@ -63,13 +63,15 @@ class Cloud:
         self.hosts = {host.name: hosts.Host(host) for host in layout.HOSTS}
         speed.recall()
 
-    def up(self) -> None:
+    def up(self, again: bool = False) -> None:
         """Bring up what is not up yet; return when servers can be booted.
 
+        :param again: whether the command has done so before: it does not
+            say a second time that the machine is slow
         :raises LabError: with the reason; what was started is still there,
             :meth:`down` removes it
         """
-        bringup.up(self, self._say)
+        bringup.up(self, self._say, again)
 
     def down(self) -> None:
         """Remove the lab, whatever is left of it."""

@@ -97,7 +97,7 @@ def _run_one(cloud: lab_cloud.Cloud, case: Case, seed: int,
         logs.keep(folder)
         say('    the logs of this case are in %s' % folder)
         if bringup.missing(cloud):
-            cloud.up()
+            cloud.up(again=True)
             scene.upload_image(cloud)
         else:
             restore.restore(cloud, say)
