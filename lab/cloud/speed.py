@@ -6,9 +6,10 @@ A known piece of work is done in as many processes as a request keeps busy,
 all at once: the guest, and the service whose turn it is. How much longer than
 on the reference it takes is the factor of every limit in the lab
 (:func:`lab.wait.scaled`). It is measured when the cloud is brought up, and
-again before each run, case and test, at times when no guest is at work: load
-comes and goes. The lab's record of its owner keeps it, so that every command
-has it.
+again before each run of the demo, each case and each test, at times when no
+guest is at work: load comes and goes. A bench keeps one factor from its begin
+to its end, so that its runs stay comparable. The lab's record of its owner
+keeps it, so that every command has it.
 """
 
 import dataclasses
