@@ -11,6 +11,7 @@ from lab.faults.observation import Final
 from lab.faults.observation import Injection
 from lab.faults.observation import Observation
 from lab.faults import view
+from lab.instruments import last_step
 
 _POWER_RUNNING = 1      # Nova's power_state
 # How many times longer a silence may be on a slow machine, at most: what is
@@ -185,7 +186,7 @@ def _judge_deleted(final: Final) -> list[str]:
     if final.server is not None:
         violations.append('Nova still has the server')
     status = (final.migration or {}).get('status')
-    if status not in (None, *view.FINAL):
+    if status not in (None, *last_step.ENDED):
         violations.append('Nova has the migration as %s' % status)
     left = {
         'domains': [host for host, state in final.domains.items()

@@ -8,6 +8,7 @@ Domain states are written as ``virsh domstate --reason`` writes them.
 import dataclasses
 
 from lab.faults.case import Phase
+from lab.instruments import last_step
 
 ABSENT = 'no domain'
 UNKNOWN = 'unknown'         # libvirt does not answer
@@ -16,7 +17,6 @@ PAUSED_POST_COPY = 'paused (post-copy)'
 PAUSED_POST_COPY_FAILED = 'paused (post-copy failed)'
 SHUT_OFF = 'shut off'
 
-FINAL = ('completed', 'cancelled', 'error', 'failed')
 _BEFORE = ('queued', 'preparing')
 
 # Seconds: the longest random delay between the begin of a phase and a fault.
@@ -51,7 +51,7 @@ class View:
 
     @property
     def is_final(self) -> bool:
-        return self.status in FINAL
+        return self.status in last_step.ENDED
 
 
 def is_in(phase: Phase, view: View) -> bool:
