@@ -27,17 +27,17 @@ def _network() -> list[Case]:
             Step(phase, Fault(kind, seconds=seconds))
             for phase, kind, seconds in steps), End.COMPLETED, **options)
 
-    lost = 'the network is lost in post-copy'
+    cut = 'the network is cut in post-copy'
     return [
-        case('cut-5', lost + ' for 5 s, TCP keeps the streams',
+        case('cut-5', cut + ' for 5 s, TCP keeps the streams',
              (Phase.POST_COPY, 'cut', 5)),
-        case('cut-60', lost + ' for 60 s, TCP keeps the streams',
+        case('cut-60', cut + ' for 60 s, TCP keeps the streams',
              (Phase.POST_COPY, 'cut', 60)),
-        case('break-5', lost + ' for 5 s, the streams break',
+        case('break-5', cut + ' for 5 s, the streams break',
              (Phase.POST_COPY, 'break', 5)),
-        case('break-60', lost + ' for 60 s, the streams break',
+        case('break-60', cut + ' for 60 s, the streams break',
              (Phase.POST_COPY, 'break', 60)),
-        case('break-again', lost + ', and again in the recovery',
+        case('break-again', cut + ', and again in the recovery',
              (Phase.POST_COPY, 'reset', 5), (Phase.RECOVERY, 'cut', 10)),
         case('reset-5', 'a firewall resets all streams in post-copy, for 5 s',
              (Phase.POST_COPY, 'reset', 5)),
@@ -170,7 +170,7 @@ def _lost() -> list[Case]:
 
 def _pre_copy() -> list[Case]:
     return [
-        Case('cut-pre-copy', 'the network is lost in pre-copy for 60 s',
+        Case('cut-pre-copy', 'the network is cut in pre-copy for 60 s',
              (Step(Phase.PRE_COPY, Fault('cut', seconds=60)),),
              End.EITHER, limit=90),
         Case('break-pre-copy', 'the streams break in pre-copy',
