@@ -26,11 +26,11 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
     from lab import progress
 
-WORKING_SET_BYTES = 400 * record.MIB      # of the image "guest"
+WORKING_SET_BYTES = 400 * layout.MIB      # of the image "guest"
 # How many times faster than the link a guest has to write, so that pre-copy
 # does not come to an end; and a step of the link, bytes/s.
 _BUSIER = 2
-_STEP_BYTES_PER_S = 10 * record.MIB
+_STEP_BYTES_PER_S = 10 * layout.MIB
 
 
 def link(bandwidth: int, rate: float) -> int:
@@ -86,7 +86,7 @@ class MainJob(two_requests.TwoRequests):
         source, destination = (host.name for host in layout.HOSTS)
         super().__init__(say, record.Record(
             simulated=False, server=server.id, source=source,
-            destination=destination, memory=server.flavor['ram'] * record.MIB,
+            destination=destination, memory=server.flavor['ram'] * layout.MIB,
             working_set=WORKING_SET_BYTES, bandwidth=cloud.bandwidth,
             slowness=wait.slowness))
         self._cloud = cloud
@@ -112,8 +112,8 @@ class MainJob(two_requests.TwoRequests):
             self._limit(bandwidth)
             self._say('that is too little for a link of %d MiB/s: this run '
                       'has %d MiB/s between the hosts' % (
-                          self._cloud.bandwidth / record.MIB,
-                          bandwidth / record.MIB))
+                          self._cloud.bandwidth / layout.MIB,
+                          bandwidth / layout.MIB))
 
     def _now(self) -> float:
         return time.monotonic()
@@ -156,7 +156,7 @@ class MainJob(two_requests.TwoRequests):
         silence = self._pulse.silence()
         return '%s; guest %s' % (
             self._progress(attempt),
-            '%d MiB/s' % (self._pulse.rate(0.5) / record.MIB)
+            '%d MiB/s' % (self._pulse.rate(0.5) / layout.MIB)
             if silence < 0.5 else 'silent for %.1f s' % silence)
 
     def _progress(self, attempt: record.Attempt) -> str:
@@ -167,7 +167,7 @@ class MainJob(two_requests.TwoRequests):
             'pre-copy, pass %d' % (attempt.passes + 1)
             if attempt.at(record.SWITCHED) is None else 'post-copy',
             100 - 100 * seen['memory_remaining'] / seen['memory_total'],
-            seen['memory_remaining'] / record.MIB)
+            seen['memory_remaining'] / layout.MIB)
 
     def _left_on_hosts(self) -> str:
         return last_step.left_on_hosts(self._cloud, self._record.server)

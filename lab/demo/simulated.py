@@ -17,6 +17,7 @@ import sys
 import typing
 
 # First of all: it decides for native threads.
+from lab import layout
 from lab.simulation import cloud
 
 import fixtures
@@ -36,9 +37,9 @@ if typing.TYPE_CHECKING:
     from lab import progress
 
 SOURCE, DESTINATION = 'host-a', 'host-b'
-WORKING_SET_BYTES = 400 * record.MIB
-DIRTY_RATE_BYTES_PER_S = 1600 * record.MIB  # bytes/s: the link cannot keep up
-BANDWIDTH_BYTES_PER_S = 400 * record.MIB    # bytes/s: a short demo
+WORKING_SET_BYTES = 400 * layout.MIB
+DIRTY_RATE_BYTES_PER_S = 1600 * layout.MIB  # bytes/s: the link cannot keep up
+BANDWIDTH_BYTES_PER_S = 400 * layout.MIB    # bytes/s: a short demo
 HEARTBEAT_S = 0.01
 
 _ENDPOINT = 'http://simulated.cloud:80'
@@ -181,7 +182,7 @@ class MainJob(two_requests.TwoRequests):
             phase += ', pass %d' % memory.iteration
         return '%s: %d %%, %d MiB left; guest %d MiB/s' % (
             phase, 100 - 100 * memory.remaining / memory.guest.memory,
-            memory.remaining / record.MIB, self._rate(0.5) / record.MIB)
+            memory.remaining / layout.MIB, self._rate(0.5) / layout.MIB)
 
     def _left_on_hosts(self) -> str:
         there = sorted(self._hosts.domains(self._record.server))
@@ -222,8 +223,8 @@ class MainJob(two_requests.TwoRequests):
             and abs(memory.sent - memory.dirtied_again - memory.guest.memory)
             < guest.PAGE_BYTES,
             'In the model each byte of the %d MiB has arrived, %d MiB of them '
-            'more than once.' % (memory.guest.memory / record.MIB,
-                                 memory.dirtied_again / record.MIB))
+            'more than once.' % (memory.guest.memory / layout.MIB,
+                                 memory.dirtied_again / layout.MIB))
 
     def _judge_twice(self) -> record.Check:
         twice = self._hosts.ran_twice(self._record.server)

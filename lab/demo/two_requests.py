@@ -18,6 +18,7 @@ import typing
 from lab import errors
 from lab.instruments import last_step
 from lab.instruments import record
+from lab import layout
 from lab import wait
 
 if typing.TYPE_CHECKING:
@@ -110,7 +111,7 @@ class TwoRequests(abc.ABC):
         time.sleep(self.settled_seconds)
         rate = self._rate(self.settled_seconds)
         self._say('the guest on %s writes %d MiB/s' % (
-            self._record.source, rate / record.MIB))
+            self._record.source, rate / layout.MIB))
         self._fit_link(rate)
         if self._pre_copy():
             self._make_active()

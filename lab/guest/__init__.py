@@ -10,9 +10,9 @@ no binary in the tree and every parameter is a constant in it.
 import pathlib
 import tempfile
 
+from lab import layout
 from oslo_concurrency import processutils
 
-MIB = 1024 * 1024
 PAGE_BYTES = 4096
 SECTOR_BYTES = 512
 #: Memory below the working set: firmware and boot sector.
@@ -21,7 +21,7 @@ RESERVED_MIB = 16
 BEAT_MIB = 4
 TIMER_HZ = 1193182
 #: Enough for the partition that glance wants to see.
-IMAGE_BYTES = MIB
+IMAGE_BYTES = layout.MIB
 
 
 def build_image(path: pathlib.Path, working_set_mib: int = 400,
@@ -55,10 +55,10 @@ def build_image(path: pathlib.Path, working_set_mib: int = 400,
         raise ValueError('A burst (%d MiB) is not a power of two times '
                          '%d MiB.' % (burst_mib, BEAT_MIB))
     symbols = {
-        'PAGES': working_set_mib * MIB // PAGE_BYTES,
-        'FILLED': max(working_set_mib, filled_mib) * MIB // PAGE_BYTES,
+        'PAGES': working_set_mib * layout.MIB // PAGE_BYTES,
+        'FILLED': max(working_set_mib, filled_mib) * layout.MIB // PAGE_BYTES,
         'BURST': burst,
-        'BEAT': BEAT_MIB * MIB // PAGE_BYTES,
+        'BEAT': BEAT_MIB * layout.MIB // PAGE_BYTES,
         'PERIOD': period,
         'SECTORS': IMAGE_BYTES // SECTOR_BYTES,
     }

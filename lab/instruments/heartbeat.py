@@ -19,10 +19,11 @@ import time
 
 from lab import guest
 from lab.instruments import record
+from lab import layout
 
 Address = tuple[str, int]
 
-BEAT_BYTES = guest.BEAT_MIB * guest.MIB
+BEAT_BYTES = guest.BEAT_MIB * layout.MIB
 RECONNECT_S = 0.25    # between two attempts to open a console
 # Beats since boot, wrong pages since boot. A line that was cut in two by the
 # migration, or read from its middle, does not match and is left out.

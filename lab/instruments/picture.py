@@ -12,6 +12,7 @@ from matplotlib import layout_engine
 
 from lab import guest
 from lab.instruments import record
+from lab import layout
 
 SOURCE = '#4878a8'
 DESTINATION = '#e08a3c'
@@ -73,7 +74,7 @@ def rates(samples: list[record.Sample], begin: float, end: float,
     count = max(1, round((end - begin) / step))
     edges = [begin + (end - begin) * n / count for n in range(count + 1)]
     return edges, [(work(later) - work(sooner)) / (later - sooner)
-                   / record.MIB for sooner, later in itertools.pairwise(edges)]
+                   / layout.MIB for sooner, later in itertools.pairwise(edges)]
 
 
 def _draw_work(axes: plot.Axes, run: record.Record, begin: float, end: float,
@@ -175,8 +176,8 @@ def _outcome(run: record.Record) -> str:
 def _conditions(run: record.Record) -> str:
     return ('%d MiB of RAM, %d MiB of them written over and over; '
             '%d MiB/s between the hosts; %s' % (
-                run.memory / record.MIB, run.working_set / record.MIB,
-                run.bandwidth / record.MIB,
+                run.memory / layout.MIB, run.working_set / layout.MIB,
+                run.bandwidth / layout.MIB,
                 'the hosts are simulated: a fake libvirt and a model of a '
                 'migrating guest' if run.simulated
                 else 'libvirt and QEMU with an emulated processor'))

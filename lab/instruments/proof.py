@@ -20,6 +20,7 @@ from typing import Any
 
 from lab import guest
 from lab.instruments import record
+from lab import layout
 
 if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
@@ -139,7 +140,7 @@ def _judge_guest(facts: Facts) -> record.Check:
     return record.Check(
         'guest', facts.rate > 0 and not facts.setbacks,
         'The guest works at %d MiB/s, and %s.' % (
-            facts.rate / record.MIB,
+            facts.rate / layout.MIB,
             'was seen to go back in its work %d times: it was started anew, '
             'or runs twice' % facts.setbacks if facts.setbacks
             else 'never went back to what it had already done'))

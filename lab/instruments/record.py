@@ -16,7 +16,6 @@ from typing import Any
 
 from lab import output
 
-MIB = 1024 * 1024
 
 # The events of an attempt, in the order in which they can come.
 REQUESTED = 'requested'              # the user asks for a live migration

@@ -28,6 +28,7 @@ from nova import context
 from nova import thread_pool_factory
 from nova.virt.libvirt import host
 
+from lab import layout
 from lab.simulation import hosts
 from lab.simulation import joining
 from lab.simulation import libvirt
@@ -38,7 +39,6 @@ from nova_post_copy.virt.libvirt import userfaultfd
 # Imported before a test: its fixtures do not allow an import of libvirt.
 from nova_post_copy.virt import post_copy  # noqa: F401
 
-MIB = 1024 * 1024
 
 # Debian 12's, as in the lab.
 LIBVIRT_VERSION = 9000000
@@ -87,7 +87,7 @@ class Cloud(base.ServersTestBase):
     microversion = microversion.VERSION
 
     #: bytes/s between the hosts, and simulated seconds in a real one
-    BANDWIDTH = 256 * MIB
+    BANDWIDTH = 256 * layout.MIB
     SPEED = 4.0
     #: further values of :class:`lab.simulation.guest.Link`
     LINK: dict[str, float] = {}

@@ -12,8 +12,9 @@ import dataclasses
 import math
 import random as chance
 
+from lab import layout
+
 PAGE_BYTES = 4096
-MIB = 1 << 20
 GIB = 1 << 30
 
 #: Share of its pace that a guest has reached after so many seconds: the time
@@ -106,7 +107,7 @@ class Scale:
 
 
 SCALES = (
-    Scale('512 MiB at 200 MiB/s', 512 * MIB, 200 * MIB),
+    Scale('512 MiB at 200 MiB/s', 512 * layout.MIB, 200 * layout.MIB),
     Scale('64 GiB at 1.25 GB/s', 64 * GIB, 1.25e9),
     Scale('256 GiB at 10 GB/s', 256 * GIB, 10e9),
 )
@@ -169,9 +170,9 @@ def kinds(scale: Scale) -> Iterator[Guest]:
             0.6, activity=_bursts(period * once, 0.3, period * once / 2)))
     yield guest('balloon', hot(0.2), used=0.25)
     yield guest('zeros not known', hot(0.2), used=0.25, known=1.0)
-    yield guest('hot 25 %, 2 MiB pages', hot(0.25), page_size=2 * MIB)
+    yield guest('hot 25 %, 2 MiB pages', hot(0.25), page_size=2 * layout.MIB)
     yield guest('random 5 %, 2 MiB pages', hot(0.05, random=True),
-                page_size=2 * MIB)
+                page_size=2 * layout.MIB)
     if memory >= 16 * GIB:
         yield guest('hot 60 %, 1 GiB pages', hot(0.6), page_size=GIB)
     yield guest('disk, then hot 80 %', hot(0.8), disk=2.0 * memory)

@@ -16,6 +16,7 @@ import math
 import random
 import typing
 
+from lab import layout
 from lab.switching import guests
 from nova_post_copy.virt.libvirt import dirty_rate
 from nova_post_copy.virt.libvirt import job
@@ -124,7 +125,7 @@ class Migration:
         samples = SAMPLES_PER_GIB * total // guests.GIB
         hits = sum(self._random.random() < share for _ in range(samples))
         return Measurement(length - begin, length, int(
-            hits / samples * total / guests.MIB / length))
+            hits / samples * total / layout.MIB / length))
 
     def _looks(self, length: float) -> Iterator[tuple[float, float]]:
         """Return when nova-compute looks in this pass, and the lag (s)."""

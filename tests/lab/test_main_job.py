@@ -18,7 +18,7 @@ from lab.instruments import heartbeat
 from lab.instruments import record
 from lab import layout
 
-MIB = record.MIB
+MIB = layout.MIB
 
 
 class MainJobTestCase(testtools.TestCase):

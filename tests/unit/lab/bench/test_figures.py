@@ -4,8 +4,9 @@ import testtools
 
 from lab.bench import figures
 from lab.instruments import record
+from lab import layout
 
-MIB = record.MIB
+MIB = layout.MIB
 
 
 def beats(*pairs: tuple[float, int]) -> list[record.Sample]:

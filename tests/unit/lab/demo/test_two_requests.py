@@ -7,9 +7,10 @@ import testtools
 from lab.demo import two_requests
 from lab import errors
 from lab.instruments import record
+from lab import layout
 from lab import progress
 
-MIB = record.MIB
+MIB = layout.MIB
 ACTIVE = {'status': 'ACTIVE', 'OS-EXT-STS:task_state': None}
 ERROR = ACTIVE | {'status': 'ERROR'}
 MIGRATING = ACTIVE | {'OS-EXT-STS:task_state': 'migrating'}

@@ -13,6 +13,7 @@ import testtools
 
 from lab import guest
 from lab.instruments import heartbeat
+from lab import layout
 from lab import wait
 
 QEMU = 'qemu-system-x86_64'
@@ -147,8 +148,8 @@ class RunningGuestTestCase(GuestTestCase):
         self.assertEqual(3, self.heartbeat.wrong_pages)
 
     def test_nothing_else_is_filled(self):
-        self.assertEqual(-(WORKING_SET + 16 * guest.MIB),
-                         self.passes(16 * guest.MIB // guest.PAGE_BYTES))
+        self.assertEqual(-(WORKING_SET + 16 * layout.MIB),
+                         self.passes(16 * layout.MIB // guest.PAGE_BYTES))
 
 
 class BurstyGuestTestCase(GuestTestCase):
@@ -167,7 +168,7 @@ class BurstyGuestTestCase(GuestTestCase):
         self.assertEqual(0, self.heartbeat.wrong_pages)
 
     def test_the_rest_is_filled_once(self):
-        self.assertEqual(0, self.passes(16 * guest.MIB // guest.PAGE_BYTES))
+        self.assertEqual(0, self.passes(16 * layout.MIB // guest.PAGE_BYTES))
 
     def beats(self):
         return self.heartbeat.samples()[-1].work // heartbeat.BEAT_BYTES

@@ -8,9 +8,10 @@ import testtools
 
 from lab.instruments import picture
 from lab.instruments import record
+from lab import layout
 from tests.unit.lab.instruments import test_record
 
-MIB = record.MIB
+MIB = layout.MIB
 
 
 class RatesTestCase(testtools.TestCase):

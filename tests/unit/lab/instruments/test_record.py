@@ -5,8 +5,9 @@ import json
 import testtools
 
 from lab.instruments import record
+from lab import layout
 
-MIB = record.MIB
+MIB = layout.MIB
 
 
 def run(**fields) -> record.Record:

@@ -8,13 +8,14 @@ from nova.tests.fixtures import libvirt as fake
 from oslo_utils.fixture import uuidsentinel as uuids
 import testtools
 
+from lab import layout
 from lab.simulation import guest
 from lab.simulation import hosts
 from lab.simulation import libvirt
 from lab.simulation import libvirtd
 from lab.simulation import names
 
-MIB = 1024 * 1024
+MIB = layout.MIB
 FLAGS = (fake.VIR_MIGRATE_PEER2PEER | fake.VIR_MIGRATE_PERSIST_DEST
          | fake.VIR_MIGRATE_LIVE | fake.VIR_MIGRATE_UNDEFINE_SOURCE)
 POST_COPY = FLAGS | fake.VIR_MIGRATE_POSTCOPY

@@ -4,10 +4,11 @@ import hypothesis
 from hypothesis import strategies as st
 import testtools
 
+from lab import layout
 from lab.simulation import guest
 from lab.simulation import model
 
-MIB = 1024 * 1024
+MIB = layout.MIB
 GIB = 1024 * MIB
 
 LAB_GUEST = guest.Guest(512 * MIB, 400 * MIB, 800 * MIB)

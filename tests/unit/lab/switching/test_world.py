@@ -4,6 +4,7 @@ import math
 
 import testtools
 
+from lab import layout
 from lab.switching import guests
 from lab.switching import ways
 from lab.switching import world
@@ -52,9 +53,9 @@ class TestRegion(testtools.TestCase):
         scattered = _walker(4, 1, random=True)
         self.assertEqual(GIB, scattered.whole(GIB, guests.PAGE_BYTES))
         self.assertAlmostEqual(
-            4 * GIB, scattered.whole(GIB, 2 * guests.MIB), delta=1)
-        self.assertEqual(GIB + 2 * guests.MIB,
-                         _walker(4, 1).whole(GIB, 2 * guests.MIB))
+            4 * GIB, scattered.whole(GIB, 2 * layout.MIB), delta=1)
+        self.assertEqual(GIB + 2 * layout.MIB,
+                         _walker(4, 1).whole(GIB, 2 * layout.MIB))
 
 
 class TestMigration(testtools.TestCase):
