@@ -3,7 +3,6 @@
 """What the configuration of all services has in common."""
 
 from collections.abc import Mapping, Sequence
-import os
 import pathlib
 import socket
 import sys
@@ -115,8 +114,3 @@ def wait_wsgi(name: str, limit: float = 90) -> None:
 
     wait.until(answers, 'answer of ' + name, limit, service.log,
                alive=service.is_alive)
-
-
-def path_environment() -> dict[str, str]:
-    """Return an environment in which the services' programs are found."""
-    return {'PATH': '%s:%s' % (layout.BIN, os.environ.get('PATH', ''))}

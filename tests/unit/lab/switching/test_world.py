@@ -11,7 +11,6 @@ from lab.switching import world
 from tests.unit.nova_post_copy.migration import scripted
 
 GIB = guests.GIB
-SCALE = guests.Scale('', 10 * GIB, GIB)     # a pass takes 10 s
 
 
 def _guest(*regions, **others):
