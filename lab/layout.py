@@ -109,5 +109,5 @@ WSGI_PORTS = API_PORTS | {
 AUTH_URL = 'http://%s:%d/v3' % (LOOPBACK, API_PORTS['keystone'])
 
 MIB = 1024 * 1024
-# The migration network: 200 MiB/s, about two Gb/s.
-MIGRATION_BANDWIDTH = 200 * MIB
+# Of the migration network: about two Gb/s.
+MIGRATION_BANDWIDTH_BYTES_PER_S = 200 * MIB

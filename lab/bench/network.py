@@ -29,13 +29,13 @@ if typing.TYPE_CHECKING:
     from lab import progress
 
 ADDRESS = '198.18.92.60'
-INTERVAL_S = 0.02     # s between two questions
+INTERVAL_S = 0.02     # between two questions
 IMAGE = 'bench-linux'
 FLAVOR = 'lab.linux'
 LINUX = guests.Guest('linux', 'Linux with a port', 64)
 # What the guest rewrites would fit upstream's 500 ms, and there would be no
 # switch whose silence could be measured.
-DOWNTIME_MS = 100      # ms
+DOWNTIME_MS = 100
 # Pre-copy of this guest does not end, and virsh moves no port.
 MODES = ('force-complete', modes.OURS)
 _SERVICE = {'service_type': 'network', 'region_name': layout.REGION}

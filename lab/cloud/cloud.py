@@ -50,7 +50,8 @@ class Cloud:
     :param say: called with each line of progress
     """
 
-    def __init__(self, *, bandwidth: int = layout.MIGRATION_BANDWIDTH,
+    def __init__(self, *,
+                 bandwidth: int = layout.MIGRATION_BANDWIDTH_BYTES_PER_S,
                  extended: bool = True, horizon: bool = False,
                  ports: bool = False, tls: bool = False,
                  say: Callable[[str], None] | None = None) -> None:

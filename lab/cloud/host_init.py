@@ -32,7 +32,7 @@ DAEMONS = (
     ('/usr/sbin/virtlogd', '-f', '/etc/libvirt/virtlogd.conf'),
     ('/usr/sbin/libvirtd', '--listen', '-f', '/etc/libvirt/libvirtd.conf'),
 )
-RESTART_DELAY_S = 0.2     # s, between two starts of a daemon that fails
+RESTART_DELAY_S = 0.2     # between two starts of a daemon that fails
 
 
 def mount(*arguments: str) -> None:

@@ -38,8 +38,8 @@ if typing.TYPE_CHECKING:
 
 SOURCE, DESTINATION = 'host-a', 'host-b'
 WORKING_SET_BYTES = 400 * layout.MIB
-DIRTY_RATE_BYTES_PER_S = 1600 * layout.MIB  # bytes/s: the link cannot keep up
-BANDWIDTH_BYTES_PER_S = 400 * layout.MIB    # bytes/s: a short demo
+DIRTY_RATE_BYTES_PER_S = 1600 * layout.MIB  # the link cannot keep up
+BANDWIDTH_BYTES_PER_S = 400 * layout.MIB    # a short demo
 HEARTBEAT_S = 0.01
 
 _ENDPOINT = 'http://simulated.cloud:80'

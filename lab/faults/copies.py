@@ -14,10 +14,10 @@ import time
 
 from lab.instruments import proof
 
-INTERVAL_S = 0.2          # s between two looks
+INTERVAL_S = 0.2        # between two looks
 TICKS = 2               # of the kernel's 10 ms, in one interval: it runs
-# s that reading all of them may take: what runs while one copy is read may
-# not run any more when the other one is.
+# Reading all of them may take that long: what runs while one copy is
+# read may not run any more when the other one is.
 READ_S = 0.01
 _VCPU = 'CPU '          # QEMU's name for these threads: "CPU 0/TCG"
 

@@ -8,17 +8,17 @@ from lab.faults.case import Fault
 from lab.faults.case import Phase
 from lab.faults.case import Step
 
-_COMPUTE_DOWN_S = 3       # s until a killed nova-compute is started again
+_COMPUTE_DOWN_S = 3       # until a killed nova-compute is started again
 # Who asked a service that died before it answered waits for the whole
 # [DEFAULT] rpc_response_timeout, and asks again.
-_ASKED_AGAIN_S = 60 + 30  # s
+_ASKED_AGAIN_S = 60 + 30
 # Who resumes a broken stream is not there until nova-compute has started.
-_COMPUTE_STARTS_S = 15    # s
+_COMPUTE_STARTS_S = 15
 # A request that died with its conductor is given up after 180 s, which is
 # looked at once in a minute.
-_GIVEN_UP_S = 180 + 60 + 30   # s
-_SERVICE_DOWN_S = 5       # s, other services
-_DATABASE_DOWN_S = 20     # s
+_GIVEN_UP_S = 180 + 60 + 30
+_SERVICE_DOWN_S = 5       # other services
+_DATABASE_DOWN_S = 20
 
 
 def _network() -> list[Case]:

@@ -33,7 +33,7 @@ _PHASE_LIMIT_S = 60.0     # for a phase to come
 _FORCE_INTERVAL_S = 0.5   # between two attempts
 
 # A link on which post-copy takes some seconds, or outlasts a restart.
-_SLOW = (20 * layout.MIB, 40 * layout.MIB)
+_SLOW_BYTES_PER_S = (20 * layout.MIB, 40 * layout.MIB)
 
 
 class Runner:
@@ -54,7 +54,7 @@ class Runner:
         self._say = say
         self._random = random.Random('%s %d' % (case.name, seed))
         # Services that are slower get a phase that is longer.
-        self._slow = speed.slowed(self._random.choice(_SLOW))
+        self._slow = speed.slowed(self._random.choice(_SLOW_BYTES_PER_S))
         self._release = self._random.choice((True, False))
         self._to_force = upstream
         self._force_due = 0.0

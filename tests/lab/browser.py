@@ -12,8 +12,8 @@ from selenium.webdriver.common import by
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support import wait
 
-# Seconds for a page; some ask every service of the cloud.
-LIMIT = 30.0
+# For a page; some ask every service of the cloud.
+LIMIT_S = 30.0
 
 
 class Browser:
@@ -30,7 +30,7 @@ class Browser:
         self.driver = webdriver.Chrome(
             options=options,
             service=webdriver.ChromeService('/usr/bin/chromedriver'))
-        self.driver.set_page_load_timeout(waiting.scaled(LIMIT))
+        self.driver.set_page_load_timeout(waiting.scaled(LIMIT_S))
 
     def close(self) -> None:
         self.driver.quit()
@@ -63,7 +63,7 @@ class Browser:
 
     def _wait(self, condition, what: str):
         return wait.WebDriverWait(
-            self.driver, waiting.scaled(LIMIT)).until(condition, what)
+            self.driver, waiting.scaled(LIMIT_S)).until(condition, what)
 
     def tick(self, field: str) -> None:
         # Horizon's theme draws the box by its label.

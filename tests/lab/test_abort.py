@@ -7,14 +7,14 @@ from novaclient import exceptions
 from tests.lab import base
 
 # Ten seconds and more for each half of the migration.
-SLOW = 30 * layout.MIB
+SLOW_BYTES_PER_S = 30 * layout.MIB
 
 
 class AbortTest(base.Case):
 
     def setUp(self) -> None:
         super().setUp()
-        self.slow_down(SLOW)
+        self.slow_down(SLOW_BYTES_PER_S)
 
     def _start(self, **options):
         server = self.boot(**options)

@@ -15,7 +15,8 @@ from tests.lab import base
 
 HOOK = 'openstackclient_post_copy.sdk:vendor_hook'
 MIGRATE = ('server', 'migrate', '--live-migration', '--post-copy')
-SLOW = 30 * layout.MIB      # of bytes a second: seconds for each phase
+# Some seconds for each phase.
+SLOW_BYTES_PER_S = 30 * layout.MIB
 
 
 class ClientsTest(base.Case):
@@ -106,7 +107,7 @@ class ClientsTest(base.Case):
 
     def test_nova_is_left_alone(self):
         """Ctrl-C ends the command, and not the migration."""
-        self.slow_down(SLOW)
+        self.slow_down(SLOW_BYTES_PER_S)
         server = self.boot()
         pulse = self.follow(server)
 
@@ -125,7 +126,7 @@ class ClientsTest(base.Case):
 
     def test_abort_is_told(self):
         """Upstream's wait of openstack would call it complete."""
-        self.slow_down(SLOW)
+        self.slow_down(SLOW_BYTES_PER_S)
         self.upload_filled_guest()
         server = self.boot(image='filled')
         pulse = self.follow(server)

@@ -13,9 +13,9 @@ from tests.lab import base
 
 ADDRESS = '198.18.92.50'
 # So slow that the post-copy phase lasts for some seconds.
-SLOW = 10 * layout.MIB
-# Seconds. How short the silence is, is a question for the benchmark.
-LIMIT = 30
+SLOW_BYTES_PER_S = 10 * layout.MIB
+# How short the silence is, is a question for the benchmark.
+LIMIT_S = 30
 
 
 class PortTest(base.Case):
@@ -24,7 +24,7 @@ class PortTest(base.Case):
         super().setUp()
         linux_guest.upload(self.cloud, 'linux', ADDRESS)
         self.port = self._create_port()
-        self.slow_down(SLOW)
+        self.slow_down(SLOW_BYTES_PER_S)
 
     def _create_port(self) -> dict:
         service = {'service_type': 'network',
@@ -60,9 +60,9 @@ class PortTest(base.Case):
         # Nova activates the destination's binding at the switch, not at the
         # end of the migration.
         wait.until(lambda: self._bindings().get(base.DESTINATION) == 'ACTIVE',
-                   'active binding on the destination', LIMIT)
+                   'active binding on the destination', LIMIT_S)
         wait.until(lambda: answers.newest() > switched + 1,
-                   'answer during post-copy', LIMIT)
+                   'answer during post-copy', LIMIT_S)
         self.assertEqual(base.POST_COPY, self.migration(server)['status'])
 
         self.speed_up()
@@ -70,7 +70,7 @@ class PortTest(base.Case):
         self.settle(server)
         completed = time.monotonic()
         wait.until(lambda: answers.newest() > completed + 1,
-                   'answer after the migration', LIMIT)
+                   'answer after the migration', LIMIT_S)
         self.assertEqual({base.DESTINATION: 'ACTIVE'}, self._bindings())
 
     def _answers(self) -> bool:

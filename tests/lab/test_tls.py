@@ -21,7 +21,7 @@ from tests.lab import base
 PORTS = range(49152, 49216)
 RECOVERY = 'compute_live_migration_post_copy_recovery'
 # Some seconds for each half of the migration.
-SLOW = 100 * layout.MIB
+SLOW_BYTES_PER_S = 100 * layout.MIB
 # What TLS begins with, in each of its versions, and what QEMU asks for before
 # it begins with TLS to copy a disk (NBD_OPT_STARTTLS).
 CLIENT_HELLO = b'\x16\x03\x01'
@@ -55,7 +55,7 @@ class TLSTest(base.Case):
         super().setUp()
         self.source = self.cloud.host(base.SOURCE)
         self.destination = self.cloud.host(base.DESTINATION)
-        self.slow_down(SLOW)
+        self.slow_down(SLOW_BYTES_PER_S)
 
     def _start(self):
         server = self.boot()

@@ -165,7 +165,7 @@ def _compute(host: hosts.Host, extended: bool) -> dict:
             'live_migration_scheme': 'tcp',
             'live_migration_inbound_addr': host.layout.migration,
             'live_migration_bandwidth':
-                layout.MIGRATION_BANDWIDTH // layout.MIB,
+                layout.MIGRATION_BANDWIDTH_BYTES_PER_S // layout.MIB,
         },
         # On the destination of a block migration, Nova inspects kernels as if
         # they were disks, and refuses them.
