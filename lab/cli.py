@@ -13,6 +13,7 @@ from lab.cloud import lifetime
 from lab import errors
 from lab import layout
 from lab import load
+from lab import output
 
 
 def _cloud(arguments: argparse.Namespace):
@@ -69,13 +70,12 @@ def status(arguments: argparse.Namespace) -> int:
         return 1
     print('The lab of %s, Nova %s nova-post-copy:' % (
         owner['root'], 'with' if owner['extended'] else 'without'))
-    complete = True
-    for found in bringup.expected(_cloud(arguments)):
-        pid = found.pid
-        complete = complete and pid is not None
-        print('  %-24s %s' % (found.name, 'pid %d' % pid if pid
-                              else 'not running, see %s' % found.log))
-    return 0 if complete else 1
+    pids = [(found, found.pid)
+            for found in bringup.expected(_cloud(arguments))]
+    print(output.columns([
+        (found.name, 'pid %d' % pid if pid
+         else 'not running, see %s' % found.log) for found, pid in pids]))
+    return 0 if all(pid for _, pid in pids) else 1
 
 
 def logs(arguments: argparse.Namespace) -> int:

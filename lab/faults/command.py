@@ -26,6 +26,7 @@ from lab.faults import runner
 from lab.faults import scene
 from lab import layout
 from lab import load
+from lab import output
 from lab import progress
 
 _EVIDENCE = layout.STATE / 'faults'
@@ -34,9 +35,9 @@ _EVIDENCE = layout.STATE / 'faults'
 def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.list:
-        for case in matrix.CASES.values():
-            print('%-26s %s: %s' % (case.name, case.description,
-                                    case.end.value))
+        print(output.columns([
+            (case.name, '%s: %s' % (case.description, case.end.value))
+            for case in matrix.CASES.values()]))
         return 0
     with load.busy_loops(arguments.load):
         return _main(arguments)
