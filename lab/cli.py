@@ -138,6 +138,10 @@ def test(arguments: argparse.Namespace) -> int:
             env=os.environ | {'OS_TEST_PATH': './tests/lab'}).returncode
 
 
+# The rest of the line is theirs.
+_WITH_OPTIONS = (demo, faults, bench, test)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='lab', description='A real two-host Nova cloud on this machine.')
@@ -176,11 +180,14 @@ def _parser() -> argparse.ArgumentParser:
     command = add(shell)
     command.add_argument('host', choices=[host.name for host in layout.HOSTS])
     command.add_argument('command', nargs=argparse.REMAINDER)
-    for function in (demo, faults, bench, test):
-        command = commands.add_parser(
-            function.__name__, help=function.__doc__, add_help=False)
+    own = {function: commands.add_parser(
+        function.__name__, help=function.__doc__, add_help=False)
+        for function in _WITH_OPTIONS}
+    for function, command in own.items():
         command.set_defaults(function=function)
-    command.add_argument('--load', type=int, default=0)
+    own[test].add_argument(
+        '--load', type=int, default=0, metavar='N',
+        help='with N busy loops beside it (default: %(default)s)')
     return parser
 
 
@@ -192,8 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     signal.signal(signal.SIGTERM, _end)
     arguments, rest = _parser().parse_known_args(argv)
-    if rest and arguments.function not in (
-            demo, faults, bench, test):
+    if rest and arguments.function not in _WITH_OPTIONS:
         _parser().parse_args(argv)      # says what is wrong, and exits
     arguments.rest = rest
     try:

@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         help='measure only that, and add it to the bench.json that is there')
     parser.add_argument(
         '--resume', action='store_true',
-        help='go on with the bench.json that is there')
+        help='continue the bench.json that is there')
     parser.add_argument(
         '--keep', action='store_true', help='leave the cloud as it is')
     parser.add_argument(

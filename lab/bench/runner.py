@@ -104,8 +104,8 @@ class Runner:
     def _restore(self) -> None:
         if bringup.missing(self._cloud):
             raise errors.LabError(
-                'the lab has lost processes: %s. "./run bench --resume" goes '
-                'on where this ended; the logs are in %s' % (
+                'the lab has lost processes: %s. "./run bench --resume" '
+                'continues where this ended; the logs are in %s' % (
                     ', '.join(bringup.missing(self._cloud)), layout.LOGS))
         restore.restore(self._cloud, self._say)
 
