@@ -180,14 +180,16 @@ def _parser() -> argparse.ArgumentParser:
     command = add(shell)
     command.add_argument('host', choices=[host.name for host in layout.HOSTS])
     command.add_argument('command', nargs=argparse.REMAINDER)
-    own = {function: commands.add_parser(
-        function.__name__, help=function.__doc__, add_help=False)
-        for function in _WITH_OPTIONS}
-    for function, command in own.items():
-        command.set_defaults(function=function)
-    own[test].add_argument(
+    for function in (demo, faults, bench):
+        # They show their options themselves.
+        commands.add_parser(
+            function.__name__, help=function.__doc__, add_help=False,
+        ).set_defaults(function=function)
+    command = add(test)
+    command.add_argument(
         '--load', type=int, default=0, metavar='N',
-        help='with N busy loops beside it (default: %(default)s)')
+        help='with N busy loops beside it (default: %(default)s); what else '
+        'there is goes to stestr')
     return parser
 
 
