@@ -34,6 +34,7 @@ from lab.simulation import joining
 from lab.simulation import libvirt
 from lab.simulation import libvirtd
 from lab.simulation import processes
+from lab.simulation import replacing
 from nova_post_copy.api import microversion
 from nova_post_copy.virt.libvirt import userfaultfd
 # Imported before a test: its fixtures do not allow an import of libvirt.
@@ -57,13 +58,7 @@ class SimulatedLibvirt(fixtures.Fixture):
     """
 
     def _setUp(self):
-        for name, module in list(sys.modules.items()):
-            if (name.startswith(('nova.virt.libvirt.',
-                                 'nova_post_copy.migration.',
-                                 'nova_post_copy.virt.libvirt.'))
-                    and hasattr(module, 'libvirt')):
-                self.useFixture(fixtures.MonkeyPatch(
-                    name + '.libvirt', libvirt))
+        self.useFixture(replacing.Libvirt(libvirt))
         # Whether QEMU may use userfaultfd is a matter of the simulated host,
         # not of the machine that this runs on.
         refusal = userfaultfd.refusal

@@ -13,8 +13,8 @@ from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration.result import Result
 
 # Seconds between two looks at the source when nothing happens: events may get
-# lost, and a stalled stream causes none. The progress is saved as
-# often (two RPC calls each).
+# lost, and a stalled stream causes none. The progress is saved as often (two
+# RPC calls each).
 BEAT_S = 1.0
 # While something is awaited that causes no event: the result of a measurement,
 # the end of an interruption.

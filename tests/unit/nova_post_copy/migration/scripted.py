@@ -5,13 +5,13 @@
 import collections
 import heapq
 import itertools
-import sys
 
 import fixtures
 import futurist
 from nova.virt.libvirt import guest as libvirt_guest
 
 from lab.simulation import names
+from lab.simulation import replacing
 
 MIB = 1 << 20
 
@@ -43,17 +43,11 @@ def copying(iteration: int = 1, remaining: int = 400 * MIB) -> dict:
             'memory_remaining': remaining, 'memory_bps': 200 * MIB}
 
 
-class Names(fixtures.Fixture):
+class Names(replacing.Libvirt):
     """libvirt's names, also where its Python binding is not installed."""
 
-    def _setUp(self) -> None:
-        for name, module in list(sys.modules.items()):
-            if (name.startswith(('nova.virt.libvirt.',
-                                 'nova_post_copy.migration.',
-                                 'nova_post_copy.virt.libvirt.'))
-                    and hasattr(module, 'libvirt')):
-                self.useFixture(fixtures.MonkeyPatch(
-                    name + '.libvirt', names))
+    def __init__(self) -> None:
+        super().__init__(names)
 
 
 class Clock(fixtures.Fixture):
