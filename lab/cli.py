@@ -29,14 +29,16 @@ def _cloud(arguments: argparse.Namespace):
         horizon=(getattr(arguments, 'horizon', False)
                  or there.get('horizon', False)),
         ports=getattr(arguments, 'ports', False) or there.get('ports', False),
+        storage=(getattr(arguments, 'storage', None)
+                 or there.get('storage', 'local')),
         tls=getattr(arguments, 'tls', False) or there.get('tls', False),
         bandwidth=getattr(arguments, 'bandwidth', 200) * layout.MIB)
 
 
 def up(arguments: argparse.Namespace) -> int:
     """bring the cloud up, or what is missing of it"""
-    lifetime.require_machine()
     cloud = _cloud(arguments)
+    lifetime.require_machine(cloud.storage.name)
     try:
         cloud.up()
     except KeyboardInterrupt:
@@ -164,6 +166,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         '--ports', action='store_true',
         help='with neutron agents, so that servers can have real ports')
+    command.add_argument(
+        '--storage', choices=('local', 'shared', 'ceph'),
+        help='where the disks of servers are; ceph: with Cinder, too '
+        '(default: that of the lab which is up, else local)')
     command.add_argument(
         '--tls', action='store_true',
         help='migrations are encrypted, with certificates of the lab')

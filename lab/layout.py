@@ -88,6 +88,7 @@ HOSTS = (HostLayout('host-a', 1), HostLayout('host-b', 2))
 INSTANCES = STATE / 'instances'
 
 DATABASE_SOCKET = RUN / 'mariadb.sock'
+CEPH_PORT = 25300
 MESSAGE_PORT = 25671
 MESSAGE_DISTRIBUTION_PORT = 25672
 MESSAGE_NAMES_PORT = 25369      # Erlang's port mapper
@@ -100,9 +101,10 @@ API_PORTS = {
     'neutron': 25696,
     'nova-api': 25774,
 }
-# What else is served in the same way, where it is wanted: the dashboard, and
-# an API of Nova without nova-post-copy.
+# What else is served in the same way, where it is wanted: volumes, the
+# dashboard, and an API of Nova without nova-post-copy.
 WSGI_PORTS = API_PORTS | {
+    'cinder': 25776,
     'horizon': 25080,
     'nova-api-upstream': 25775,
 }

@@ -24,6 +24,7 @@ from lab.cloud import machine
 from lab.cloud import network
 from lab.cloud import process
 from lab.cloud import schemas
+from lab.cloud.services import cinder
 from lab.cloud.services import database
 from lab.cloud.services import glance
 from lab.cloud.services import horizon
@@ -54,7 +55,8 @@ def up(cloud: lab_cloud.Cloud, say: Callable[[str], None],
         # What is up stays as it is.
         cloud.tls = cloud.tls or lock.owner().get('tls', False)
         lock.own({'extended': cloud.extended, 'horizon': cloud.horizon,
-                  'ports': cloud.ports, 'tls': cloud.tls})
+                  'ports': cloud.ports, 'storage': cloud.storage.name,
+                  'tls': cloud.tls})
         notice = speed.refresh().notice()
         for sentence in [] if again else notice:
             say(sentence)
@@ -83,6 +85,8 @@ def expected(cloud: lab_cloud.Cloud) -> list[process.Process]:
             nova.CONDUCTOR, nova.SCHEDULER,
             *(host.init for host in hosts),
             *(host.compute for host in hosts),
+            *cloud.storage.processes(),
+            *(cinder.processes() if cloud.storage.volumes else []),
             *_added(cloud)]
 
 
@@ -114,6 +118,10 @@ def _clear_what_is_in_the_way(cloud: lab_cloud.Cloud,
             raise errors.LabError(
                 'the lab is up without encryption of migrations; "lab down" '
                 'first')
+        if cloud.storage.name != there.get('storage') and not missing(cloud):
+            raise errors.LabError(
+                'the lab is up with the storage %s; "lab down" first'
+                % there.get('storage'))
         dead = [found.name for found in process.recorded()
                 if not found.is_alive()]
         if not dead and not missing(cloud):
@@ -133,6 +141,8 @@ def _configure(cloud: lab_cloud.Cloud) -> None:
     neutron.configure(hosts)
     if cloud.horizon:
         horizon.configure(cloud.extended)
+    cinder.configure()
+    cloud.storage.configure()
     nova.configure(hosts, cloud.extended, cloud.tls)
     certificates.create(layout.HOSTS)
 
@@ -150,6 +160,7 @@ def _steps(
     def start_host(host: lab_hosts.Host):
         host.start()
         host.wait()
+        cloud.storage.prepare(host)
 
     def api(service):
         service.start()
@@ -159,6 +170,10 @@ def _steps(
         nova.start_api()
         nova.wait_api()
         content.flavors(cloud.nova())
+
+    def cinder_api():
+        cinder.start_api()
+        cinder.wait_api()
 
     def compute(host: lab_hosts.Host):
         host.start_compute()
@@ -173,6 +188,7 @@ def _steps(
 
     steps = {
         'networks': (lambda: network.create(cloud.bandwidth), set()),
+        'storage': (cloud.storage.start, {'networks'}),
         'databases': (lambda: schemas.start(cloud, say), set()),
         'messages': (_messages, {'networks'}),
         'keystone': (lambda: api(keystone), {'networks', 'databases'}),
@@ -181,14 +197,15 @@ def _steps(
         steps[host.name] = (lambda host=host: start_host(host), {'networks'})
     steps |= {
         'placement': (lambda: api(placement), {'networks', 'databases'}),
-        'catalogue': (content.catalogue, {'keystone'}),
+        'catalogue': (lambda: content.catalogue(cloud.storage.volumes),
+                      {'keystone'}),
         'conductor': (nova.start_conductor, {'messages', 'catalogue'}),
         'nova-api': (nova_api, {'databases', 'messages', 'catalogue'}),
     }
     for host in hosts:
         steps['compute on ' + host.name] = (
             lambda host=host: compute(host),
-            {host.name, 'conductor', 'placement'})
+            {host.name, 'conductor', 'placement', 'storage'})
     steps |= {
         'scheduler': (nova.start_scheduler, {'messages', 'catalogue'}),
         'neutron': (lambda: api(neutron),
@@ -197,6 +214,14 @@ def _steps(
         'image': (lambda: content.guest_image(cloud.session),
                   {'glance', 'catalogue'}),
     }
+    if cloud.storage.volumes:
+        steps |= {
+            'cinder': (cinder_api, {'databases', 'messages', 'catalogue'}),
+            'volumes': (cinder.start_volume,
+                        {'storage', 'databases', 'messages', 'catalogue'}),
+            'scheduler of volumes': (cinder.start_scheduler,
+                                     {'databases', 'messages'}),
+        }
     if cloud.horizon:
         steps['horizon'] = (lambda: api(horizon), {'keystone'})
     if cloud.ports:
@@ -252,6 +277,7 @@ def _remove(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
         list(pool.map(lambda host: host.stop(), hosts))
         # Nothing of what they would still write is wanted.
         list(pool.map(lambda found: found.end(grace=0), process.recorded()))
+    cloud.storage.remove()
     network.remove()
     machine.restore()
     for path in (database.DATA, messages.DIRECTORY, layout.STATE / 'hosts',

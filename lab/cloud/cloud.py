@@ -32,6 +32,7 @@ from lab.cloud import lock
 from lab.cloud import machine
 from lab.cloud.services import nova
 from lab.cloud import speed
+from lab.cloud import storage as storages
 from lab import errors
 from lab import layout
 from lab import progress
@@ -46,6 +47,8 @@ class Cloud:
     :param horizon: whether the dashboard is served
     :param ports: whether real neutron ports can be used (an agent on each
         host, and the network ``tenant``)
+    :param storage: where the disks of servers are, one of
+        :data:`lab.cloud.storage.KINDS`
     :param tls: whether migrations are encrypted
     :param say: called with each line of progress
     """
@@ -53,15 +56,19 @@ class Cloud:
     def __init__(self, *,
                  bandwidth: int = layout.MIGRATION_BANDWIDTH_BYTES_PER_S,
                  extended: bool = True, horizon: bool = False,
-                 ports: bool = False, tls: bool = False,
+                 ports: bool = False, storage: str = 'local',
+                 tls: bool = False,
                  say: Callable[[str], None] | None = None) -> None:
         self.bandwidth = bandwidth
         self.extended = extended
         self.horizon = horizon
         self.ports = ports
+        self.storage = storages.KINDS[storage]()
         self.tls = tls
         self._say = say or progress.Progress()
-        self.hosts = {host.name: hosts.Host(host) for host in layout.HOSTS}
+        self.hosts = {
+            host.name: hosts.Host(host, self.storage)
+            for host in layout.HOSTS}
         speed.recall()
 
     def up(self, again: bool = False) -> None:

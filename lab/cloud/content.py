@@ -23,6 +23,7 @@ _SERVICES = {
     'neutron': ('network', ''),
     'nova-api': ('compute', '/v2.1'),
 }
+_VOLUMES = {'cinder': ('block-storage', '/v3')}
 
 # For the busy guest, for one that has little to copy, and for one with Linux.
 FLAVORS = (
@@ -59,11 +60,13 @@ def openrc() -> str:
         for name, value in variables.items())
 
 
-def catalogue() -> None:
+def catalogue(volumes: bool) -> None:
     """Create the accounts of services and users, and the endpoints.
 
     Before any service asks for an endpoint: Nova remembers for ever that
     placement is not in the catalogue.
+
+    :param volumes: with Cinder
     """
     admin = session('admin')
     url = 'http://%s:%d/v3' % (layout.LOOPBACK, layout.API_PORTS['keystone'])
@@ -91,14 +94,15 @@ def catalogue() -> None:
         for user, role in grants:
             admin.put('%s/projects/%s/users/%s/roles/%s' % (
                 url, project_id, users[user], roles[role]))
-    for name, (kind, path) in _SERVICES.items():
+    services = _SERVICES | (_VOLUMES if volumes else {})
+    for name, (kind, path) in services.items():
         service = post('/services', 'service', type=kind, name=name)
         for interface, address in (('public', layout.LOOPBACK),
                                    ('internal', layout.MACHINE)):
             post('/endpoints', 'endpoint', service_id=service,
                  interface=interface, region_id=layout.REGION,
                  url='http://%s:%d%s' % (
-                     address, layout.API_PORTS[name], path))
+                     address, layout.WSGI_PORTS[name], path))
 
 
 def flavors(nova) -> None:

@@ -39,9 +39,15 @@ def mount(*arguments: str) -> None:
     subprocess.run(['mount', *arguments], check=True)
 
 
-def prepare(name: str, directory: pathlib.Path, instances: str) -> None:
+def prepare(name: str, directory: pathlib.Path, instances: str, source: str,
+            kind: str) -> None:
     mount('-t', 'sysfs', 'sysfs', '/sys')   # of this network namespace
-    mount('--bind', str(directory / 'instances'), instances)
+    if kind == 'shared':
+        # libvirt takes a file system of this type for one that hosts share.
+        subprocess.run(['bindfs', '-o', 'subtype=glusterfs', source,
+                        instances], check=True)
+    else:
+        mount('--bind', source, instances)
     for path in FILES:
         mount('--bind', str(directory / path.strip('/')), path)
     for path in MOUNTS:
@@ -52,8 +58,8 @@ def prepare(name: str, directory: pathlib.Path, instances: str) -> None:
 
 
 def main() -> int:
-    name, directory, instances = sys.argv[1:]
-    prepare(name, pathlib.Path(directory), instances)
+    name, directory, *servers = sys.argv[1:]
+    prepare(name, pathlib.Path(directory), *servers)
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
     daemons = {subprocess.Popen(command).pid: command for command in DAEMONS}
     ending = False

@@ -7,6 +7,8 @@ and has its own network interfaces, its own name and its own libvirt, with
 directories to match. See :mod:`lab.cloud.host_init` for its first process.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import os
 import pathlib
@@ -14,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import typing
 
 import libvirt
 
@@ -22,6 +25,9 @@ from lab.cloud import process
 from lab import errors
 from lab import layout
 from lab import wait
+
+if typing.TYPE_CHECKING:
+    from lab.cloud import storage as storages
 
 # The certificates are where libvirt and QEMU look by themselves. TCP without
 # encryption remains for the lab itself, and for migrations without --tls.
@@ -56,9 +62,12 @@ libvirt.registerErrorHandler(lambda context, error: None, None)
 class Host:
     """One compute host."""
 
-    def __init__(self, host: layout.HostLayout) -> None:
+    def __init__(self, host: layout.HostLayout,
+                 storage: storages.Storage) -> None:
         self.layout = host
         self.name = host.name
+        self.storage = storage
+        self._instances = storage.directory or host.directory / 'instances'
         self.init = process.Process(host.name)
         self.compute = process.Process('nova-compute-' + host.name)
 
@@ -100,8 +109,7 @@ class Host:
             return
         directory = self.layout.directory
         configuration = directory / 'etc-libvirt'
-        for path in (configuration, directory / 'instances',
-                     layout.INSTANCES):
+        for path in (configuration, self._instances, layout.INSTANCES):
             path.mkdir(parents=True, exist_ok=True)
         for name, text in (('libvirtd.conf', _LIBVIRTD),
                            ('qemu.conf', _QEMU), ('virtlogd.conf', ''),
@@ -114,7 +122,8 @@ class Host:
         self.init.start(
             [sys.executable, '-S', '-E',
              pathlib.Path(__file__).with_name('host_init.py'), self.name,
-             directory, layout.INSTANCES],
+             directory, layout.INSTANCES, self._instances,
+             'shared' if self.storage.directory else 'own'],
             enter=['nsenter', '--net=/run/netns/' + self.layout.namespace,
                    'unshare', '--mount', '--uts',
                    '--propagation=private'])
@@ -203,7 +212,7 @@ class Host:
 
         :param server: uuid
         """
-        return self.layout.directory / 'instances' / server
+        return self._instances / server
 
     def stop(self) -> None:
         """End everything on the host."""

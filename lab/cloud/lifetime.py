@@ -16,12 +16,13 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
 
 
-def require_machine() -> None:
+def require_machine(storage: str) -> None:
     """Make sure that this machine can host the lab.
 
+    :param storage: see :class:`lab.cloud.cloud.Cloud`
     :raises LabError: with what it lacks
     """
-    if lacks := preflight.missing():
+    if lacks := preflight.missing(storage):
         raise errors.LabError('\n  '.join(
             ['this machine cannot host the lab:', *lacks]))
 
@@ -49,7 +50,7 @@ def in_cloud(cloud: lab_cloud.Cloud, keep: bool = False) -> Iterator[None]:
     """
     was_up = cloud.is_up()
     if not was_up:
-        require_machine()
+        require_machine(cloud.storage.name)
     try:
         cloud.up()
         yield

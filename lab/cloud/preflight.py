@@ -31,6 +31,16 @@ _PROGRAMS = {
     'qemu-system-x86_64': 'qemu-system-x86', 'qemu-img': 'qemu-utils',
     'as': 'binutils', 'ld': 'binutils',
 }
+# What a kind of storage needs on top, which is asked for by name: GiB of
+# memory, programs.
+_STORAGE: dict[str, tuple[int, dict[str, str]]] = {
+    'local': (0, {}),
+    'shared': (0, {'bindfs': 'bindfs'}),
+    'ceph': (2, {
+        'ceph-mon': 'ceph-mon', 'ceph-mgr': 'ceph-mgr',
+        'ceph-osd': 'ceph-osd', 'ceph': 'ceph-common', 'rbd': 'ceph-common',
+        'genisoimage': 'genisoimage'}),
+}
 # What the lab does with the kernel, on interfaces that nobody sees.
 _TRIAL = '''
 ip link add one type veth peer name two &&
@@ -41,7 +51,7 @@ mount -t sysfs sysfs /sys
 '''
 
 
-def machine() -> list[str]:
+def machine(storage: str = 'local') -> list[str]:
     """Return what the machine itself lacks, a sentence each."""
     lacks = []
     if platform.system() != 'Linux' or platform.machine() != 'x86_64':
@@ -57,10 +67,11 @@ def machine() -> list[str]:
         lacks.append('The kernel lacks veth, bridge or the tbf queueing '
                      'discipline, or does not let us use them.')
     lacks += _userfaultfd()
+    needed = MEMORY_GIB + _STORAGE[storage][0]
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-    if memory < (MEMORY_GIB - 0.5) * 2**30:
+    if memory < (needed - 0.5) * 2**30:
         lacks.append('The lab needs %d GiB of memory, and this machine has '
-                     '%.1f GiB.' % (MEMORY_GIB, memory / 2**30))
+                     '%.1f GiB.' % (needed, memory / 2**30))
     free = shutil.disk_usage(layout.ROOT).free
     if free < DISK_GIB * 2**30:
         lacks.append('The lab needs %d GiB of disk, and %s has %.1f GiB '
@@ -83,24 +94,24 @@ def _userfaultfd() -> list[str]:
     return []
 
 
-def software() -> list[str]:
+def software(storage: str = 'local') -> list[str]:
     """Return what is not installed, a sentence each."""
     # sbin is not in everybody's PATH.
     path = os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
     lacks = ['The program %s of the package %s is not installed.' % item
-             for item in _PROGRAMS.items()
+             for item in (_PROGRAMS | _STORAGE[storage][1]).items()
              if shutil.which(item[0], path=path) is None]
     lacks += ['%s is not installed; "./run lab" does it.' % name
               for name in ('nova-compute', 'keystone-manage',
                            'placement-manage', 'glance-manage',
-                           'neutron-db-manage', 'uwsgi')
+                           'neutron-db-manage', 'cinder-manage', 'uwsgi')
               if not (layout.BIN / name).exists()]
     return lacks
 
 
-def missing() -> list[str]:
+def missing(storage: str = 'local') -> list[str]:
     """Return all that keeps this machine from hosting the lab now."""
-    return machine() + software()
+    return machine(storage) + software(storage)
 
 
 def _allowed(command: list[str]) -> bool:
@@ -111,5 +122,5 @@ def _allowed(command: list[str]) -> bool:
 
 
 if __name__ == '__main__':
-    print('\n'.join(machine()))
+    print('\n'.join(machine(*sys.argv[1:])))
     sys.exit(0)

@@ -15,6 +15,7 @@ import pathlib
 import typing
 
 from lab.cloud import process
+from lab.cloud.services import cinder
 from lab.cloud.services import common
 from lab.cloud.services import database
 from lab.cloud.services import glance
@@ -52,7 +53,7 @@ def start(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
 def _syncs(cloud: lab_cloud.Cloud) -> dict[str, list[list]]:
     return {'nova': nova.sync(cloud.extended), 'neutron': neutron.sync(),
             'keystone': keystone.sync(), 'glance': glance.sync(),
-            'placement': placement.sync()}
+            'placement': placement.sync(), 'cinder': cinder.sync()}
 
 
 def _sync(item: tuple[str, list[list]]) -> None:

@@ -19,9 +19,10 @@ from lab import wait
 
 DATA = layout.STATE / 'mariadb'
 NAMES = ('keystone', 'placement', 'glance', 'neutron', 'nova_api',
-         'nova_cell0', 'nova_cell1')
+         'nova_cell0', 'nova_cell1', 'cinder')
 # Whose release decides what a schema looks like.
-_PACKAGES = ('keystone', 'openstack-placement', 'glance', 'neutron', 'nova')
+_PACKAGES = ('keystone', 'openstack-placement', 'glance', 'neutron', 'nova',
+             'cinder')
 
 _server = process.Process('mariadb')
 

@@ -52,8 +52,8 @@ def _with_loading(sections: dict, extended: bool) -> dict:
 
 def configure(all_hosts: list[hosts.Host], extended: bool,
               tls: bool) -> None:
-    common.write_ini(_DIRECTORY / 'nova.conf',
-                     _with_loading(_controller(), extended))
+    common.write_ini(_DIRECTORY / 'nova.conf', _with_loading(
+        _controller() | all_hosts[0].storage.clients(), extended))
     # A flavor without a disk takes the size of the image; what is copied in
     # a block migration is then only what the guest has.
     (_DIRECTORY / 'policy.yaml').write_text(
@@ -161,7 +161,7 @@ def _compute(host: hosts.Host, extended: bool) -> dict:
             'virt_type': 'qemu',
             'cpu_mode': 'none',
             'hw_machine_type': 'x86_64=q35',
-            'images_type': 'raw',
+            **host.storage.disks(),
             'live_migration_scheme': 'tcp',
             'live_migration_inbound_addr': host.layout.migration,
             'live_migration_bandwidth':
@@ -180,6 +180,7 @@ def _compute(host: hosts.Host, extended: bool) -> dict:
         'nova_sys_admin': privsep,
         'privsep_osbrick': privsep,
         **_clients(),
+        **host.storage.clients(),
         **common.oslo('nova-' + host.name),
     }
 
