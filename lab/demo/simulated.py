@@ -29,8 +29,8 @@ from lab import errors
 from lab.instruments import proof
 from lab.instruments import record
 from lab.simulation import guest
-from lab.simulation import hosts
 from lab.simulation import timing
+from lab.simulation import workload as simulated_workload
 from lab import wait
 
 if typing.TYPE_CHECKING:
@@ -237,7 +237,7 @@ class MainJob(two_requests.TwoRequests):
 class _Pulse:
     """The work of a guest, as the model knows it."""
 
-    def __init__(self, workload: hosts.Workload,
+    def __init__(self, workload: simulated_workload.Workload,
                  clock: timing.Clock) -> None:
         self._workload = workload
         self._clock = clock

@@ -24,15 +24,18 @@ from nova.tests.functional.libvirt import base
 
 import fixtures
 
+from nova.api import auth
 from nova import context
 from nova import thread_pool_factory
 from nova.virt.libvirt import host
 
 from lab import layout
+from lab.simulation import cinder
 from lab.simulation import hosts
 from lab.simulation import joining
 from lab.simulation import libvirt
 from lab.simulation import libvirtd
+from lab.simulation import neutron
 from lab.simulation import processes
 from lab.simulation import replacing
 from nova_post_copy.api import microversion
@@ -98,6 +101,9 @@ class Cloud(base.ServersTestBase):
         self.flags(graceful_shutdown_timeout=10, manager_shutdown_timeout=10)
         super().setUp()
         self.useFixture(SimulatedLibvirt())
+        self.neutron = self.useFixture(neutron.Neutron(self))
+        self.cinder = self.useFixture(cinder.Cinder(self, self.hosts))
+        self._give_users_a_token()
         with context.target_cell(
                 context.get_admin_context(),
                 self.cell_mappings['cell1']) as cell:
@@ -127,6 +133,15 @@ class Cloud(base.ServersTestBase):
             yield cloud
         finally:
             cloud.doCleanups()
+
+    def _give_users_a_token(self) -> None:
+        """Let the contexts of requests have a token, as with Keystone."""
+        contexts = auth.NovaKeystoneContext._create_context
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.api.auth.NovaKeystoneContext._create_context',
+            staticmethod(lambda env, **kwargs: contexts(
+                env, auth_token=('token of a user' if self.cinder.needs_token
+                                 else None), **kwargs))))
 
     def _setup_compute_service(self):
         self.flags(compute_driver='post_copy.LibvirtDriver')

@@ -10,13 +10,15 @@ the lock of the simulated hosts.
 
 from nova.tests.fixtures import libvirt as fake
 
+from lab.simulation import devices
+from lab.simulation import guest
 from lab.simulation import hosts
 from lab.simulation import job
 from lab.simulation import names
 from lab.simulation import operation
 
 
-class DomainObject(fake.Domain):
+class DomainObject(devices.Devices):
     """A domain as libvirtd knows it (virDomainObj), able to migrate."""
 
     def __init__(self, daemon, xml, transient=False):
@@ -31,6 +33,14 @@ class DomainObject(fake.Domain):
     def daemon(self):
         """The :class:`lab.simulation.libvirtd.Libvirtd` that has it."""
         return self._connection
+
+    @property
+    def is_the_guest(self) -> bool:
+        """Whether it is the guest itself, and not the other end of a move."""
+        if self.job is None:
+            return True
+        return self is (self.job.source if self.job.phase in guest.ON_SOURCE
+                        else self.job.target)
 
     @property
     def _state(self) -> int:

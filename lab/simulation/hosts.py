@@ -14,6 +14,7 @@ import time
 from lab.simulation import guest
 from lab.simulation import model
 from lab.simulation import timing
+from lab.simulation import workload
 
 # VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE
 ALL = 3
@@ -39,6 +40,17 @@ class Destroyed:
 
 
 @dataclasses.dataclass(frozen=True)
+class Violation:
+    """Something was taken from a guest that needed it, or written twice."""
+
+    time: float
+    what: str
+
+    def __str__(self) -> str:
+        return '%.2f s: %s' % (self.time, self.what)
+
+
+@dataclasses.dataclass(frozen=True)
 class Move:
     """One migration, as the libvirt of its source sees it."""
 
@@ -53,52 +65,6 @@ class Move:
         """Return when something first happened (s); None: it did not."""
         return next((event.time for event in self.events
                      if event.what is what), None)
-
-
-class Workload:
-    """The work of one guest, wherever it runs."""
-
-    def __init__(self, clock: timing.Clock, memory: int, working_set: int = 0,
-                 dirty_rate: float = 0.0):
-        self.guest = guest.Guest(memory, working_set, dirty_rate)
-        self._clock = clock
-        self._before = 0.0
-        self._since = clock.now()
-        self._past = [(self._since, 0.0)]
-        self._migration: model.Migration | None = None
-
-    def migrate(self, link: guest.Link, paused: bool) -> model.Migration:
-        """Begin a migration of this guest."""
-        self._before = self.work()
-        self._since = self._clock.now()
-        self._migration = model.Migration(
-            self.guest, link, self._since, paused=paused)
-        return self._migration
-
-    def work(self) -> float:
-        """Return the bytes that the guest has written since made busy."""
-        migration = self._migration
-        if migration is not None:
-            return self._before + migration.work
-        return self._before + self.guest.dirty_rate * (
-            self._clock.now() - self._since)
-
-    def course(self) -> list[tuple[float, float]]:
-        """Return pairs of time (s) and work (bytes), linear in between."""
-        return [*self._past, *self._course_of_migration(),
-                (self._clock.now(), self.work())]
-
-    def settle(self) -> None:
-        """End the migration; the guest continues at its own pace."""
-        self._past += self._course_of_migration()
-        self._before = self.work()
-        self._since = self._migration.now
-        self._migration = None
-
-    def _course_of_migration(self) -> list[tuple[float, float]]:
-        migration = self._migration
-        return [] if migration is None else [
-            (when, self._before + work) for when, work in migration.course]
 
 
 class Hosts:
@@ -118,6 +84,7 @@ class Hosts:
         self.changes: list[Change] = []
         self.moves: list[Move] = []
         self.destroyed: list[Destroyed] = []
+        self.violations: list[Violation] = []
         self.closed = False
         #: the clock stops as soon as one of these happens
         self.stop_at: set[guest.Happening] = set()
@@ -125,7 +92,7 @@ class Hosts:
         self.cut_at: float | None = None
         #: for all that changes the hosts
         self.lock = threading.RLock()
-        self._workloads: dict[str, Workload] = {}
+        self._workloads: dict[str, workload.Workload] = {}
         self._jobs: list = []
         self._ticker: threading.Thread | None = None
 
@@ -216,10 +183,10 @@ class Hosts:
         :param dirty_rate: bytes/s
         :raises KeyError: when no host has it
         """
-        self._workloads[server] = Workload(
+        self._workloads[server] = workload.Workload(
             self.clock, self._memory(server), working_set, dirty_rate)
 
-    def workload(self, server: str) -> Workload:
+    def workload(self, server: str) -> workload.Workload:
         """Return the work of a server; it is idle until it is made busy.
 
         :raises KeyError: when no host has it
@@ -235,6 +202,30 @@ class Hosts:
                     for host, daemon in self.daemons.items()
                     for domain in daemon.listAllDomains(ALL)
                     if domain.UUIDString() == server}
+
+    def guest_on(self, server: str) -> set[str]:
+        """Return the hosts where a guest is, whether its CPUs run or not.
+
+        A half that post-copy has left behind, or a domain that waits for an
+        incoming migration, is not the guest.
+        """
+        return {host for host, domain in self.domains(server).items()
+                if domain.isActive() and domain.is_the_guest}
+
+    def needing(self, host: str, source: str) -> set[str]:
+        """Return the servers that are on a host and use a disk there.
+
+        :param source: of the disk, as the domain's XML has it
+        """
+        with self.lock:
+            return {domain.UUIDString()
+                    for domain in self.daemons[host].listAllDomains(ALL)
+                    if source in domain.disk_sources()
+                    and domain.isActive() and domain.is_the_guest}
+
+    def violate(self, what: str) -> None:
+        """Note that a promise of the storage was broken."""
+        self.violations.append(Violation(self.clock.now(), what))
 
     def _memory(self, server: str) -> int:
         for domain in self.domains(server).values():

@@ -60,6 +60,12 @@ def check() -> None:
         raise names.Killed
 
 
+def host() -> str | None:
+    """Return the host of the calling thread's process."""
+    process = _current.get()
+    return None if process is None else process.host
+
+
 class Processes(fixtures.Fixture):
     """Assigns threads to processes; use after upstream's CellDatabases."""
 

@@ -37,12 +37,40 @@ class TwoHosts(cloud.Cloud):
     DIRTY_RATE = 800 * MIB
     #: so that there is a pre-copy in which something can happen
     SWITCH_POLICY = 'first-pass'
+    #: 'auto' gives the server a port
+    NETWORKS = 'none'
+    #: how many volumes are attached to it
+    VOLUMES = 0
+    #: whether it boots from a volume of its own
+    BOOT_FROM_VOLUME = False
 
     def setUp(self):
         super().setUp()
         self.flags(switch_policy=self.SWITCH_POLICY, group='post_copy')
         self.start_hosts()
-        self.server = self._create_server(host='src', networks='none')
+        self.server = self.create_server()
+
+    def create_server(self):
+        """Create a server on src, as the attributes of the class say.
+
+        :returns: it
+        """
+        server = self._build_server(networks=self.NETWORKS, host='src')
+        volumes = [self.cinder.new_volume() for _ in range(self.VOLUMES)]
+        if self.BOOT_FROM_VOLUME:
+            volumes.insert(0, self.cinder.new_volume(bootable=True))
+            del server['imageRef']
+        else:
+            server['block_device_mapping_v2'] = [{
+                'boot_index': 0, 'source_type': 'image',
+                'destination_type': 'local', 'uuid': server['imageRef'],
+                'delete_on_termination': True}]
+        server.setdefault('block_device_mapping_v2', []).extend({
+            'boot_index': 0 if self.BOOT_FROM_VOLUME and not number else None,
+            'source_type': 'volume', 'destination_type': 'volume',
+            'uuid': volume} for number, volume in enumerate(volumes))
+        return self._wait_for_state_change(
+            self.api.post_server({'server': server}), 'ACTIVE')
 
     def start_hosts(self):
         self.start_compute('src')
@@ -204,10 +232,22 @@ class TwoHosts(cloud.Cloud):
         self.assertEqual({host}, set(self.hosts.domains(server['id'])))
         self.assertEqual([], self.hosts.ran_twice(server['id']))
         self.assertEqual({host}, self.allocated_on(server['id']))
+        self.assert_storage_and_network(host)
         if migration is not None:
             # Upstream gives them back after it has saved the last status.
             self.wait_for('no allocations of the migration', lambda: (
                 not self.allocated_on(migration['uuid'])))
+
+    def assert_storage_and_network(self, host):
+        """Check that volumes and ports are on a host, and nowhere else."""
+        server = self.server['id']
+        self.assertEqual([], self.hosts.violations)
+        self.assertEqual([], self.cinder.check_needed())
+        for volume in self.cinder.volumes_of(server):
+            self.assertEqual({host: 'attached'}, self.cinder.attached(volume))
+            self.assertEqual({host}, self.cinder.san.connected(volume))
+        for bindings in self.neutron.bindings(server).values():
+            self.assertEqual({host: 'ACTIVE'}, bindings)
 
     def assert_untouched(self):
         """Check that a refused request has changed nothing."""
