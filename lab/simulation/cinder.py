@@ -79,24 +79,14 @@ class Cinder(nova_fixtures.CinderFixture):
         """Return the volumes that have an attachment of a server."""
         return set(self.volume_ids_for_instance(server))
 
-    def check_needed(self) -> list[str]:
-        """Say which volumes a guest uses though Cinder does not know it."""
-        found = []
-        for host, daemon in self._cloud.daemons.items():
-            for domain in daemon.listAllDomains(hosts.ALL):
-                if not (domain.isActive() and domain.is_the_guest):
-                    continue
-                server = domain.UUIDString()
-                for source in domain.disk_sources():
-                    volume = self.san.volume_of(source)
-                    if not self.san.usable(host, source):
-                        found.append('%s has no device for %s of server %s'
-                                     % (host, source, server))
-                    elif volume and host not in self.attached(volume):
-                        found.append('volume %s is not attached to %s, where '
-                                     'server %s uses it'
-                                     % (volume, host, server))
-        return found
+    def unattached(self) -> list[str]:
+        """Say which volumes a guest uses that Cinder counts elsewhere."""
+        return ['volume %s is not attached to %s, where server %s uses it'
+                % (lun.volume, lun.host, server)
+                for number, lun in list(self.san.luns.items())
+                if lun.host not in self.attached(lun.volume)
+                for server in self._cloud.disks.needing(
+                    lun.host, san.path(number))]
 
     # Cinder's API
 

@@ -25,6 +25,7 @@ from nova.tests.functional.libvirt import base
 import fixtures
 
 from nova.api import auth
+import nova.conf
 from nova import context
 from nova import thread_pool_factory
 from nova.virt.libvirt import host
@@ -32,6 +33,7 @@ from nova.virt.libvirt import host
 from lab import layout
 from lab.simulation import cinder
 from lab.simulation import hosts
+from lab.simulation import images
 from lab.simulation import joining
 from lab.simulation import libvirt
 from lab.simulation import libvirtd
@@ -43,6 +45,7 @@ from nova_post_copy.virt.libvirt import userfaultfd
 # Imported before a test: its fixtures do not allow an import of libvirt.
 from nova_post_copy.virt import post_copy  # noqa: F401
 
+CONF = nova.conf.CONF
 
 # Debian 12's, as in the lab.
 LIBVIRT_VERSION = 9000000
@@ -89,12 +92,17 @@ class Cloud(base.ServersTestBase):
     SPEED = 4.0
     #: further values of :class:`lab.simulation.guest.Link`
     LINK: dict[str, float] = {}
+    #: of ``[libvirt]``: 'raw' makes files in the instances path, 'rbd' images
+    IMAGES_TYPE = 'raw'
+    #: whether the hosts have one instances path, as over NFS
+    SHARED_INSTANCES_PATH = True
 
     def setUp(self):
         self.hosts = hosts.Hosts(self.BANDWIDTH, self.SPEED, **self.LINK)
         # Nova's wheel installs it there; its tests look into a source tree.
         self.flags(api_paste_config=os.path.join(
             sys.prefix, 'etc/nova/api-paste.ini'), group='wsgi')
+        self.flags(images_type=self.IMAGES_TYPE, group='libvirt')
         # A service that stops shuts Nova's thread pools down. Upstream's
         # fixture prevents that, but only until stop() returns, so stop() must
         # not return before the service has ended.
@@ -103,6 +111,7 @@ class Cloud(base.ServersTestBase):
         self.useFixture(SimulatedLibvirt())
         self.neutron = self.useFixture(neutron.Neutron(self))
         self.cinder = self.useFixture(cinder.Cinder(self, self.hosts))
+        self.images = self.useFixture(images.Images(self.hosts))
         self._give_users_a_token()
         with context.target_cell(
                 context.get_admin_context(),
@@ -140,8 +149,7 @@ class Cloud(base.ServersTestBase):
         self.useFixture(fixtures.MonkeyPatch(
             'nova.api.auth.NovaKeystoneContext._create_context',
             staticmethod(lambda env, **kwargs: contexts(
-                env, auth_token=('token of a user' if self.cinder.needs_token
-                                 else None), **kwargs))))
+                env, auth_token='token of a user', **kwargs))))
 
     def _setup_compute_service(self):
         self.flags(compute_driver='post_copy.LibvirtDriver')
@@ -159,11 +167,21 @@ class Cloud(base.ServersTestBase):
     def start_compute(self, hostname='compute1', *args, **kwargs):
         """Start the nova-compute of a host, in a process of its own."""
         process = self.processes[hostname] = processes.Process(
-            hostname, self.folder)
+            hostname, self.folder, self.instances_path(hostname))
         with process:
             super().start_compute(hostname, *args, **kwargs)
+            self.hosts.daemons[hostname].instances_path = (
+                self.instances_path(hostname))
             self._listen(self.computes[hostname].driver._host)
         return hostname
+
+    def instances_path(self, hostname) -> str:
+        """Return where a host has the disks of servers."""
+        if self.SHARED_INSTANCES_PATH:
+            return CONF.instances_path
+        path = os.path.join(self.folder, hostname, 'instances')
+        os.makedirs(path, exist_ok=True)
+        return path
 
     def kill_compute(self, hostname):
         """Kill a nova-compute, as by SIGKILL; libvirt keeps on migrating."""

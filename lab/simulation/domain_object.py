@@ -43,6 +43,11 @@ class DomainObject(devices.Devices):
                         else self.job.target)
 
     @property
+    def runs(self) -> bool:
+        """Whether its CPUs run."""
+        return self._state == fake.VIR_DOMAIN_RUNNING
+
+    @property
     def _state(self) -> int:
         return self._condition[0]
 
@@ -58,8 +63,7 @@ class DomainObject(devices.Devices):
         runs = state == fake.VIR_DOMAIN_RUNNING
         self._condition = state, reason
         if runs != ran:
-            self.daemon.hosts.note(
-                self.UUIDString(), self.daemon.hostname, runs)
+            self.daemon.hosts.note(self, runs)
 
     def become(self, state: int, reason: int, event: int | None = None,
                detail: int = 0) -> None:
@@ -86,8 +90,22 @@ class DomainObject(devices.Devices):
     def createWithFlags(self, flags=0):
         if self.isActive():
             raise names.invalid('domain is already running')
+        self.check_disks()
         super().createWithFlags(flags)
         self._enter(fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_BOOTED)
+
+    def check_disks(self) -> None:
+        """Check that QEMU can open each disk.
+
+        :raises libvirtError: the disk is not there
+        """
+        for source in self.disk_sources():
+            if not self.daemon.hosts.disks.usable(
+                    self.daemon.hostname, source):
+                raise names.error(
+                    fake.VIR_ERR_SYSTEM_ERROR,
+                    "Cannot access storage file '%s': No such file or "
+                    "directory" % source)
 
     def suspend(self):
         if self.job is not None:
@@ -145,7 +163,8 @@ class DomainObject(devices.Devices):
                 raise names.error(
                     fake.VIR_ERR_OPERATION_UNSUPPORTED,
                     'post-copy is not supported with tunnelled migration')
-        target = peer.receive(params['destination_xml'], flags)
+        target = peer.receive(
+            params['destination_xml'], flags, self.daemon)
         self.job = target.job = job.Job(self, target, flags, paused)
         return self.job.operation
 

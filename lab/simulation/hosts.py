@@ -11,13 +11,11 @@ import dataclasses
 import threading
 import time
 
+from lab.simulation import disks
 from lab.simulation import guest
 from lab.simulation import model
 from lab.simulation import timing
 from lab.simulation import workload
-
-# VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_INACTIVE
-ALL = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +83,7 @@ class Hosts:
         self.moves: list[Move] = []
         self.destroyed: list[Destroyed] = []
         self.violations: list[Violation] = []
+        self.disks = disks.Disks(self)
         self.closed = False
         #: the clock stops as soon as one of these happens
         self.stop_at: set[guest.Happening] = set()
@@ -200,7 +199,7 @@ class Hosts:
         with self.lock:
             return {host: domain
                     for host, daemon in self.daemons.items()
-                    for domain in daemon.listAllDomains(ALL)
+                    for domain in daemon.listAllDomains(disks.ALL)
                     if domain.UUIDString() == server}
 
     def guest_on(self, server: str) -> set[str]:
@@ -212,17 +211,6 @@ class Hosts:
         return {host for host, domain in self.domains(server).items()
                 if domain.isActive() and domain.is_the_guest}
 
-    def needing(self, host: str, source: str) -> set[str]:
-        """Return the servers that are on a host and use a disk there.
-
-        :param source: of the disk, as the domain's XML has it
-        """
-        with self.lock:
-            return {domain.UUIDString()
-                    for domain in self.daemons[host].listAllDomains(ALL)
-                    if source in domain.disk_sources()
-                    and domain.isActive() and domain.is_the_guest}
-
     def violate(self, what: str) -> None:
         """Note that a promise of the storage was broken."""
         self.violations.append(Violation(self.clock.now(), what))
@@ -232,8 +220,12 @@ class Hosts:
             return domain.maxMemory() * 1024  # libvirt counts KiB
         raise KeyError(server)
 
-    def note(self, server: str, host: str, running: bool) -> None:
+    def note(self, domain, running: bool) -> None:
+        """Note that the CPUs of a domain run from now on, or do not."""
+        server, host = domain.UUIDString(), domain.daemon.hostname
         self.changes.append(Change(self.clock.now(), server, host, running))
+        if running:
+            self.disks.check_writers(domain)
 
     def running_on(self, server: str) -> set[str]:
         """Return the names of the hosts on which a server's CPUs run."""

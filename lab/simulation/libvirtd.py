@@ -56,6 +56,8 @@ class Libvirtd(fake.Connection):
         super().__init__('qemu:///system', **kwargs)
         self.hosts = cloud
         self.userfaultfd = userfaultfd
+        #: where its Nova has the disks of servers
+        self.instances_path = ''
         #: how often it has been restarted
         self.generation = 0
         self._listeners: dict[int, Listener] = {}
@@ -94,8 +96,12 @@ class Libvirtd(fake.Connection):
         domain.createWithFlags(flags)
         return domain
 
-    def receive(self, xml: str, flags: int) -> domain_object.DomainObject:
+    def receive(self, xml: str, flags: int,
+                source: 'Libvirtd') -> domain_object.DomainObject:
         """Prepare the incoming side of a migration.
+
+        The path of a file is the same on both hosts, as seen from outside
+        of the simulation it is not.
 
         :returns: a domain whose CPUs do not run yet
         """
@@ -104,12 +110,15 @@ class Libvirtd(fake.Connection):
                 fake.VIR_ERR_INTERNAL_ERROR,
                 "internal error: unable to execute QEMU command "
                 "'migrate-set-capabilities': Postcopy is not supported")
+        if source.instances_path:
+            xml = xml.replace(source.instances_path, self.instances_path)
         domain = domain_object.DomainObject(self, xml, transient=not (
             flags & fake.VIR_MIGRATE_PERSIST_DEST))
         known = self.domain_named(domain.name())
         if known is not None and known.isActive():
             raise names.invalid("domain '%s' is already active"
                                 % domain.name())
+        domain.check_disks()
         domain.become(fake.VIR_DOMAIN_PAUSED,
                       names.VIR_DOMAIN_PAUSED_MIGRATION)
         self._vms[domain.name()] = domain

@@ -30,10 +30,11 @@ _current: contextvars.ContextVar['Process | None'] = contextvars.ContextVar(
 class Process:
     """A process: what is started inside ``with process`` belongs to it."""
 
-    def __init__(self, host: str, folder: str) -> None:
+    def __init__(self, host: str, folder: str, instances_path: str) -> None:
         """Prepare a process that has no threads yet.
 
         :param folder: parent of the state folder (``state_path``) of a host
+        :param instances_path: where the host has the disks of servers
         """
         self.host = host
         self.alive = True
@@ -41,6 +42,7 @@ class Process:
         self.options = {
             'host': host,
             'state_path': os.path.join(folder, host),
+            'instances_path': instances_path,
         }
 
     def __enter__(self) -> None:

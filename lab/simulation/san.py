@@ -44,6 +44,7 @@ class StorageNetwork(fixtures.Fixture):
         self.sizes: dict[str, int] = {}
 
     def _setUp(self) -> None:
+        self._cloud.disks.stores.append(self)
         for name, replacement in (
                 ('connect_volume', lambda _self, connection_properties:
                     self._connect(connection_properties)),
@@ -92,7 +93,7 @@ class StorageNetwork(fixtures.Fixture):
         return (lun is not None and lun.host == host
                 and lun.exported and lun.connected)
 
-    def volume_of(self, source: str) -> str | None:
+    def identity(self, source: str) -> str | None:
         """Return the volume behind a disk of a guest."""
         number = _number(source)
         lun = None if number is None else self.luns.get(number)
@@ -132,7 +133,7 @@ class StorageNetwork(fixtures.Fixture):
 
     def _check_unneeded(self, number: int, done: str) -> None:
         lun = self.luns[number]
-        for server in self._cloud.needing(lun.host, path(number)):
+        for server in self._cloud.disks.needing(lun.host, path(number)):
             self._cloud.violate('LUN %d (volume %s) %s, where server %s needs '
                                 'it' % (number, lun.volume, done, server))
 

@@ -3,6 +3,7 @@
 """Two simulated hosts, a server on the first, and what tests ask of them."""
 
 import contextlib
+import os
 import threading
 import time
 
@@ -238,11 +239,20 @@ class TwoHosts(cloud.Cloud):
             self.wait_for('no allocations of the migration', lambda: (
                 not self.allocated_on(migration['uuid'])))
 
+    def directories(self, server):
+        """Return the hosts that have a directory of a server."""
+        return {host for host in self.hosts.daemons if os.path.exists(
+            os.path.join(self.instances_path(host), server))}
+
     def assert_storage_and_network(self, host):
-        """Check that volumes and ports are on a host, and nowhere else."""
+        """Check that directory, volumes and ports are on one host only."""
         server = self.server['id']
+        self.assertEqual(
+            set(self.hosts.daemons) if self.SHARED_INSTANCES_PATH else {host},
+            self.directories(server))
         self.assertEqual([], self.hosts.violations)
-        self.assertEqual([], self.cinder.check_needed())
+        self.assertEqual([], self.hosts.disks.missing())
+        self.assertEqual([], self.cinder.unattached())
         for volume in self.cinder.volumes_of(server):
             self.assertEqual({host: 'attached'}, self.cinder.attached(volume))
             self.assertEqual({host}, self.cinder.san.connected(volume))

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Volumes and ports go where the server goes."""
+"""Disks, volumes and ports go where the server goes, with each storage."""
 
 from lab.simulation import guest
 from tests.functional import base
 
 
-class TestVolumesAndPort(base.BreakingHosts):
+class Moves:
     NETWORKS = 'auto'
-    VOLUMES = 2
+    VOLUMES = 1
+    #: what upstream's driver finds out of the storage
+    SHARED = dict(is_shared_instance_path=True, is_shared_block_storage=True,
+                  block_migration=False)
 
-    def test_created(self):
-        self.assert_on('src')
-        self.assertEqual(2, len(self.cinder.volumes_of(self.server['id'])))
-        self.assertEqual(1, len(self.neutron.bindings(self.server['id'])))
+    def test_what_is_shared(self):
+        self.begin()
+        kept = self.inside('src', base.record.load, self.server['id'])
+        self.assertEqual(self.SHARED, {
+            name: getattr(kept.migrate_data, name) for name in self.SHARED})
+        self.go_on()
 
     def test_completed(self):
         self.live_migrate(True)
@@ -43,6 +48,31 @@ class TestVolumesAndPort(base.BreakingHosts):
         self.settled('cancelled', 'src')
 
 
-class TestBootFromVolume(TestVolumesAndPort):
-    VOLUMES = 1
+class TestSharedFiles(Moves, base.BreakingHosts):
+    pass
+
+
+class TestLocalFiles(Moves, base.BreakingHosts):
+    SHARED_INSTANCES_PATH = False
+    SHARED = dict(is_shared_instance_path=False,
+                  is_shared_block_storage=False, block_migration=True)
+
+
+class TestRbd(Moves, base.BreakingHosts):
+    IMAGES_TYPE = 'rbd'
+    SHARED_INSTANCES_PATH = False
+    SHARED = dict(is_shared_instance_path=False, is_shared_block_storage=True,
+                  block_migration=False)
+
+    def test_deleted(self):
+        self.assertEqual({self.server['id'] + '_disk'}, self.images.pool)
+        self._delete_server(self.server)
+        self.assertEqual(set(), self.images.pool)
+        self.assertEqual([], self.hosts.violations)
+
+
+class TestBootFromVolume(Moves, base.BreakingHosts):
     BOOT_FROM_VOLUME = True
+    SHARED_INSTANCES_PATH = False
+    SHARED = dict(is_shared_instance_path=False, is_shared_block_storage=True,
+                  block_migration=False)

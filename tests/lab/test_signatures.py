@@ -12,7 +12,7 @@ import testtools
 from lab.bench import monitors
 from lab.cloud import hosts as lab_hosts
 from lab.simulation import constants
-from lab.simulation import hosts
+from lab.simulation import disks
 from lab.simulation import signatures
 from tests.lab import test_watch
 
@@ -36,7 +36,7 @@ class TestRecord(testtools.TestCase):
     def test_flags_of_a_list(self):
         self.assertEqual(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
                          | libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE,
-                         hosts.ALL)
+                         disks.ALL)
 
     def test_every_reason_unknown_is_the_same(self):
         self.assertEqual(

@@ -48,7 +48,7 @@ class TestCase(test.NoDBTestCase):
         if does == 'disconnect_volume':
             arguments.append(None)
         folder = self.useFixture(fixtures.TempDir()).path
-        with processes.Process(host, folder):
+        with processes.Process(host, folder, folder):
             return getattr(connector, does)(*arguments)
 
     def violations(self):
@@ -130,11 +130,13 @@ class TestNeeded(TestCase):
         self.domain.createWithFlags(0)
 
     def test_all_is_well(self):
-        self.assertEqual([], self.cinder.check_needed())
+        self.assertEqual([], self.cinder.unattached())
+        self.assertEqual([], self.cloud.disks.missing())
         self.domain.destroy()
         self.brick('src', 'disconnect_volume', self.attachment)
         self.delete(self.attachment)
-        self.assertEqual([], self.cinder.check_needed())
+        self.assertEqual([], self.cinder.unattached())
+        self.assertEqual([], self.cloud.disks.missing())
         self.assertEqual([], self.violations())
 
     def test_disconnected(self):
@@ -142,11 +144,11 @@ class TestNeeded(TestCase):
         self.assertEqual(
             ['LUN 1 (volume %s) is disconnected on src, where server %s needs '
              'it' % (self.volume, uuids.server)], self.violations())
-        self.assertEqual(1, len(self.cinder.check_needed()))
+        self.assertEqual(1, len(self.cloud.disks.missing()))
 
     def test_free_while_the_guest_runs(self):
         self.delete(self.attachment)
         self.assertEqual(
             ['LUN 1 (volume %s) is withdrawn from src, where server %s needs '
              'it' % (self.volume, uuids.server)], self.violations())
-        self.assertEqual(1, len(self.cinder.check_needed()))
+        self.assertEqual(1, len(self.cinder.unattached()))

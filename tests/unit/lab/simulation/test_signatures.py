@@ -124,7 +124,7 @@ class TestFakes(testtools.TestCase):
     def test_simulated_domain_of_libvirtd(self):
         self.assertEqual([], signatures.differences(
             domain_object.DomainObject, signatures.VIR_DOMAIN,
-            own={'become', 'crash', 'dirty_rate'}))
+            own={'become', 'check_disks', 'crash', 'dirty_rate'}))
 
     def test_switching(self):
         self.assertEqual([], signatures.differences(
