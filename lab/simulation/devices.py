@@ -3,9 +3,12 @@
 """The disks and interfaces of a domain, as far as upstream's fake forgets.
 
 Upstream's fake drops the serial of a disk, by which Nova finds the volumes of
-a guest in its XML and puts the destination's path in place of the source's. It
-detaches a device without the event for which Nova waits.
+a guest in its XML and puts the destination's path in place of the source's,
+and what an interface is, by which Nova finds the one to detach. It detaches a
+device without the event for which Nova waits.
 """
+
+import copy
 
 from lxml import etree
 from nova.tests.fixtures import libvirt as fake
@@ -39,6 +42,10 @@ class Devices(fake.Domain):
         for disk, element in zip(definition['devices'].get('disks', []),
                                  disks):
             disk['serial'] = element.findtext('serial')
+        interfaces = etree.fromstring(xml).findall('./devices/interface')
+        for nic, element in zip(definition['devices'].get('nics', []),
+                                interfaces):
+            nic['element'] = element
         return definition
 
     def attachDevice(self, xml):
@@ -46,6 +53,8 @@ class Devices(fake.Domain):
         if xml.startswith('<disk'):
             self._disks()[-1]['serial'] = etree.fromstring(
                 xml).findtext('serial')
+        elif xml.startswith('<interface'):
+            self._def['devices']['nics'][-1]['element'] = etree.fromstring(xml)
         return attached
 
     def detachDeviceFlags(self, xml, flags):
@@ -70,6 +79,12 @@ class Devices(fake.Domain):
                                  tree.findall('./devices/disk')):
             if disk.get('serial'):
                 etree.SubElement(element, 'serial').text = disk['serial']
+        for nic, element in zip(self._def['devices'].get('nics', []),
+                                tree.findall('./devices/interface')):
+            element[:] = [child for child in element
+                          if child.tag in ('alias', 'address')]
+            element.extend(copy.deepcopy(child) for child in nic['element']
+                           if child.tag not in ('alias', 'address'))
         return etree.tostring(tree, encoding='unicode')
 
 

@@ -128,17 +128,36 @@ class DomainObject(devices.Devices):
         self.daemon.hosts.destroyed.append(hosts.Destroyed(
             self.UUIDString(), self.daemon.hostname,
             self.job and self.job.phase))
-        self.daemon.stop(self, names.VIR_DOMAIN_SHUTOFF_DESTROYED,
-                         names.VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
-        if self.job is not None:
-            self.job.qemu_died(self)
+        self._end(names.VIR_DOMAIN_SHUTOFF_DESTROYED,
+                  names.VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
 
     def crash(self) -> None:
         """End the QEMU of this domain."""
-        self.daemon.stop(self, names.VIR_DOMAIN_SHUTOFF_CRASHED,
-                         names.VIR_DOMAIN_EVENT_STOPPED_FAILED)
+        self._end(names.VIR_DOMAIN_SHUTOFF_CRASHED,
+                  names.VIR_DOMAIN_EVENT_STOPPED_FAILED)
+
+    def _end(self, reason: int, detail: int) -> None:
+        self.daemon.stop(self, reason, detail)
         if self.job is not None:
             self.job.qemu_died(self)
+
+    # What the guest does by itself, while its CPUs run
+
+    def power_off(self) -> None:
+        self._end(names.VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+                  names.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN)
+
+    def restart_guest(self) -> None:
+        """Reset the guest; its QEMU goes on."""
+        self.daemon.emit(names.VIR_DOMAIN_EVENT_ID_REBOOT, self)
+
+    def stand_still(self) -> None:
+        """Stop the CPUs on an I/O error, such as a full disk."""
+        if self.job is not None:
+            self.job.stand_still()
+        self.become(fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_IOERROR,
+                    fake.VIR_DOMAIN_EVENT_SUSPENDED,
+                    names.VIR_DOMAIN_EVENT_SUSPENDED_IOERROR)
 
     def migrateToURI3(self, dconnuri, params, flags=0) -> operation.Operation:
         """Begin or resume a migration.

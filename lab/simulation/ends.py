@@ -23,13 +23,18 @@ class Ends:
         """
         self._source = source
         self._target = target
+        #: whether the destination knows that post-copy has failed
+        self.target_failed = False
 
     @property
-    def target_failed(self) -> bool:
-        """Whether the destination knows that post-copy has failed."""
+    def _stands_still(self) -> bool:
+        """Whether the guest waits on the destination, for an I/O error.
+
+        Then libvirt keeps this state until somebody resumes the guest, and
+        only emits what the migration does (qemuMigrationDstPostcopyFailed).
+        """
         return self._target.state() == [
-            fake.VIR_DOMAIN_RUNNING,
-            names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED]
+            fake.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_IOERROR]
 
     def follow(self, event: guest.Event) -> None:
         """Follow an event of the model, other than the completion."""
@@ -53,6 +58,9 @@ class Ends:
             fake.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
 
     def _resumed(self, event: guest.Event) -> None:
+        self.target_failed = False
+        if self._stands_still:
+            return
         self._target.become(
             fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_POSTCOPY,
             fake.VIR_DOMAIN_EVENT_RESUMED,
@@ -87,7 +95,7 @@ class Ends:
         self._source.daemon.stop(
             self._source, names.VIR_DOMAIN_SHUTOFF_MIGRATED,
             names.VIR_DOMAIN_EVENT_STOPPED_MIGRATED, undefine=undefine)
-        if not paused:
+        if not paused and not self._stands_still:
             self._target.become(
                 fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_MIGRATED,
                 fake.VIR_DOMAIN_EVENT_RESUMED,
@@ -113,6 +121,12 @@ class Ends:
             names.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED)
 
     def fail_target(self) -> None:
+        self.target_failed = True
+        if self._stands_still:
+            self._target.daemon._emit_lifecycle(
+                self._target, fake.VIR_DOMAIN_EVENT_SUSPENDED,
+                names.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED)
+            return
         self._target.become(
             fake.VIR_DOMAIN_RUNNING, names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED,
             fake.VIR_DOMAIN_EVENT_RESUMED,

@@ -7,6 +7,7 @@ record of where each one ran, by which tests check that no guest ever ran
 twice, and the faults: network, streams and QEMU processes.
 """
 
+from collections.abc import Callable
 import dataclasses
 import threading
 import time
@@ -173,6 +174,21 @@ class Hosts:
                 raise KeyError(host)
             domain.crash()
 
+    def let_guest(self, server: str, act: Callable) -> None:
+        """Let a guest do something by itself, wherever it runs.
+
+        :param act: a method of its domain: ``DomainObject.power_off``,
+            ``restart_guest`` or ``stand_still``
+        :raises RuntimeError: its CPUs do not run
+        """
+        with self.lock:
+            self.tick()
+            for domain in self.domains(server).values():
+                if domain.is_the_guest and domain.runs:
+                    act(domain)
+                    return
+        raise RuntimeError('the guest does not run')
+
     def make_busy(self, server: str, working_set: int,
                   dirty_rate: float) -> None:
         """Make a server dirty its memory from now on.
@@ -201,15 +217,6 @@ class Hosts:
                     for host, daemon in self.daemons.items()
                     for domain in daemon.listAllDomains(disks.ALL)
                     if domain.UUIDString() == server}
-
-    def guest_on(self, server: str) -> set[str]:
-        """Return the hosts where a guest is, whether its CPUs run or not.
-
-        A half that post-copy has left behind, or a domain that waits for an
-        incoming migration, is not the guest.
-        """
-        return {host for host, domain in self.domains(server).items()
-                if domain.isActive() and domain.is_the_guest}
 
     def violate(self, what: str) -> None:
         """Note that a promise of the storage was broken."""

@@ -58,8 +58,6 @@ class Job:
     def phase(self) -> guest.Phase:
         return self._model.phase
 
-    # The clock
-
     def catch_up(self, now: float) -> None:
         """Apply what is due until now, in order, and advance the model."""
         while self._due and self._due[0][0] <= now:
@@ -144,6 +142,10 @@ class Job:
         if self._model.phase not in guest.ON_SOURCE:
             raise names.busy()
         self._model.paused = paused
+
+    def stand_still(self) -> None:
+        """Note that the guest stands still, on whichever side it is."""
+        self._model.paused = True
 
     def stats(self) -> dict:
         return job_stats.of(self._model, self._cloud.link)

@@ -17,6 +17,7 @@ from nova import context
 from nova import objects
 from nova import utils
 from nova_post_copy.compute import record
+from tests.functional import surroundings
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ ABSENT = object()
 TRAIT = 'CUSTOM_LIVE_MIGRATION_POST_COPY'
 
 
-class TwoHosts(cloud.Cloud):
+class TwoHosts(surroundings.Surroundings, cloud.Cloud):
     """A server on ``src``, and ``dest`` to move it to.
 
     At 256 MiB/s the first pass over its 512 MiB takes 2 s, and its busy
@@ -38,6 +39,8 @@ class TwoHosts(cloud.Cloud):
     DIRTY_RATE = 800 * MIB
     #: so that there is a pre-copy in which something can happen
     SWITCH_POLICY = 'first-pass'
+    #: a third one is for what happens besides the migration
+    HOSTS = ('src', 'dest')
     #: 'auto' gives the server a port
     NETWORKS = 'none'
     #: how many volumes are attached to it
@@ -74,8 +77,8 @@ class TwoHosts(cloud.Cloud):
             self.api.post_server({'server': server}), 'ACTIVE')
 
     def start_hosts(self):
-        self.start_compute('src')
-        self.start_compute('dest')
+        for host in self.HOSTS:
+            self.start_compute(host)
 
     def make_busy(self):
         self.hosts.make_busy(

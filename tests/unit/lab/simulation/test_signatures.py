@@ -124,7 +124,8 @@ class TestFakes(testtools.TestCase):
     def test_simulated_domain_of_libvirtd(self):
         self.assertEqual([], signatures.differences(
             domain_object.DomainObject, signatures.VIR_DOMAIN,
-            own={'become', 'check_disks', 'crash', 'dirty_rate'}))
+            own={'become', 'check_disks', 'crash', 'dirty_rate', 'power_off',
+                 'restart_guest', 'stand_still'}))
 
     def test_switching(self):
         self.assertEqual([], signatures.differences(
