@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What must hold when everything works again.
+
+The record agrees with the hosts. Then the server is deleted, and nothing of
+it may be left anywhere.
+"""
+
+import time
+
+from lab.simulation import guest
+from nova.tests.fixtures import libvirt as fake
+from tests.functional.state_machine import world
+
+# Real seconds in which everything has to be quiet.
+QUIET_S = 40.0
+FINAL = {'completed', 'cancelled', 'error', 'failed', 'done'}
+
+
+class Ending(world.World):
+
+    def teardown(self):
+        if not self.server:
+            return
+        self._repair()
+        self._wait_for_nothing(self.complaint)
+        if self.deleted == 'soft delete':
+            self.ask('POST', '/action', {'restore': None})
+            self.deleted = None
+            self._wait_for_nothing(self.complaint)
+        self.all_holds()
+        self.test.forget_server()
+        self._wait_for_nothing(self.left)
+        self.all_holds()
+
+    def _repair(self):
+        self.test.cinder.outage.end()
+        self.test.neutron.outage.end()
+        self.test.images.full.clear()
+        self.test.unreadable.clear()
+        self.hosts.heal()
+        self.hosts.clock.go_on()
+        for host in self.test.HOSTS:
+            self.test.force_down(host, False)
+            if host not in self.test.computes:
+                self.test.restart_compute(host)
+
+    def _wait_for_nothing(self, complain):
+        complaint = 'not looked at'
+        give_up = time.monotonic() + QUIET_S
+        while complaint and time.monotonic() < give_up:
+            time.sleep(world.REACTION_S)
+            complaint = complain()
+        self.test.assertIsNone(complaint)
+
+    # What is in the way
+
+    def complaint(self):
+        """Say what is still in between; None: all records agree."""
+        self._resume_what_stands_still()
+        shown = self.shown()
+        if shown is None:
+            return self.left() if self.deleted else 'deleted by nobody'
+        if self.deleted == 'delete' and not self.forgot:
+            return 'not deleted: %s' % _state(shown)
+        host = shown['OS-EXT-SRV-ATTR:host']
+        return (self._in_between(shown) or self._misplaced(host)
+                or self._wrong_state(shown, host))
+
+    def _resume_what_stands_still(self):
+        """Let a guest run again whose disk was full."""
+        for domain in self.hosts.domains(self.server).values():
+            if domain._state == fake.VIR_DOMAIN_PAUSED and (
+                    domain.is_the_guest and domain.job is None):
+                with self.hosts.lock:
+                    domain.resume()
+
+    def _in_between(self, shown):
+        migrations = {migration['status']
+                      for migration in self.test.migrations()}
+        if shown['OS-EXT-STS:task_state'] is not None:
+            return 'in between: %s' % _state(shown)
+        if migrations - FINAL:
+            return 'migrations in between: %s' % migrations
+        if self.test.recorded(self.server):
+            return 'the durable record is left'
+        if self.phase() in world.ON_BOTH and self.phase() is not (
+                guest.Phase.INTERRUPTED):
+            return 'it is still moving'
+        return None
+
+    def _misplaced(self, host):
+        """Say what of the server is not where Nova has it."""
+        cinder, neutron = self.test.cinder, self.test.neutron
+        for what, there, right in (
+                ('allocations', self.test.allocated_on(self.server), {host}),
+                *(('volume %s attached' % volume, cinder.attached(volume),
+                   {host: 'attached'})
+                  for volume in cinder.volumes_of(self.server)),
+                *(('volume %s connected' % volume,
+                   cinder.san.connected(volume) - {host}, set())
+                  for volume in cinder.volumes_of(self.server)),
+                *(('port %s bound' % port, bindings, {host: 'ACTIVE'})
+                  for port, bindings
+                  in neutron.bindings(self.server).items())):
+            if there != right:
+                return '%s: %s instead of %s' % (what, there, right)
+        for migration in self.test.migrations():
+            if self.test.allocated_on(migration['uuid']):
+                return 'the migration has allocations'
+        left = self.test.directories(self.server) - {host}
+        if left and not (self.test.SHARED_INSTANCES_PATH or self.forgot or
+                         self.lost):
+            return 'directories left on %s' % left
+        return None
+
+    def _wrong_state(self, shown, host):
+        """Say why the guest is not as Nova says."""
+        domains = set(self.hosts.domains(self.server))
+        running = self.hosts.running_on(self.server)
+        if running - {host}:
+            return '%s runs on %s' % (_state(shown), running)
+        if self.lost:
+            return None     # both halves may be kept, and it need not run
+        if domains != {host}:
+            return '%s is known on %s' % (_state(shown), domains)
+        if self.deleted == 'soft delete' and not self.forgot:
+            wrong = shown['OS-EXT-STS:vm_state'] != 'soft-delete' or running
+        elif self.off or self.touched:
+            wrong = shown['status'] == 'ERROR'
+        else:
+            wrong = shown['status'] != 'ACTIVE' or running != {host}
+        return '%s runs on %s' % (_state(shown), running) if wrong else None
+
+    def left(self):
+        """Say what is left of a server that is deleted."""
+        for what, there in (
+                ('runs on', self.hosts.running_on(self.server)),
+                ('volumes', self.test.cinder.volumes_of(self.server)),
+                ('allocated on', self.test.allocated_on(self.server)),
+                ('images', self.test.images.of(self.server)),
+                ('ports bound', {
+                    port for port, bindings
+                    in self.test.neutron.bindings(self.server).items()
+                    if bindings}),
+                ('record', self.test.recorded(self.server))):
+            if there:
+                return 'left: %s %s' % (what, there)
+        if self.lost or self.forgot:
+            return None
+        for what, there in (
+                ('domains', set(self.hosts.domains(self.server))),
+                ('directories', self.test.directories(self.server))):
+            if there:
+                return 'left: %s %s' % (what, there)
+        return None
+
+
+def _state(shown):
+    return '%s, task state %s, on %s' % (
+        shown['status'], shown['OS-EXT-STS:task_state'],
+        shown['OS-EXT-SRV-ATTR:host'])

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What must hold all the time, whatever has happened."""
+
+from hypothesis import stateful
+
+from lab.simulation import guest
+from tests.functional.state_machine import world
+
+
+class Invariants(world.World):
+
+    @stateful.invariant()
+    def all_holds(self):
+        for check in (self.at_most_one_copy_runs,
+                      self.no_disk_has_two_writers_or_is_taken_away,
+                      self.the_guest_has_its_disks,
+                      self.no_volume_of_a_guest_is_free,
+                      self.none_runs_without_an_owner,
+                      self.nothing_is_destroyed_that_could_be_kept):
+            check()
+
+    def at_most_one_copy_runs(self):
+        if self.server:
+            self.test.assertEqual([], self.hosts.ran_twice(self.server))
+
+    def no_disk_has_two_writers_or_is_taken_away(self):
+        self.test.assertEqual([], [
+            str(violation) for violation in self.hosts.violations])
+
+    def the_guest_has_its_disks(self):
+        self.test.assertEqual([], self.hosts.disks.missing())
+
+    def no_volume_of_a_guest_is_free(self):
+        self.test.assertEqual([], self.test.cinder.unattached())
+
+    def none_runs_without_an_owner(self):
+        if not self.server or self.shown() is not None:
+            return
+        running = self.hosts.running_on(self.server)
+        self.test.assertTrue(
+            not running or self.test.recorded(self.server),
+            'deleted, but runs on %s' % running)
+
+    def nothing_is_destroyed_that_could_be_kept(self):
+        if self.deleted or self.touched or not self.server:
+            return
+        self.test.assertEqual([], [
+            destroyed for destroyed in self.hosts.destroyed
+            if destroyed.server == self.server
+            and destroyed.phase is not None
+            and destroyed.phase not in guest.ENDED])

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The server of one example, how it is, and how time passes for it."""
+
+import time
+
+from hypothesis import stateful
+from hypothesis import strategies as st
+
+from lab.simulation import guest
+from nova_post_copy.objects.migration import FINAL
+
+MOMENTS = st.sampled_from([
+    guest.Happening.ITERATION, guest.Happening.SWITCHED,
+    guest.Happening.RESUMED, guest.Happening.INTERRUPTED,
+    guest.Happening.COMPLETED])
+
+# Real seconds in which Nova may react, and which a moment is waited for.
+REACTION_S = 0.1
+PATIENCE_S = 1.0
+
+#: The phases in which the memory is on both hosts.
+ON_BOTH = (guest.Phase.SWITCH_OVER, guest.Phase.POST_COPY,
+           guest.Phase.INTERRUPTED)
+#: The statuses in which a server may be on both hosts, to Nova.
+BETWEEN = ('running', 'running (post-copy)', 'interrupted (post-copy)',
+           'post-migrating')
+
+
+class World(stateful.RuleBasedStateMachine):
+    """A server and its migration; time stands still between two events."""
+
+    def __init__(self, test) -> None:
+        super().__init__()
+        self.test = test
+        self.hosts = test.hosts
+        self.server: str | None = None
+        #: the delete that Nova has accepted: 'delete' or 'soft delete'
+        self.deleted: str | None = None
+        #: whether memory was lost, or its loss decided
+        self.lost = False
+        #: whether the guest has ended by itself
+        self.off = False
+        #: whether the state of the server was reset
+        self.reset = False
+        #: whether Nova could not know what may be deleted
+        self.forgot = False
+        #: whether something was done to the server after its migration
+        self.touched = False
+
+    @stateful.initialize(
+        moment=MOMENTS, networks=st.sampled_from(['none', 'auto']),
+        volumes=st.integers(0, 2), reclaim=st.booleans(),
+        credentials=st.booleans())
+    def begin(self, moment, networks, volumes, reclaim, credentials):
+        """Create a server with ports and volumes, and migrate it.
+
+        :param reclaim: whether a deleted server can be restored
+        :param credentials: whether Nova has some of its own for Cinder
+        """
+        self.test.new_server(networks, volumes, reclaim, credentials)
+        self.server = self.test.server['id']
+        self.first_move = len(self.hosts.moves)
+        self.ask('POST', '/action', self.test.body(True, host='dest'))
+        self.until(moment)
+
+    @stateful.rule(moment=MOMENTS)
+    def until(self, moment):
+        self.hosts.stop_at = {moment}
+        self.hosts.clock.go_on()
+        give_up = time.monotonic() + PATIENCE_S
+        while not self.hosts.clock.stopped and time.monotonic() < give_up:
+            time.sleep(0.01)
+        self.hosts.stop_at = set()
+        self.hosts.clock.stop()
+
+    # How it is
+
+    def phase(self):
+        """Return the phase of the migration that is under way."""
+        moves = self.hosts.moves[self.first_move:]
+        phase = moves[-1].migration.phase if moves else None
+        return None if phase in guest.ENDED else phase
+
+    def status(self):
+        """Return the status of the newest live migration."""
+        return next((migration['status'] for migration
+                     in self.test.migrations()
+                     if migration['migration_type'] == 'live-migration'), None)
+
+    def unfinished(self):
+        """Tell whether Nova says that a migration is not over."""
+        return self.status() not in (None, *FINAL)
+
+    def between_hosts(self):
+        """Tell whether Nova says that the server may be on two hosts."""
+        return self.status() in BETWEEN
+
+    def recorded_on(self):
+        """Return the host that Nova names; None once it is deleted."""
+        shown = self.shown()
+        return shown and shown['OS-EXT-SRV-ATTR:host']
+
+    def shown(self):
+        """Return the server; None once it is deleted."""
+        response = self.test.api.api_get(
+            '/servers/' + self.server, check_response_status=None)
+        return None if response.status == 404 else response.body['server']
+
+    def is_active(self, host):
+        domain = self.hosts.domains(self.server).get(host)
+        return domain is not None and domain.isActive()
+
+    def react(self):
+        time.sleep(REACTION_S)
+
+    def ask(self, method, path, body=None):
+        """Ask for something; the answer may be anything but an error.
+
+        :returns: whether it was accepted
+        """
+        status, message = self.test.request(
+            method, '/servers/' + self.server + path, body)
+        self.test.assertLess(status, 500, message)
+        self.react()
+        return status < 400
