@@ -44,9 +44,10 @@ COPYING = (Status.RUNNING, Status.RUNNING_POST_COPY)
 #: libvirt may be moving the server. Before these statuses libvirt has not been
 #: called, and the server is only on the source.
 IN_LIBVIRT = (Status.RUNNING, *SWITCHED)
+#: The server may be on either host, or on both with a part of its memory.
+BETWEEN_HOSTS = (*IN_LIBVIRT, Status.POST_MIGRATING)
 #: What ``/servers/{server_id}/migrations`` shows.
-IN_PROGRESS = (Status.QUEUED, Status.PREPARING, *IN_LIBVIRT,
-               Status.POST_MIGRATING)
+IN_PROGRESS = (Status.QUEUED, Status.PREPARING, *BETWEEN_HOSTS)
 
 
 class Migration(migration.Migration):
@@ -125,3 +126,16 @@ def unfinished(context: nova_context.RequestContext, instance_uuid: str,
         if counts and requested(found):
             return found
     return None
+
+
+def between_hosts(context: nova_context.RequestContext,
+                  instance_uuid: str) -> objects.Migration | None:
+    """Return the migration by which a server may be on two hosts.
+
+    Its status says so, whatever the task state of the server is: that can be
+    reset by anybody with a script, and no copy stops for it.
+
+    :returns: None where there is none, or the request did not ask for
+        post-copy: only our migrations have a durable record, and so an end
+    """
+    return unfinished(context, instance_uuid, statuses=BETWEEN_HOSTS)

@@ -35,9 +35,9 @@ class TestMigration(test.TestCase):
         super().setUp()
         self.context = nova_context.get_admin_context()
 
-    def _create(self, **kwargs):
+    def _create(self, status='accepted', **kwargs):
         obj = objects.Migration(
-            self.context, instance_uuid=uuids.instance, status='accepted',
+            self.context, instance_uuid=uuids.instance, status=status,
             source_compute='host-a', migration_type='live-migration',
             **kwargs)
         obj.create()
@@ -131,3 +131,20 @@ class TestMigration(test.TestCase):
 
     def test_object_of_an_unextended_peer(self):
         self.assertIsNone(migration.requested(upstream.Migration()))
+
+    def test_between_hosts(self):
+        def found(status, **more):
+            obj = self._create(status, **more)
+            between = migration.between_hosts(self.context, uuids.instance)
+            obj.status = 'error'
+            obj.save()
+            return between is not None
+
+        for status in ('running', 'running (post-copy)',
+                       'interrupted (post-copy)', 'post-migrating'):
+            self.assertTrue(found(status, post_copy=True), status)
+            self.assertFalse(found(status, post_copy=False), status)
+            self.assertFalse(found(status), status)
+        for status in ('accepted', 'queued', 'preparing', 'completed',
+                       'cancelled', 'error', 'failed'):
+            self.assertFalse(found(status, post_copy=True), status)
