@@ -105,7 +105,8 @@ def join_everything() -> None:
     objects.register_all()
     check.check(*_JOIN)
     for part in (_join_conf, _join_objects, _join_db, _join_policies,
-                 _join_api, _join_conductor, _join_compute, _join_threads):
+                 _join_guard, _join_api, _join_conductor, _join_compute,
+                 _join_threads):
         part()
     _joined = True
 
@@ -231,18 +232,26 @@ def _join_policies() -> None:
     migrate_server.list_rules = policies.list_migrate_server_rules
 
 
+def _join_guard() -> None:
+    """Let a migration forbid requests, whatever controller they reach."""
+    from nova.compute import api
+
+    from nova_post_copy.api import between_hosts
+
+    for name in between_hosts.RULES:
+        setattr(api.API, name, between_hosts.guard(getattr(api.API, name)))
+
+
 def _join_api() -> None:
     """Serve our microversion. The router is built later in every process."""
     import functools
 
     from nova.api.openstack import api_version_request
     from nova.api.openstack import compute
-    from nova.api.openstack.compute import evacuate as upstream_evacuate
     from nova.api.openstack.compute import migrate_server as upstream
     from nova.api.openstack.compute import routes
     from nova.api.openstack.compute import versions
 
-    from nova_post_copy.api import evacuate
     from nova_post_copy.api import microversion
     from nova_post_copy.api import migrate_server
     from nova_post_copy.api import migrations
@@ -258,8 +267,6 @@ def _join_api() -> None:
     controllers = routes.server_controller.args[1]
     controllers[controllers.index(upstream.MigrateServerController)] = (
         migrate_server.MigrateServerController)
-    controllers[controllers.index(upstream_evacuate.EvacuateController)] = (
-        evacuate.EvacuateController)
 
     methods = dict(routes.ROUTE_LIST)
     for path, controller in (
@@ -282,5 +289,5 @@ _JOIN: dict[Part, tuple[Callable[[], None], ...]] = {
     Part.THREADS: (_join_threads,),
     Part.CONDUCTOR: (_join_conductor,),
     Part.COMPUTE: (_join_compute, _join_indirection),
-    Part.API: (_join_policies, _join_api),
+    Part.API: (_join_policies, _join_guard, _join_api),
 }

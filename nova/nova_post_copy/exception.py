@@ -80,13 +80,37 @@ class PostCopyHostRefused(exception.NovaException):
     code = 409
 
 
+class PostCopyUnfinished(exception.NovaException):
+    msg_fmt = _("Cannot '%(method)s' server %(instance_uuid)s: its live "
+                'migration %(migration_id)s has not finished (status '
+                '"%(status)s"), whatever its task state says. %(advice)s')
+    code = 409
+
+
+class PostCopyOtherRequest(exception.NovaException):
+    msg_fmt = _("Cannot '%(method)s' server %(instance_uuid)s: another "
+                'request changed it at the same moment. Wait until the server '
+                'has no task state, and repeat the request. %(reason)s')
+    code = 409
+
+
+class PostCopyDeleteRefused(exception.NovaException):
+    msg_fmt = _('Server %(instance_uuid)s was not deleted: it runs in the '
+                'middle of live migration %(migration_id)s (status '
+                '"%(status)s"), and the nova-compute that has to stop it is '
+                'down. Repeat the request when that service is up. If its '
+                'host is dead, an administrator first gives the migration up '
+                'with "nova-post-copy-manage migration give-up".')
+    code = 409
+
+
 class PostCopyEvacuateRefused(exception.NovaException):
     msg_fmt = _('Server %(instance_uuid)s was not evacuated, because two '
-                'copies of it could run: its live migration from %(host)s to '
-                '%(dest)s (status "%(status)s") continues without '
-                'nova-compute, and the server %(where)s. Start nova-compute '
-                'on %(host)s, which finishes the migration. Only if %(host)s '
-                'is dead for good: make sure that the server runs neither '
-                'there nor on %(dest)s ("virsh destroy"), then run "nova '
-                'reset-state" and evacuate the server again.')
+                'copies of it could run: its live migration %(migration_id)s '
+                'from %(host)s to %(dest)s (status "%(status)s") continues '
+                'without nova-compute, and the server %(where)s. Start '
+                'nova-compute on %(host)s, which finishes the migration. If a '
+                'host is dead for good, make sure that it is off, and give '
+                'the migration up: "nova-post-copy-manage migration '
+                'give-up".')
     code = 409

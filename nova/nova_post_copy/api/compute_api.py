@@ -9,13 +9,17 @@ topic, together with the flag.
 
 from collections.abc import Callable
 
+from webob import exc
+
 from nova.compute import api as compute
 from nova.compute import vm_states
 from nova.conductor import api as conductor
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
 
+from nova_post_copy.api import between_hosts
 from nova_post_copy.compute import rpcapi as compute_rpcapi
 from nova_post_copy.conductor import rpcapi as conductor_rpcapi
 from nova_post_copy import exception
@@ -66,8 +70,10 @@ class API(compute.API):
                     target={'project_id': instance.project_id})
         return instance
 
-    # Upstream's method has the same decorators. Here they refuse a locked or
-    # stopped server for that reason, before conductors and hosts are asked.
+    # Upstream's method has the same decorators. Here they refuse a locked,
+    # stopped or migrating server for that reason, before conductors and hosts
+    # are asked.
+    @between_hosts.guard
     @compute.check_instance_lock
     @compute.check_instance_state(
         vm_state=[vm_states.ACTIVE, vm_states.PAUSED])
@@ -81,7 +87,14 @@ class API(compute.API):
         :raises PostCopyHostRefused: the source or the requested destination
             cannot take part
         :raises ComputeHostNotFound: the requested destination does not exist
+        :raises webob.exc.HTTPBadRequest: the server is already there
         """
+        if host_name is not None and host_name == instance.host:
+            # Upstream accepts that, and its conductor refuses it later.
+            raise exc.HTTPBadRequest(
+                explanation=nova_exception.UnableToMigrateToSelf(
+                    instance_id=instance.uuid,
+                    host=host_name).format_message())
         self.compute_task_api.ping(context)
         # A paused server moves by pre-copy, so its hosts are not asked.
         if instance.vm_state != vm_states.PAUSED:

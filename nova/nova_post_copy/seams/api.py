@@ -8,6 +8,22 @@ from nova_post_copy.seams.seam import Seam
 _API = 'nova.api.openstack'
 _COMPUTE = 'nova.api.openstack.compute'
 
+# The methods that a migration may forbid, by what they get; live_migrate has
+# a row of its own.
+_GUARDED = {
+    'instance': (
+        'start', 'stop', 'force_stop', 'reboot', 'pause', 'unpause',
+        'suspend', 'resume', 'rescue', 'unrescue', 'restore', 'rebuild',
+        'resize', 'confirm_resize', 'revert_resize', 'shelve',
+        'shelve_offload', 'unshelve', 'evacuate', 'delete',
+        'force_delete', 'soft_delete', 'backup', 'snapshot',
+        'snapshot_volume_backed', 'trigger_crash_dump', 'set_admin_password',
+        'get_vnc_console', 'get_spice_console', 'get_serial_console',
+        'get_mks_console', 'attach_volume', 'detach_volume', 'swap_volume',
+        'attach_interface', 'detach_interface', 'allow_share', 'deny_share'),
+    'volume_id': ('volume_snapshot_create', 'volume_snapshot_delete'),
+}
+
 SEAMS = (
     Seam(f'{_API}.api_version_request', '_MAX_API_VERSION', Kind.ASSIGNS,
          'activate', 'our microversion is the newest'),
@@ -41,12 +57,6 @@ SEAMS = (
          'request, identifier, collection_name'),
     Seam('nova.api.validation', 'Schemas._schemas', Kind.READS,
          'api.microversion', 'our schemas derive from upstream\'s newest'),
-    Seam(f'{_COMPUTE}.evacuate', 'EvacuateController.__init__',
-         Kind.OVERRIDES, 'api.evacuate',
-         'no server is evacuated that may run elsewhere', ''),
-    Seam(f'{_COMPUTE}.evacuate', 'EvacuateController.compute_api',
-         Kind.ASSIGNS, 'api.evacuate',
-         'no server is evacuated that may run elsewhere'),
     Seam(f'{_COMPUTE}.migrate_server', 'MigrateServerController.__init__',
          Kind.OVERRIDES, 'api.migrate_server',
          'a controller for each value of post_copy', ''),
@@ -96,7 +106,8 @@ SEAMS = (
     Seam('nova.compute.api', 'API.compute_task_api', Kind.ASSIGNS,
          'api.compute_api', 'a live migration goes to our conductor'),
     Seam('nova.compute.api', 'API.servicegroup_api', Kind.READS,
-         'api.compute_api, api.evacuate', 'a host that is down is not asked'),
+         'api.compute_api, api.between_hosts',
+         'a host that is down is not asked'),
     Seam('nova.compute.api', 'API.get', Kind.OVERRIDES, 'api.compute_api',
          'our policy is checked where the server is read',
          'context, *args, **kwargs'),
@@ -104,9 +115,9 @@ SEAMS = (
          'api.compute_api', 'conductor and hosts are asked first',
          'context, instance, block_migration, disk_over_commit, host_name, '
          'force=, async_='),
-    Seam('nova.compute.api', 'API.evacuate', Kind.OVERRIDES, 'api.evacuate',
-         'no server is evacuated that may run elsewhere',
-         'context, instance, *args, **kwargs'),
+    Seam('nova.compute.api', 'API._get_bdm_by_volume_id', Kind.CALLS,
+         'api.between_hosts', 'a volume is snapshot on the host of its server',
+         'context, volume_id, expected_attrs='),
     Seam('nova.conductor.api', 'ComputeTaskAPI.__init__', Kind.CALLS,
          'api.compute_api', 'one for each value of post_copy', ''),
     Seam('nova.conductor.api', 'ComputeTaskAPI.live_migrate_instance',
@@ -114,4 +125,8 @@ SEAMS = (
          'a live migration goes to our conductor',
          'context, instance, host_name, block_migration, disk_over_commit, '
          'request_spec=, async_='),
-)
+) + tuple(
+    Seam('nova.compute.api', f'API.{name}', Kind.WRAPS, 'api.between_hosts',
+         'a migration forbids the request, whatever the task state says',
+         f'context, {subject}, *args, **kwargs')
+    for subject, names in _GUARDED.items() for name in names)

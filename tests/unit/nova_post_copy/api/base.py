@@ -2,6 +2,8 @@
 
 """The compute API's own router over a database, and recorders as its peers."""
 
+import contextlib
+
 import fixtures
 import oslo_messaging as messaging
 from oslo_utils.fixture import uuidsentinel as uuids
@@ -151,6 +153,15 @@ class ApiTestCase(test.TestCase):
         spec.instance_uuid = instance.uuid
         spec.create()
         return instance
+
+    @contextlib.contextmanager
+    def patch_rpc(self, method):
+        """Note what nova-compute is asked for, in place of a nova-compute."""
+        requests = []
+        with fixtures.MonkeyPatch(
+                'nova.compute.rpcapi.ComputeAPI.' + method,
+                lambda *args, **kwargs: requests.append(kwargs)):
+            yield requests
 
     def create_migration(self, status='running', migration_type=None, **more):
         migration = objects.Migration(
