@@ -6,43 +6,69 @@ from nova import exception
 from nova.i18n import _
 
 
-# The first five become an instance fault and the event of an instance action,
-# which Nova cuts after 255 characters: where the server is and what to do come
-# first.
+class PostCopyFault(exception.NovaException):
+    """An instance fault, which tenants and administrators read.
+
+    ``msg_fmt`` names hosts and is for administrators: in the details of the
+    fault, in the event of the instance action, in logs and notifications. An
+    event keeps 255 characters, so where the server is and what to do come
+    first. ``PUBLIC`` is the message of the fault, for all who see the server.
+    """
+
+    PUBLIC: str
 
 
-class PostCopyRolledBack(exception.NovaException):
+class PostCopyRolledBack(PostCopyFault):
     msg_fmt = _('The server still runs on %(host)s: the live migration to '
                 '%(dest)s failed before its switch to post-copy and can be '
                 'retried. Reason: %(reason)s')
+    PUBLIC = _('The server still runs where it did: its live migration failed '
+               'before its switch to post-copy and can be retried. '
+               'Administrators find the reason in the details.')
 
 
-class PostCopyInterrupted(exception.NovaException):
+class PostCopyInterrupted(PostCopyFault):
     msg_fmt = _('The server runs on %(dest)s, but part of its memory is still '
                 'on %(host)s: the network between them failed in post-copy. '
                 'Do not start, reboot or evacuate the server: post-copy '
                 'resumes when the network is back. Reason: %(reason)s')
+    PUBLIC = _('The server runs, but part of its memory is still on the host '
+               'that it leaves: the network failed in post-copy. Do not start '
+               'or reboot the server: post-copy resumes when the network is '
+               'back.')
 
 
-class PostCopyUnreachable(exception.NovaException):
+class PostCopyUnreachable(PostCopyFault):
     msg_fmt = _('Post-copy is interrupted: %(dest)s, where the server should '
-                'run, does not answer. If %(dest)s comes back, post-copy '
-                'resumes. If not, the memory of the server is lost: "nova '
-                'reset-state", then start the server from its disk.')
+                'run, does not answer. If it comes back, post-copy resumes. '
+                'If not, the memory of the server is lost: '
+                '"nova-post-copy-manage migration give-up", then start it '
+                'from its disk.')
+    PUBLIC = _('Post-copy is interrupted: the host where the server should '
+               'run does not answer. If it comes back, post-copy resumes. If '
+               'not, the memory of the server is lost, and an administrator '
+               'has to give the live migration up.')
 
 
-class PostCopySourceSilent(exception.NovaException):
+class PostCopySourceSilent(PostCopyFault):
     msg_fmt = _('The server runs on %(dest)s, part of its memory is on '
-                '%(host)s, whose nova-compute is down. Start nova-compute: '
-                'post-copy resumes. If the host is dead, that memory is lost: '
-                '"nova reset-state", then "reboot --hard".')
+                '%(host)s, whose nova-compute is down. Start it: post-copy '
+                'resumes. If that host is dead: "nova-post-copy-manage '
+                'migration give-up", then "reboot --hard".')
+    PUBLIC = _('The server runs, but part of its memory is on the host that '
+               'it leaves, whose nova-compute is down. Post-copy resumes when '
+               'that service is back. If the host is dead, an administrator '
+               'has to give the live migration up.')
 
 
-class PostCopyLost(exception.NovaException):
+class PostCopyLost(PostCopyFault):
     msg_fmt = _('The server is on %(dest)s, but part of its memory is lost: '
                 '%(reason)s. Nothing was deleted on %(host)s. "openstack '
                 'server reboot --hard" starts the server from its disk on '
                 '%(dest)s.')
+    PUBLIC = _('Part of the memory of the server was lost in a live '
+               'migration. Its disk is complete: "openstack server reboot '
+               '--hard" starts the server from its disk.')
 
 
 class PostCopyElsewhere(exception.NovaException):

@@ -215,7 +215,8 @@ class TwoHosts(surroundings.Surroundings, cloud.Cloud):
                 self.cell_mappings['cell1']) as cell:
             faults = objects.InstanceFaultList.get_by_instance_uuids(
                 cell, [self.server['id']])
-        return faults[0].message
+        # What the conductor records has a traceback in its details.
+        return faults[0].message + faults[0].details
 
     def allocated_on(self, consumer):
         """Names of the hosts on which placement counts a consumer."""

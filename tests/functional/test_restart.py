@@ -180,7 +180,7 @@ class TestSourceHostDies(base.BreakingHosts):
         self.api.put_service_force_down(service['id'], True)
 
         self.wait_for('ERROR', lambda: self.show()['status'] == 'ERROR')
-        self.assertIn('runs on dest', self.show()['fault']['message'])
+        self.assertIn('runs on dest', self.show()['fault']['details'])
 
         self.api.put_service_force_down(service['id'], False)
         self.restart_compute('src')

@@ -113,7 +113,7 @@ class ComputeManager(manager.ComputeManager):
     def _post_live_migration_update_host(
             self, ctxt, instance, dest, block_migration=False,
             migrate_data=None, source_bdms=None,
-            lost: nova_exception.NovaException | None = None) -> None:
+            lost: exception.PostCopyFault | None = None) -> None:
         """Update Nova when the guest has left for the destination.
 
         :param lost: set if memory of the guest was lost, with the reason; the

@@ -24,6 +24,7 @@ from nova_post_copy.compute import leftovers
 from nova_post_copy.compute import record
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
+from nova_post_copy import exception
 from nova_post_copy import instance_fault
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import Status
@@ -256,7 +257,7 @@ def _holds_resources(manager: upstream.ComputeManager,
 def move_lost(manager: upstream.ComputeManager,
               context: nova_context.RequestContext,
               instance: objects.Instance, migration: objects.Migration,
-              fault: nova_exception.NovaException) -> None:
+              fault: exception.PostCopyFault) -> None:
     """Record on the destination an instance whose memory was lost.
 
     Its newest disk is there, from which an operator can start it. Nothing is

@@ -31,8 +31,10 @@ class TestTell(test.TestCase):
 
         (recorded,) = objects.InstanceFaultList.get_by_instance_uuids(
             self.context, [self.instance.uuid])
-        self.assertEqual(fault.format_message(), recorded.message)
-        self.assertEqual('src', recorded.host)
+        self.assertEqual(
+            (fault.PUBLIC, fault.format_message(), 'src', 500),
+            (recorded.message, recorded.details, recorded.host,
+             recorded.code))
         (event,) = objects.InstanceActionEventList.get_by_action(
             self.context, self.action.id)
         self.assertEqual(
@@ -56,9 +58,16 @@ class TestTexts(test.NoDBTestCase):
                 (exception.PostCopyInterrupted,
                  'resumes when the network is back'),
                 (exception.PostCopyUnreachable,
-                 'start the server from its disk'),
+                 'start it from its disk'),
                 (exception.PostCopySourceSilent, '"reboot --hard"'),
                 (exception.PostCopyLost, 'server reboot --hard')):
             text = fault(**self.DETAILS).format_message()
             self.assertIn(remedy, text[:KEPT])
             self.assertIn('compute-0042', text[:KEPT])
+
+    def test_tenants_read_no_names_of_hosts(self):
+        faults = exception.PostCopyFault.__subclasses__()
+        self.assertEqual(5, len(faults))
+        for fault in faults:
+            self.assertNotIn('%(', fault.PUBLIC)
+            self.assertLess(len(fault.PUBLIC), KEPT)

@@ -199,7 +199,7 @@ class ReconcileTestCase(test.TestCase):
     def fault(self):
         faults = objects.InstanceFaultList.get_by_instance_uuids(
             self.context, [self.instance.uuid])
-        return faults[0].message if faults else None
+        return faults[0].details if faults else None
 
     def bring_to_end(self):
         return reconcile.bring_to_end(self.manager, self.instance.uuid)

@@ -46,7 +46,7 @@ class TestReporter(test.NoDBTestCase):
                 ('nova.objects.Migration.save', self._save_migration),
                 ('nova.objects.Instance.save', self._save_instance),
                 ('nova_post_copy.notifications.notify', self._notify),
-                ('nova.compute.utils.add_instance_fault_from_exc',
+                ('nova_post_copy.instance_fault.create',
                  lambda context, instance, fault: self._write(
                      'fault', fault.format_message())),
                 ('nova.objects.InstanceActionEvent.event_start',
