@@ -21,6 +21,11 @@ LOG = logging.getLogger(__name__)
 
 # Seconds to wait for a host's answer about a guest; callers ask again.
 ANSWER_TIMEOUT_S = 5
+# Seconds to wait for a host's answer about itself, while a user waits for the
+# API. Its libvirt answers in milliseconds, unless it is stuck.
+REFUSALS_TIMEOUT_S = 10
+# How often to connect to RabbitMQ again, which has no limit in seconds.
+RECONNECTS = 1
 
 
 class PostCopyComputeAPI:
@@ -95,7 +100,7 @@ class PostCopyComputeAPI:
     def _try(self, context: nova_context.RequestContext, host: str,
              question: str, **kwargs: typing.Any) -> str | None:
         client = self._router.client(context).prepare(
-            server=host, timeout=ANSWER_TIMEOUT_S)
+            server=host, timeout=ANSWER_TIMEOUT_S, retry=RECONNECTS)
         try:
             return client.call(context, question, **kwargs)
         except messaging.UnsupportedVersion:
@@ -109,7 +114,8 @@ class PostCopyComputeAPI:
 
     def _ask(self, context: nova_context.RequestContext, host: str,
              question: str, **kwargs: typing.Any) -> list[str]:
-        client = self._router.client(context).prepare(server=host)
+        client = self._router.client(context).prepare(
+            server=host, timeout=REFUSALS_TIMEOUT_S, retry=RECONNECTS)
         try:
             return client.call(context, question, **kwargs)
         except messaging.UnsupportedVersion:
@@ -119,7 +125,7 @@ class PostCopyComputeAPI:
                 return [_un_extended()]
             return [_('its nova-compute failed to answer (%s)')
                     % exc.exc_type]
-        except messaging.MessagingTimeout:
+        except messaging.MessagingException:
             return [_('its nova-compute does not answer')]
         except exception.NovaException as exc:
             # Such as a libvirt that is down or does not know the server.

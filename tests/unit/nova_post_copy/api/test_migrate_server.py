@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import fixtures
 from nova.compute import vm_states
 from nova import objects
 
@@ -191,7 +192,8 @@ class TestLiveMigrate(base.ApiTestCase):
         self._refused(409, 'is down', post_copy=True)
 
     def test_source_does_not_answer(self):
-        self.flags(rpc_response_timeout=1)
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.compute.rpcapi.REFUSALS_TIMEOUT_S', 1))
         self.serve_conductor()
         self._refused(409, 'does not answer', post_copy=True)
 

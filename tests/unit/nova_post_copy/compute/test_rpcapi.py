@@ -94,11 +94,23 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
         exists.assert_called_with(self.instance.uuid)
 
     def test_no_answer(self):
-        self.flags(rpc_response_timeout=1)
+        # Not [DEFAULT] rpc_response_timeout, which is a minute.
+        self.useFixture(test.fixtures.MonkeyPatch(
+            'nova_post_copy.compute.rpcapi.REFUSALS_TIMEOUT_S', 1))
         self.assertEqual(
             ['its nova-compute does not answer'],
             rpcapi.PostCopyComputeAPI().destination_refusals(
                 self.context, 'host-z'))
+
+    def test_no_rabbitmq(self):
+        self.useFixture(test.fixtures.MockPatch(
+            'oslo_messaging.rpc.client._CallContext.call',
+            side_effect=messaging.MessageDeliveryFailure('refused')))
+        api = rpcapi.PostCopyComputeAPI()
+        self.assertEqual(
+            ['its nova-compute does not answer'],
+            api.destination_refusals(self.context, 'host-a'))
+        self.assertIsNone(self._condition(api))
 
     def test_error_that_nova_does_not_know(self):
         # As a real transport brings it; the fake one brings the original.
