@@ -71,6 +71,16 @@ class PostCopyLost(PostCopyFault):
                '--hard" starts the server from its disk.')
 
 
+class PostCopyDestinationGivenUp(PostCopyFault):
+    msg_fmt = _('The server is on %(dest)s, which an operator has given up: '
+                'part of its memory is lost. Make sure that the host is off, '
+                'then evacuate the server. With local disks its newest one is '
+                'there, the one from before the switch on %(host)s.')
+    PUBLIC = _('The host of the server does not come back, and part of the '
+               'memory of the server is lost. An administrator can evacuate '
+               'the server, which starts it from its disk.')
+
+
 class PostCopyElsewhere(exception.NovaException):
     msg_fmt = _('Server %(instance_uuid)s was not touched: it has left this '
                 'host by post-copy, and what is left here (%(found)s) is not '

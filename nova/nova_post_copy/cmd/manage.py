@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""``nova-post-copy-manage``: add the column to the cell databases.
+"""``nova-post-copy-manage``: add the column; give up a migration.
 
-Run it where ``nova-manage`` is run, with the same ``nova.conf``. That file
-need not load nova-post-copy yet, because the column is added first.
+Run it where ``nova-manage`` is run, with the same ``nova.conf``. To add the
+column, that file need not load nova-post-copy yet: the column comes first.
 """
 
 # nova.objects has its classes only after they have been registered.
@@ -25,6 +25,7 @@ from nova.i18n import _
 from nova import objects
 
 from nova_post_copy.cmd import common
+from nova_post_copy.cmd import give_up
 from nova_post_copy.db import schema
 
 CONF = nova.conf.CONF
@@ -57,7 +58,7 @@ class DbCommands:
         return _in_each_cell(cell, _check)
 
 
-CATEGORIES = {'db': DbCommands}
+CATEGORIES = {'db': DbCommands, 'migration': give_up.MigrationCommands}
 
 
 # oslo.db does not translate every error of the database.

@@ -60,14 +60,16 @@ class TestTexts(test.NoDBTestCase):
                 (exception.PostCopyUnreachable,
                  'start it from its disk'),
                 (exception.PostCopySourceSilent, '"reboot --hard"'),
-                (exception.PostCopyLost, 'server reboot --hard')):
+                (exception.PostCopyLost, 'server reboot --hard'),
+                (exception.PostCopyDestinationGivenUp,
+                 'then evacuate the server')):
             text = fault(**self.DETAILS).format_message()
             self.assertIn(remedy, text[:KEPT])
             self.assertIn('compute-0042', text[:KEPT])
 
     def test_tenants_read_no_names_of_hosts(self):
         faults = exception.PostCopyFault.__subclasses__()
-        self.assertEqual(5, len(faults))
+        self.assertEqual(6, len(faults))
         for fault in faults:
             self.assertNotIn('%(', fault.PUBLIC)
             self.assertLess(len(fault.PUBLIC), KEPT)
