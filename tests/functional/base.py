@@ -114,6 +114,8 @@ class TwoHosts(surroundings.Surroundings, cloud.Cloud):
         api = api or self.api
         if method == 'POST':
             response = api.api_post(path, body, **kwargs)
+        elif method == 'PUT':
+            response = api.api_put(path, body, **kwargs)
         elif method == 'DELETE':
             response = api.api_delete(path, **kwargs)
         else:

@@ -100,6 +100,12 @@ class TestDocuments(testtools.TestCase):
                          generator['PAGE'].read_text(),
                          'run "python doc/modules.py"')
 
+    def test_answers_of_the_api(self):
+        generator = runpy.run_path(str(PROJECT / 'doc' / 'answers.py'))
+        self.assertEqual(generator['render'](),
+                         generator['PAGE'].read_text(),
+                         'run "python doc/answers.py"')
+
     def test_options(self):
         wrong = []
         for page, (group, name, value) in self.each(
