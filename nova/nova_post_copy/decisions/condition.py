@@ -12,17 +12,26 @@ import enum
 
 class Condition(enum.StrEnum):
     RUNNING = 'running'
-    PAUSED = 'paused'           #: by a user, or for an I/O error
+    PAUSED = 'paused'           #: by a user
+    IO_ERROR = 'io-error'       #: paused for an I/O error; alive
     MIGRATING = 'migrating'     #: paused by libvirt, between the hosts
     POST_COPY = 'post-copy'     #: runs on the destination without all memory
     BROKEN = 'broken'           #: post-copy whose stream is broken
     MIGRATED = 'migrated'       #: shut off because it has left
+    POWERED_OFF = 'powered-off'     #: shut off by the guest or by a user
     SHUTOFF = 'shutoff'         #: shut off otherwise, or QEMU has died
     ABSENT = 'absent'           #: no such domain in libvirt
     UNKNOWN = 'unknown'         #: libvirt does not answer
 
 
+# There is a domain, but no QEMU.
+OFF = (Condition.POWERED_OFF, Condition.SHUTOFF)
 # The guest does not run on this host any more.
-GONE = (Condition.MIGRATED, Condition.SHUTOFF, Condition.ABSENT)
-# The guest is on this host and nowhere else.
-HERE = (Condition.RUNNING, Condition.PAUSED)
+GONE = (Condition.MIGRATED, *OFF, Condition.ABSENT)
+# The guest is on this host. Of a *destination*, only RUNNING says that all of
+# its memory is: once a guest is paused for another reason, libvirt does not
+# show any more that it is in post-copy.
+HERE = (Condition.RUNNING, Condition.PAUSED, Condition.IO_ERROR)
+# The destination has started the guest, and may lack some of its memory.
+STARTED = (Condition.POST_COPY, Condition.BROKEN, Condition.PAUSED,
+           Condition.IO_ERROR)

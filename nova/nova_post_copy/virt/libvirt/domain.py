@@ -33,10 +33,16 @@ def interpret(state: int, reason: int) -> Condition:
             libvirt.VIR_DOMAIN_PAUSED_STARTING_UP: Condition.MIGRATING,
             libvirt.VIR_DOMAIN_PAUSED_POSTCOPY: Condition.POST_COPY,
             libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED: Condition.BROKEN,
+            libvirt.VIR_DOMAIN_PAUSED_IOERROR: Condition.IO_ERROR,
         }.get(reason, Condition.PAUSED)
-    if (state == libvirt.VIR_DOMAIN_SHUTOFF and
-            reason == libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED):
-        return Condition.MIGRATED
+    if state == libvirt.VIR_DOMAIN_SHUTDOWN:
+        # A moment later the domain is shut off, with the reason.
+        return Condition.UNKNOWN
+    if state == libvirt.VIR_DOMAIN_SHUTOFF:
+        return {
+            libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED: Condition.MIGRATED,
+            libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN: Condition.POWERED_OFF,
+        }.get(reason, Condition.SHUTOFF)
     return Condition.SHUTOFF
 
 
@@ -46,7 +52,8 @@ def ask(host: libvirt_host.Host, instance: objects.Instance) -> Condition:
     The domain is looked up each time: after a restart of libvirt, a domain
     that was looked up before does not answer any more.
 
-    :returns: UNKNOWN when libvirt does not answer
+    :returns: UNKNOWN when libvirt does not answer, or the guest is just
+        being shut down
     """
     try:
         return ask_guest(host.get_guest(instance))

@@ -31,14 +31,19 @@ class TestInterpret(ConditionTestCase):
                 # VIR_DOMAIN_PAUSED_UNKNOWN, _USER
                 (Condition.PAUSED, names.VIR_DOMAIN_PAUSED, [0, 1]),
                 (Condition.MIGRATING, names.VIR_DOMAIN_PAUSED, [2]),
-                # _SAVE to _CRASHED
-                (Condition.PAUSED, names.VIR_DOMAIN_PAUSED, range(3, 11)),
+                # _SAVE, _DUMP, _IOERROR, _WATCHDOG to _CRASHED
+                (Condition.PAUSED, names.VIR_DOMAIN_PAUSED, [3, 4]),
+                (Condition.IO_ERROR, names.VIR_DOMAIN_PAUSED, [5]),
+                (Condition.PAUSED, names.VIR_DOMAIN_PAUSED, range(6, 11)),
                 (Condition.MIGRATING, names.VIR_DOMAIN_PAUSED, [11]),
                 (Condition.POST_COPY, names.VIR_DOMAIN_PAUSED, [12]),
                 (Condition.BROKEN, names.VIR_DOMAIN_PAUSED, [13]),
                 (Condition.PAUSED, names.VIR_DOMAIN_PMSUSPENDED, [0]),
-                # _UNKNOWN to _CRASHED
-                (Condition.SHUTOFF, names.VIR_DOMAIN_SHUTOFF, range(4)),
+                (Condition.UNKNOWN, names.VIR_DOMAIN_SHUTDOWN, [0, 1]),
+                # _UNKNOWN, _SHUTDOWN, _DESTROYED and _CRASHED
+                (Condition.SHUTOFF, names.VIR_DOMAIN_SHUTOFF, [0]),
+                (Condition.POWERED_OFF, names.VIR_DOMAIN_SHUTOFF, [1]),
+                (Condition.SHUTOFF, names.VIR_DOMAIN_SHUTOFF, [2, 3]),
                 (Condition.MIGRATED, names.VIR_DOMAIN_SHUTOFF, [4]),
                 # _SAVED to _DAEMON
                 (Condition.SHUTOFF, names.VIR_DOMAIN_SHUTOFF, range(5, 9)),
