@@ -28,7 +28,9 @@ def wait(migration: LiveMigration) -> Result:
     absent = 0
     while not migration.stopping.is_set():
         there = migration.link.destination()
-        if there in (*condition.HERE, Condition.SHUTOFF, Condition.UNKNOWN):
+        # Also paused or shut off: libvirt here has seen the guest leave with
+        # all of its memory.
+        if there in (*condition.HERE, *condition.OFF, Condition.UNKNOWN):
             return Result(End.COMPLETED)
         if there is Condition.BROKEN:
             return Result(End.LOST, 'QEMU on the source has exited')

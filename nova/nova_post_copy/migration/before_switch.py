@@ -118,20 +118,21 @@ class BeforeSwitch(Following):
         reporter = self.migration.reporter
         if not reporter.switching():
             return self
+        self.course.switch_saved = True
         try:
             self.migration.guest().migrate_start_postcopy()
         except (libvirt.libvirtError, exception.NovaException) as exc:
             # QEMU does not run the migration yet, or no longer.
             LOG.info('Could not switch to post-copy yet, retrying: %s', exc,
                      instance=self.migration.instance)
-            reporter.moving(switched=False)
+            if not _is_lost_connection(exc):
+                reporter.moving(switched=False)
             return self
         self.migration.summary.switched(self._reason)
         requests = self.migration.requests
         while live_migration.FORCE_COMPLETE in requests:
             requests.remove(live_migration.FORCE_COMPLETE)
         reporter.switched_over()
-        self.migration.link.cut_over_network()
         return self._after()
 
     def _stop(self, reason: str) -> None:
@@ -144,3 +145,10 @@ class BeforeSwitch(Following):
         else:
             self.migration.requests.append(live_migration.ABORT)
             self.course.stopped_because = reason
+
+
+def _is_lost_connection(error: Exception) -> bool:
+    """Tell whether libvirt did not answer: it may have switched, or not."""
+    return not isinstance(error, libvirt.libvirtError) or (
+        error.get_error_domain() in (libvirt.VIR_FROM_REMOTE,
+                                     libvirt.VIR_FROM_RPC))

@@ -25,6 +25,7 @@ from nova.i18n import _
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
+from nova_post_copy.decisions import stranded
 from nova_post_copy.migration import live_migration
 from nova_post_copy.migration.live_migration import LiveMigration
 from nova_post_copy.migration import phase
@@ -40,6 +41,23 @@ LOG = logging.getLogger(__name__)
 STRANDED_AFTER_S = 10.0
 
 
+class Answers:
+    """Counts how often in a row the destination has answered the same."""
+
+    def __init__(self) -> None:
+        self.last: Condition | None = None
+        self.times = 0
+        self.seconds = 0.0
+        self._first = 0.0
+
+    def add(self, answer: Condition | None, now: float) -> None:
+        """Add an answer; None: there was none."""
+        if answer is not self.last or not self.times:
+            self.last, self.times, self._first = answer, 0, now
+        self.times += 1
+        self.seconds = now - self._first
+
+
 @dataclasses.dataclass
 class Course:
     """State of libvirt's job, handed from phase to phase."""
@@ -50,8 +68,13 @@ class Course:
     still: float = 0.0
     #: when the progress was last saved
     saved: float = 0.0
-    #: when a guest between the hosts was first seen, or last had a job
+    #: when a guest between the hosts was first seen, last had a job, or the
+    #: destination was last asked about it
     stranded_since: float | None = None
+    #: what the destination says of a guest between the hosts
+    answers: Answers = dataclasses.field(default_factory=Answers)
+    #: the status of the switch was saved, whatever came of it
+    switch_saved: bool = False
     #: why we have aborted the migration; empty: we have not
     stopped_because: str = ''
 
@@ -127,20 +150,22 @@ class Following(MonitorPhase):
         return Result(End.CANCELLED if aborted else End.FAILED, error)
 
     def _gone(self, found: Condition) -> Result | None:
-        if found is not Condition.SHUTOFF:
+        if found not in condition.OFF:
             return Result(End.COMPLETED)
-        ended = _('QEMU on the source has exited')
-        if self.operation is not None and not self.switched:
-            return Result(End.FAILED, ended)
-        # The guest did not leave in good order. A process that was restarted
-        # does not know how far it had got, but the destination does.
+        # The guest did not leave in good order. How far it had got is known
+        # to the destination only: at the end of pre-copy it may have started
+        # the guest before libvirt here was told.
         there = self.migration.link.destination()
         if there in (None, Condition.MIGRATING):
             return None
-        if there in condition.HERE:
+        switched = self.switched or self.migration.reporter.switched
+        if (there in (Condition.RUNNING, Condition.POWERED_OFF) or
+                there in condition.HERE and not switched):
             return Result(End.COMPLETED, arrived=True)
-        lost = self.migration.reporter.switched or there in (
-            Condition.POST_COPY, Condition.BROKEN)
+        ended = (_('the server has shut itself down')
+                 if found is Condition.POWERED_OFF and not switched else
+                 _('QEMU on the source has exited'))
+        lost = switched or there in (Condition.POST_COPY, Condition.BROKEN)
         return Result(End.LOST if lost else End.FAILED, ended)
 
     def _between(self) -> MonitorPhase | Result:
@@ -155,30 +180,39 @@ class Following(MonitorPhase):
         course = self.course
         if following is not None or course.stranded_since is None:
             course.stranded_since = now
+            course.answers = Answers()
         if now - course.stranded_since < STRANDED_AFTER_S:
             return following or self
         course.stranded_since = now
-        return self._ask_destination() or self
+        return self._ask_about_stranded(now) or self
 
-    def _ask_destination(self) -> Result | None:
-        """Stop the paused copy on this host, or resume it."""
-        instance = self.migration.instance
-        there = self.migration.link.destination()
+    def _ask_about_stranded(self, now: float) -> Result | None:
+        """Stop the paused copy on this host, or resume it, if that is sure."""
+        link, course = self.migration.link, self.course
+        answers = course.answers
+        answers.add(link.destination(), now)
+        decision = stranded.decide(stranded.Situation(
+            destination=answers.last, times=answers.times,
+            seconds=answers.seconds,
+            switched=(self.switched or course.switch_saved or
+                      self.migration.reporter.switched),
+            over=link.is_given_up()))
+        LOG.warning('libvirt has forgotten a migration: the server is paused '
+                    'on this host. Decision: %(action)s, because %(reason)s',
+                    {'action': decision.action.value,
+                     'reason': decision.reason},
+                    instance=self.migration.instance)
+        if decision.action is stranded.Action.GIVE_UP:
+            return Result(End.LOST, decision.reason)
         try:
-            if there in condition.HERE:
-                LOG.warning('libvirt has forgotten a migration that succeeded;'
-                            ' stopping the paused copy on this host',
-                            instance=instance)
+            if decision.action is stranded.Action.STOP:
                 self.migration.guest().poweroff()
                 return Result(End.COMPLETED, arrived=True)
-            if there in condition.GONE:
-                LOG.warning('libvirt has forgotten a migration that failed; '
-                            'resuming the server on this host',
-                            instance=instance)
+            if decision.action is stranded.Action.START:
                 self.migration.guest().resume()
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.warning('Could not stop or resume the guest on this host, '
-                        'retrying: %s', exc, instance=instance)
+                        'retrying: %s', exc, instance=self.migration.instance)
         return None
 
 

@@ -21,6 +21,8 @@ MIGRATING = (names.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_MIGRATION)
 POST_COPY = (names.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_POSTCOPY)
 BROKEN = (names.VIR_DOMAIN_PAUSED, names.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
 MIGRATED = (names.VIR_DOMAIN_SHUTOFF, names.VIR_DOMAIN_SHUTOFF_MIGRATED)
+DESTROYED = (names.VIR_DOMAIN_SHUTOFF, names.VIR_DOMAIN_SHUTOFF_DESTROYED)
+POWERED_OFF = (names.VIR_DOMAIN_SHUTOFF, names.VIR_DOMAIN_SHUTOFF_SHUTDOWN)
 CRASHED = (names.VIR_DOMAIN_SHUTOFF, names.VIR_DOMAIN_SHUTOFF_CRASHED)
 
 libvirt_error = names.failed
@@ -63,7 +65,8 @@ class Clock(fixtures.Fixture):
         self._order = itertools.count()
         self._due: list = []
         for name in ('migration.following', 'migration.interruption',
-                     'migration.summary', 'migration.arrival'):
+                     'migration.summary', 'migration.arrival',
+                     'migration.cut_over'):
             self.useFixture(fixtures.MonkeyPatch(
                 'nova_post_copy.%s.time' % name, self))
 

@@ -242,6 +242,24 @@ class TestFailureBeforeTheSwitch(base.MonitorTestCase):
             (End.FAILED, 'QEMU on the source has exited', False),
             self.watch())
 
+    def test_guest_shuts_itself_down(self):
+        self.source.ends(1, scripted.libvirt_error('domain is not running'),
+                         state=scripted.POWERED_OFF)
+        self.destination.condition = Condition.ABSENT
+        self.assertEqual(
+            (End.FAILED, 'the server has shut itself down', False),
+            self.watch())
+
+    def test_qemu_dies_when_the_guest_has_just_arrived(self):
+        # At the end of pre-copy, before libvirt here was told.
+        self.source.ends(1, scripted.libvirt_error('died'),
+                         state=scripted.CRASHED)
+        for there, arrives in ((None, 30), (Condition.MIGRATING, 40)):
+            self.clock.at(arrives, lambda: setattr(
+                self.destination, 'condition', Condition.RUNNING))
+            self.destination.condition = there
+            self.assertEqual((End.COMPLETED, None, True), self.watch())
+
     def test_libvirt_is_restarted(self):
         error = names.connection_lost()
         self.source.ends(1, error)

@@ -2,6 +2,7 @@
 
 from lab.simulation import names
 from nova_post_copy.decisions.condition import Condition
+from nova_post_copy.decisions import stranded
 from nova_post_copy.migration.result import End
 from tests.unit.nova_post_copy.migration import base
 from tests.unit.nova_post_copy.migration import scripted
@@ -41,15 +42,72 @@ class TestBetween(base.MonitorTestCase):
         self.assertEqual(['destroy'], self._asked())
 
     def test_did_not_get_to_the_destination(self):
-        for nothing in (Condition.ABSENT, Condition.SHUTOFF):
-            self.source.become(scripted.MIGRATING)
-            self.destination.condition = nothing
-            self.assertIs(End.FAILED, self.watch(restarted=True).end)
-        self.assertEqual(['resume', 'resume'], self._asked())
+        self.destination.condition = Condition.ABSENT
+        self.assertIs(End.FAILED, self.watch(restarted=True).end)
+        self.assertEqual(['resume'], self._asked())
+        # It has said so several times, and each time it was asked anew.
+        self.assertGreaterEqual(self.clock.now, 10 + stranded.SURE_FOR_S)
+
+    def test_absent_once(self):
+        # A destination whose libvirtd has just been started, for example.
+        self.destination.condition = Condition.ABSENT
+        self.clock.at(35, lambda: setattr(
+            self.destination, 'condition', Condition.RUNNING))
+        self.assertEqual((End.COMPLETED, None, True),
+                         self.watch(restarted=True))
+        self.assertEqual(['destroy'], self._asked())
+
+    def test_absent_after_the_switch(self):
+        self.destination.condition = Condition.ABSENT
+        self.story.switched = True
+        self.assertIs(End.LOST, self.watch(restarted=True).end)
+        self.assertEqual([], self._asked())
+
+    def test_absent_after_a_switch_that_libvirt_did_not_answer(self):
+        self.source.become(scripted.RUNNING, copying(2))
+        self.requests.append('force-complete')
+
+        def fail():
+            self.source.become(scripted.MIGRATING, {})
+            raise names.connection_lost()
+        self.source.effects['migrateStartPostCopy'] = fail
+        self.source.operation.set_result(names.connection_lost())
+        self.destination.condition = Condition.ABSENT
+        self.assertIs(End.LOST, self.watch().end)
+        self.assertEqual(0, self.source.count('resume'))
+        # Nor is it said that it was not switched.
+        self.assertNotIn('pre-copy', self.story.told[1:])
+
+    def test_absent_and_the_database_is_away(self):
+        self.destination.condition = Condition.ABSENT
+        self.destination.database = False
+        self.clock.at(200, lambda: (
+            self.assertEqual([], self._asked()),
+            setattr(self.destination, 'database', True)))
+        self.assertIs(End.FAILED, self.watch(restarted=True).end)
+        self.assertGreaterEqual(self.clock.now, 200)
+
+    def test_absent_and_given_up(self):
+        self.destination.condition = Condition.ABSENT
+        self.destination.given_up = True
+        self.assertIs(End.LOST, self.watch(restarted=True).end)
+        self.assertEqual([], self._asked())
+
+    def test_shut_off_is_no_proof(self):
+        self.destination.condition = Condition.SHUTOFF
+        self.assertIs(End.LOST, self.watch(restarted=True).end)
+        self.assertEqual([], self._asked())
+
+    def test_guest_was_shut_down_on_the_destination(self):
+        self.destination.condition = Condition.POWERED_OFF
+        self.assertEqual((End.COMPLETED, None, True),
+                         self.watch(restarted=True))
+        self.assertEqual(['destroy'], self._asked())
 
     def test_nothing_is_done_without_an_answer(self):
         for nobody_knows in (None, Condition.UNKNOWN, Condition.MIGRATING,
-                             Condition.BROKEN):
+                             Condition.BROKEN, Condition.PAUSED,
+                             Condition.IO_ERROR):
             self.destination.condition = nobody_knows
             self.source.at(self.clock.now + 100, state=scripted.MIGRATED)
             self.source.become(scripted.MIGRATING)

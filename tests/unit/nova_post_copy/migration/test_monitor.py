@@ -165,6 +165,17 @@ class TestRestart(base.MonitorTestCase):
         self.story.switched = True
         self.assertIs(End.LOST, self.watch(restarted=True).end)
 
+    def test_source_was_restarted_after_the_switch(self):
+        # Paused there is no proof that all memory had arrived.
+        self.source.become(scripted.CRASHED)
+        self.story.switched = True
+        for there, end in ((Condition.PAUSED, End.LOST),
+                           (Condition.IO_ERROR, End.LOST),
+                           (Condition.POWERED_OFF, End.COMPLETED),
+                           (Condition.RUNNING, End.COMPLETED)):
+            self.destination.condition = there
+            self.assertIs(end, self.watch(restarted=True).end, there)
+
     def test_host_was_restarted_and_the_destination_is_silent(self):
         self.source.become(scripted.CRASHED)
         self.destination.condition = None
