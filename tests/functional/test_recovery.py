@@ -2,7 +2,10 @@
 
 """A migration that breaks: it is kept, goes on, or is told to be lost."""
 
+import time
+
 from nova import context
+from nova import objects
 
 from lab.simulation import guest
 from tests.functional import base
@@ -74,9 +77,24 @@ class TestInterrupted(base.BreakingHosts):
 
         self.settled('completed', 'dest')
 
+    def test_a_reset_state_gives_nothing_up(self):
+        for state in ('error', 'active'):
+            self.api.post_server_action(
+                self.server['id'], {'os-resetState': {'state': state}})
+            time.sleep(1)
+            self.assertEqual(['interrupted (post-copy)'], [
+                migration['status'] for migration in self.migrations()])
+        self.hosts.heal()
+
+        self.settled('completed', 'dest')
+
     def test_an_operator_gives_it_up(self):
-        self.api.post_server_action(
-            self.server['id'], {'os-resetState': {'state': 'error'}})
+        # As nova-post-copy-manage does.
+        with context.target_cell(context.get_admin_context(),
+                                 self.cell_mappings['cell1']) as cell:
+            migration = objects.Migration.get_by_id(cell, self.migration['id'])
+            migration.status = 'error'
+            migration.save()
 
         self.assert_lost(self.wait_for_migration('error'))
         self.assertEqual('Error', self.event(RECOVERY)['result'])
@@ -84,6 +102,10 @@ class TestInterrupted(base.BreakingHosts):
 
     def test_delete(self):
         self.api.delete_server(self.server['id'])
+        time.sleep(1)
+        # Nobody gives the memory up by that.
+        self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
+        self.hosts.heal()
 
         self.wait_for('deleted', lambda: self.request(
             'GET', '/servers/' + self.server['id'])[0] == 404)

@@ -38,7 +38,7 @@ class Action(enum.Enum):
 
 class Decision(typing.NamedTuple):
     action: Action
-    reason: str = ''            #: why, for GIVE_UP
+    reason: str = ''            #: why, for LET_GO and GIVE_UP
 
 
 class Situation(typing.NamedTuple):
@@ -49,7 +49,7 @@ class Situation(typing.NamedTuple):
     destination: condition.Condition | None
     reachable: bool             #: an address there accepts connections
     since_attempt: float        #: seconds since the last resume failed
-    decided: bool               #: the server is deleted or its state reset
+    given_up: bool              #: by an operator
     #: a resume has failed since the destination reported its condition
     refused: bool = False
 
@@ -59,16 +59,20 @@ def decide(situation: Situation, timeout: float) -> Decision:
 
     :param timeout: seconds after which to give up, 0 for never
     """
-    if situation.decided:
+    if situation.given_up:
         return Decision(
-            Action.GIVE_UP, 'the state of the server was reset, or the server '
-            'is being deleted')
+            Action.GIVE_UP, 'an operator has given the live migration up')
+    if situation.destination is Condition.POWERED_OFF:
+        return Decision(
+            Action.LET_GO, 'the server was shut down on the destination, and '
+            'needs no memory any more')
     if situation.destination in condition.GONE:
         return Decision(
             Action.GIVE_UP, 'QEMU on the destination has exited')
     if situation.destination is Condition.RUNNING and situation.refused:
-        # All memory has arrived, but libvirt on the source was not told.
-        return Decision(Action.LET_GO)
+        return Decision(
+            Action.LET_GO, 'all memory has arrived on the destination, but '
+            'libvirt on this host was not told')
     if timeout and situation.elapsed > timeout:
         return Decision(
             Action.GIVE_UP,

@@ -17,8 +17,10 @@ from oslo_log import log as logging
 
 from nova import exception
 
+from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
+from nova_post_copy.migration.cut_over import CutOver
 from nova_post_copy.migration.following import Course
 from nova_post_copy.migration.following import Following
 from nova_post_copy.migration.interruption import Interruption
@@ -39,8 +41,10 @@ class AfterSwitch(Following):
                  operation: futurist.Future | None, course: Course) -> None:
         super().__init__(migration, operation, course)
         self._arrived = False
+        self._cut_over = CutOver(migration.link)
 
     def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
+        self._cut_over.follow(found)
         if found is not Condition.BROKEN:
             return super().step(found, over)
         self.course.stream = recovery.Stream()
@@ -58,6 +62,10 @@ class AfterSwitch(Following):
         if self.course.still >= recovery.STALLED_AFTER_S:
             self._break_dead_stream()
         return self
+
+    def _rolled_back(self) -> Result:
+        self._cut_over.finish()
+        return super()._rolled_back()
 
     def _sent_again(self, info: job.Statistics) -> float:
         return 0.0
@@ -85,5 +93,5 @@ class AfterSwitch(Following):
         is left alone may continue.
         """
         self._arrived = (self._arrived or self.migration.link.destination()
-                         in (Condition.POST_COPY, Condition.BROKEN))
+                         in condition.STARTED)
         return self._arrived

@@ -94,7 +94,7 @@ class Interruption(MonitorPhase):
                 destination=self._destination(),
                 reachable=address is not None,
                 since_attempt=now - self._failed,
-                decided=self._answer.decided,
+                given_up=self._answer.given_up,
                 refused=self._refused),
             timeout=CONF.post_copy.recovery_timeout)
         # RESUME is decided only if an address is reachable.
@@ -102,7 +102,9 @@ class Interruption(MonitorPhase):
             self.attempt = self._link.resume(address)
         elif decision.action is recovery.Action.LET_GO:
             self._refused = False
-            self._link.let_go()
+            # If that fails, it is for the next two answers to say so again.
+            self._answer_before = Answer(None, False)
+            self._link.let_go(decision.reason)
         elif decision.action is recovery.Action.GIVE_UP:
             return decision.reason
         return None

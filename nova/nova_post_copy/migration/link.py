@@ -19,19 +19,20 @@ except ImportError:
 import futurist
 from oslo_log import log as logging
 
-from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception
 from nova.network import neutron
 from nova import objects
 from nova.virt.libvirt import host as libvirt_host
 
-from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
+from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.objects.migration import COPYING
+from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
+from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import outgoing
 from nova_post_copy.virt.libvirt import own_connection
 
@@ -63,12 +64,13 @@ class Answer(typing.NamedTuple):
 
     #: condition of the domain on the destination; None: no answer
     destination: Condition | None
-    decided: bool           #: the server is deleted, or its state was reset
+    given_up: bool          #: by an operator
 
 
 class Link:
     """Connections to the destination of one migration.
 
+    :param migration_id: of the migration in the database
     :param addresses: the migration address of the destination, then those to
         fall back on
     :param target: makes the URIs of an address
@@ -78,12 +80,13 @@ class Link:
 
     def __init__(self, context: nova_context.RequestContext,
                  host: libvirt_host.Host, instance: objects.Instance,
-                 dest: str, addresses: list[str],
+                 migration_id: int, dest: str, addresses: list[str],
                  target: typing.Callable[[str], Target], flags: int,
                  spawn: typing.Callable[..., futurist.Future]) -> None:
         self._context = context
         self._host = host
         self._instance = instance
+        self._migration_id = migration_id
         self._dest = dest
         self._addresses = addresses
         self._target = target
@@ -97,11 +100,17 @@ class Link:
         Upstream does so at libvirt's event of the switch, which may come
         late, or after the status has changed again; then the server would
         have no network until all of its memory has arrived.
+
+        :returns: its result tells whether that is done
         """
         return self._spawn(self._cut_over_network)
 
-    def _cut_over_network(self) -> None:
+    def _cut_over_network(self) -> bool:
         time.sleep(EVENT_GRACE_S)
+        # The switch may have been undone since: the bindings follow the
+        # guest, not the call.
+        if not self._has_left():
+            return False
         try:
             neutron.API().migrate_instance_start(
                 self._context, self._instance, objects.Migration(
@@ -109,9 +118,20 @@ class Link:
                     dest_compute=self._dest))
         except Exception as exc:
             LOG.warning('Could not activate the port bindings on %(dest)s, '
-                        'retrying when the migration ends: %(error)s',
+                        'retrying: %(error)s',
                         {'dest': self._dest, 'error': exc},
                         instance=self._instance)
+            return False
+        return True
+
+    def _has_left(self) -> bool:
+        """Tell whether the guest is in post-copy, on the destination."""
+        found = domain.ask(self._host, self._instance)
+        if found is Condition.BROKEN:
+            # Perhaps before the destination had the state of its devices.
+            return self.destination() in (
+                Condition.RUNNING, *condition.STARTED)
+        return found is Condition.POST_COPY
 
     def open_address(self, failures: int) -> str | None:
         """Find an address of the destination that accepts connections.
@@ -144,11 +164,10 @@ class Link:
             return exc
         return None
 
-    def let_go(self) -> None:
-        """Stop the paused copy of a guest whose memory has all arrived."""
-        LOG.warning('All memory has arrived on %s, but libvirt on this host '
-                    'was not told; stopping the paused copy on this host',
-                    self._dest, instance=self._instance)
+    def let_go(self, reason: str) -> None:
+        """Stop the paused copy of a guest that does not need it any more."""
+        LOG.warning('Stopping the paused copy on this host: %s', reason,
+                    instance=self._instance)
         try:
             self._host.get_guest(self._instance).poweroff()
         except (libvirt.libvirtError, exception.NovaException) as exc:
@@ -164,13 +183,13 @@ class Link:
 
     def _ask(self) -> Answer:
         destination = self.destination()
-        if destination in (Condition.POST_COPY, Condition.BROKEN):
+        if destination in condition.STARTED:
             # QEMU there may still wait for the dead stream, and libvirt here
             # for a reply of the destination: both would refuse to resume.
             self._compute.break_incoming_stream(
                 self._context, self._dest, self._instance)
             self._end_dead_calls()
-        return Answer(destination, self._decided())
+        return Answer(destination, bool(self.is_given_up()))
 
     def destination(self) -> Condition | None:
         """Ask the destination's nova-compute; None: it does not answer."""
@@ -206,20 +225,24 @@ class Link:
                 self._context, source_compute=self._instance.host,
                 status=list(COPYING)))
 
-    def _decided(self) -> bool:
+    def is_given_up(self) -> bool | None:
+        """Tell whether the migration is over in Nova's database.
+
+        As long as this host watches the migration, only an operator can have
+        ended it there, who has given it up. A reset state or a deletion of the
+        server says nothing about its memory.
+
+        :returns: None when the database does not answer
+        """
         try:
-            instance = objects.Instance.get_by_uuid(
-                self._context, self._instance.uuid)
-        except exception.InstanceNotFound:
-            return True
-        except Exception as exc:
-            # The database is unavailable: nobody can have decided anything.
-            LOG.debug('Could not read the state of the server: %s', exc,
-                      instance=self._instance)
+            return objects.Migration.get_by_id(
+                self._context, self._migration_id).status in FINAL
+        except exception.MigrationNotFound:
             return False
-        kept = record.load(self._instance.uuid)
-        return (instance.task_state != task_states.MIGRATING or
-                kept is not None and kept.deleting)
+        except Exception as exc:
+            LOG.debug('Could not read the status of the live migration: %s',
+                      exc, instance=self._instance)
+            return None
 
 
 def _where(uri: str) -> tuple[str | None, int | None]:

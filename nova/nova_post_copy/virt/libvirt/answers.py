@@ -12,6 +12,7 @@ import nova.conf
 from nova import objects
 from nova.virt.libvirt import host as libvirt_host
 
+from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import threads
 from nova_post_copy import traits
@@ -95,8 +96,7 @@ class Answers:
         Only if the guest runs here: before that, the stream could not be
         resumed.
         """
-        if self.post_copy_condition(instance) not in (
-                Condition.POST_COPY, Condition.BROKEN):
+        if self.post_copy_condition(instance) not in condition.STARTED:
             return 0
         return incoming.break_dead(instance.uuid)
 

@@ -214,7 +214,8 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         if kept is not None and kept.recovery_addr:
             addresses.append(kept.recovery_addr)
         return link.Link(
-            context, self._host, instance, dest, addresses,
+            context, self._host, instance, migrate_data.migration.id, dest,
+            addresses,
             target=lambda address: link.Target(
                 self._live_migration_uri(address),
                 self._migrate_uri(address)

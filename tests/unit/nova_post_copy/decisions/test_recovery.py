@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 import testtools
 
-from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.decisions.recovery import Action
@@ -13,7 +12,7 @@ seconds = st.floats(0, 1e6, allow_nan=False)
 situations = st.builds(
     recovery.Situation, elapsed=seconds,
     destination=st.none() | st.sampled_from(Condition),
-    reachable=st.booleans(), since_attempt=seconds, decided=st.booleans(),
+    reachable=st.booleans(), since_attempt=seconds, given_up=st.booleans(),
     refused=st.booleans())
 timeouts = st.just(0) | st.integers(1, 10 ** 6)
 
@@ -21,7 +20,7 @@ timeouts = st.just(0) | st.integers(1, 10 ** 6)
 def _decide(timeout=0, **known):
     return recovery.decide(recovery.Situation(**{
         'elapsed': 10.0, 'destination': Condition.BROKEN, 'reachable': True,
-        'since_attempt': 10.0, 'decided': False} | known), timeout)
+        'since_attempt': 10.0, 'given_up': False} | known), timeout)
 
 
 class TestDecide(testtools.TestCase):
@@ -36,11 +35,10 @@ class TestDecide(testtools.TestCase):
         self.assertIs(Action.WAIT, _decide(reachable=False).action)
         self.assertIs(Action.WAIT, _decide(since_attempt=0.4).action)
 
-    def test_an_operator_decides(self):
+    def test_an_operator_gives_it_up(self):
         self.assertEqual(
-            (Action.GIVE_UP, 'the state of the server was reset, or the '
-             'server is being deleted'),
-            _decide(decided=True))
+            (Action.GIVE_UP, 'an operator has given the live migration up'),
+            _decide(given_up=True))
 
     def test_destination_has_lost_it(self):
         for gone in (Condition.SHUTOFF, Condition.ABSENT):
@@ -55,11 +53,24 @@ class TestDecide(testtools.TestCase):
         self.assertIs(Action.RESUME, _decide(
             destination=Condition.RUNNING).action)
 
+    def test_guest_has_shut_itself_down(self):
+        self.assertIs(Action.LET_GO, _decide(
+            destination=Condition.POWERED_OFF).action)
+
+    def test_guest_that_stands_still_is_alive(self):
+        # On an I/O error, or because somebody has paused it.
+        for there in (Condition.IO_ERROR, Condition.PAUSED):
+            for refused in (False, True):
+                self.assertIs(Action.RESUME, _decide(
+                    destination=there, refused=refused).action)
+
     @given(situation=situations, timeout=timeouts)
     def test_lets_go_of_nothing_that_is_needed(self, situation, timeout):
         if recovery.decide(situation, timeout).action is Action.LET_GO:
-            self.assertIs(Condition.RUNNING, situation.destination)
-            self.assertTrue(situation.refused)
+            self.assertTrue(
+                situation.destination is Condition.POWERED_OFF or
+                situation.destination is Condition.RUNNING and
+                situation.refused)
 
     def test_timeout(self):
         self.assertIs(Action.RESUME, _decide(timeout=10).action)
@@ -72,12 +83,15 @@ class TestDecide(testtools.TestCase):
     def test_gives_up_only_for_a_reason(self, situation, timeout):
         decision = recovery.decide(situation, timeout)
         self.assertEqual(
-            situation.decided or
-            situation.destination in condition.GONE or
-            bool(timeout) and situation.elapsed > timeout,
+            situation.given_up or
+            situation.destination in (
+                Condition.MIGRATED, Condition.SHUTOFF, Condition.ABSENT) or
+            bool(timeout) and situation.elapsed > timeout
+            and decision.action is not Action.LET_GO,
             decision.action is Action.GIVE_UP)
-        self.assertEqual(decision.action is Action.GIVE_UP,
-                         bool(decision.reason))
+        self.assertEqual(
+            decision.action in (Action.GIVE_UP, Action.LET_GO),
+            bool(decision.reason))
 
     @given(situation=situations, timeout=timeouts)
     def test_resumes_only_where_it_can(self, situation, timeout):
@@ -89,9 +103,9 @@ class TestDecide(testtools.TestCase):
     @given(situation=situations)
     def test_never_waits_for_ever(self, situation):
         # Whatever it is now: as soon as the network is back it is resumed,
-        # if nobody has decided and the guest is alive.
+        # if nobody has given it up and the guest is alive.
         alive = situation._replace(
-            decided=False, destination=Condition.BROKEN, reachable=True,
+            given_up=False, destination=Condition.BROKEN, reachable=True,
             since_attempt=recovery.RETRY_AFTER_S)
         self.assertIs(Action.RESUME, recovery.decide(alive, 0).action)
 

@@ -67,15 +67,20 @@ class Story:
 class Destination:
     """The way to a destination that is as a test says."""
 
-    def __init__(self):
+    def __init__(self, source):
+        self.source = source
         self.open = True
         self.error = None   # of each attempt to resume
-        #: what its domain says, and whether an operator has decided
+        #: what its domain says, and whether an operator has given it up
         self.condition = Condition.BROKEN
-        self.decided = False
+        self.given_up = False
         #: libvirt's calls to resume, in order
         self.attempts = []
         self.cut_over = 0   # how often the network was moved
+        #: what comes of that, one after the other; then it succeeds
+        self.cut_overs = collections.deque()
+        self.database = True    # answers
+        self.let_go_of = []     # the reasons
 
     def open_address(self, failures):
         return '192.0.2.2' if self.open else None
@@ -88,7 +93,7 @@ class Destination:
 
     def ask(self):
         question = futurist.Future()
-        question.set_result(link.Answer(self.condition, self.decided))
+        question.set_result(link.Answer(self.condition, self.given_up))
         return question
 
     def destination(self):
@@ -96,6 +101,19 @@ class Destination:
 
     def cut_over_network(self):
         self.cut_over = self.cut_over + 1
+        attempt = futurist.Future()
+        attempt.set_result(
+            self.cut_overs.popleft() if self.cut_overs else True)
+        return attempt
+
+    # As the real one: the paused copy on the source is stopped.
+
+    def let_go(self, reason):
+        self.let_go_of.append(reason)
+        self.source.become(scripted.DESTROYED, {})
+
+    def is_given_up(self):
+        return self.given_up if self.database else None
 
 
 class MonitorTestCase(test.NoDBTestCase):
@@ -105,7 +123,7 @@ class MonitorTestCase(test.NoDBTestCase):
         self.useFixture(scripted.Names())
         self.clock = self.useFixture(scripted.Clock())
         self.source = scripted.Source(self.clock)
-        self.destination = Destination()
+        self.destination = Destination(self.source)
         self.story = Story()
         self.requests = collections.deque()
         self.stopping = threading.Event()

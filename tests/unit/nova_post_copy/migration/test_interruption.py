@@ -40,7 +40,7 @@ class Link:
         self.attempts.append((self.clock.now, futurist.Future()))
         return self.attempts[-1][1]
 
-    def let_go(self):
+    def let_go(self, reason):
         self.let_go_at.append(self.clock.now)
 
     def ask(self):
@@ -140,11 +140,12 @@ class TestInterruption(test.NoDBTestCase):
         self.step(times=200)
         self.assertEqual(1, len(self.link.questions))
 
-    def test_operator_decides(self):
+    def test_operator_gives_it_up(self):
         self.link.open = False
         self.step(times=100)
         self.link.answer = link.Answer(None, True)
-        self.assertIn('was reset', self.step(times=100))
+        self.assertIn('given the live migration up',
+                      self.step(times=100))
 
     def test_destination_has_to_say_it_twice(self):
         self.link.open = False
@@ -174,6 +175,24 @@ class TestInterruption(test.NoDBTestCase):
         self.link.open = False
         self.step(times=80)
         self.assertEqual([], self.link.let_go_at)
+
+    def test_guest_has_shut_itself_down(self):
+        self.link.open = False
+        self.link.answer = link.Answer(Condition.POWERED_OFF, False)
+        self.assertIsNone(self.step(times=42))
+        # It has to say so twice, also if libvirt here refuses to stop it.
+        self.assertEqual([5.5], self.link.let_go_at[:1])
+        self.assertGreaterEqual(
+            self.link.let_go_at[-1] - self.link.let_go_at[0],
+            5.0 * (len(self.link.let_go_at) - 1))
+
+    def test_guest_that_stands_still_is_resumed(self):
+        self.link.answer = link.Answer(Condition.IO_ERROR, False)
+        self.step(times=40)
+        self.fail('domain is not in post-copy')
+        self.assertIsNone(self.step(times=200))
+        self.assertEqual([], self.link.let_go_at)
+        self.assertEqual(2, len(self.link.attempts))
 
     def test_timeout(self):
         self.flags(recovery_timeout=30, group='post_copy')
@@ -272,10 +291,18 @@ class TestInterrupted(base.PostCopyTestCase):
     def test_given_up(self):
         self.breaks(2)
         self.destination.open = False
-        self.clock.at(30, lambda: setattr(self.destination, 'decided', True))
+        self.clock.at(30, lambda: setattr(self.destination, 'given_up', True))
         result = self.watch()
         self.assertIs(End.LOST, result.end)
-        self.assertIn('was reset', result.error)
+        self.assertIn('given the live migration up', result.error)
+
+    def test_guest_shuts_itself_down(self):
+        self.breaks(2)
+        self.destination.condition = Condition.POWERED_OFF
+        self.destination.error = scripted.libvirt_error('no domain')
+        self.assertEqual((End.COMPLETED, None, True), self.watch())
+        (reason,) = self.destination.let_go_of
+        self.assertIn('shut down on the destination', reason)
 
     def test_qemu_on_the_destination_dies(self):
         self.breaks(2)

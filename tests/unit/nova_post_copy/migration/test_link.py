@@ -4,7 +4,6 @@ import socket
 
 import fixtures
 import futurist
-from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception
 from nova import objects
@@ -13,11 +12,9 @@ from nova.tests.unit import fake_instance
 from oslo_db import exception as db_exception
 
 from lab.simulation import names
-from nova_post_copy.compute import record
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.migration import link
-from tests.unit.nova_post_copy.compute import records
 from tests.unit.nova_post_copy.migration import scripted
 
 RESUME = names.VIR_MIGRATE_POSTCOPY_RESUME
@@ -54,14 +51,13 @@ class LinkTestCase(test.NoDBTestCase):
             'nova_post_copy.compute.rpcapi.PostCopyComputeAPI',
             lambda: self.compute))
         self.source = scripted.Source(None)
-        self.instance = fake_instance.fake_instance_obj(
-            None, task_state=task_states.MIGRATING)
+        self.instance = fake_instance.fake_instance_obj(None)
         self.targets = {'a': link.Target('qemu+tcp://a/system', 'tcp://a')}
 
     def link(self, *addresses, flags=0):
         return link.Link(
             nova_context.get_admin_context(), self.source, self.instance,
-            'dest', list(addresses or ['a']), self.targets.get, flags,
+            17, 'dest', list(addresses or ['a']), self.targets.get, flags,
             _at_once)
 
 
@@ -167,7 +163,7 @@ class TestResume(LinkTestCase):
 class TestLetGo(LinkTestCase):
 
     def test_ends_what_stands_still(self):
-        self.link().let_go()
+        self.link().let_go('all has arrived')
         self.assertEqual([('destroy',)], self.source.asked)
 
     def test_later(self):
@@ -175,7 +171,7 @@ class TestLetGo(LinkTestCase):
                 ('destroy', scripted.libvirt_error('busy')),
                 ('get_guest', exception.HypervisorUnavailable())):
             self.source.errors[method].append(error)
-            self.link().let_go()
+            self.link().let_go('all has arrived')
         self.assertEqual([], self.source.asked)
 
 
@@ -195,17 +191,43 @@ class TestNetwork(LinkTestCase):
             migrate_instance_start))
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.migration.link.EVENT_GRACE_S', 0))
-        self.link().cut_over_network().result()
+        self.done = self.link().cut_over_network().result()
         return cut_over
+
+    def setUp(self):
+        super().setUp()
+        self.source.become(scripted.POST_COPY)
 
     def test_cut_over(self):
         self.assertEqual(
             [(self.instance.uuid, self.instance.host, 'dest')],
             self._cut_over())
+        self.assertTrue(self.done)
+
+    def test_guest_has_not_left(self):
+        for here in (scripted.RUNNING, scripted.MIGRATING):
+            self.source.become(here)
+            self.assertEqual([], self._cut_over())
+            self.assertFalse(self.done)
+
+    def test_libvirt_does_not_answer(self):
+        self.source.errors['get_guest'].append(
+            exception.HypervisorUnavailable())
+        self.assertEqual([], self._cut_over())
+        self.assertFalse(self.done)
+
+    def test_broken_before_it_was_there(self):
+        self.source.become(scripted.BROKEN)
+        for there, times in ((None, 0), (Condition.MIGRATING, 0),
+                             (Condition.ABSENT, 0), (Condition.BROKEN, 1),
+                             (Condition.IO_ERROR, 1)):
+            self.compute.condition = there
+            self.assertEqual(times, len(self._cut_over()))
 
     def test_neutron_is_away(self):
         self.assertEqual([], self._cut_over(
             exception.PortBindingActivationFailed(port_id='p', host='dest')))
+        self.assertFalse(self.done)
 
 
 class TestAsk(LinkTestCase):
@@ -231,15 +253,16 @@ class TestAsk(LinkTestCase):
                 for status, dest, uuid in self.others
                 if status in filters['status']]
 
-    def _ask(self, found=None, error=None):
-        def get_by_uuid(cls, context, uuid):
+    def _ask(self, status='interrupted (post-copy)', error=None):
+        def get_by_id(*args):
+            self.assertEqual(17, args[-1])
             if error:
                 raise error
-            return found or self.instance
+            return objects.Migration(status=status)
 
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova.objects.Instance.get_by_uuid', get_by_uuid))
-        return self.link().ask().result()
+        with fixtures.MonkeyPatch(
+                'nova.objects.Migration.get_by_id', get_by_id):
+            return self.link().ask().result()
 
     def test_goes_on(self):
         self.assertEqual((Condition.BROKEN, False), self._ask())
@@ -250,14 +273,16 @@ class TestAsk(LinkTestCase):
         self.assertEqual([], self.compute.broken)
 
     def test_destination_lets_go_of_the_dead_stream(self):
-        for there in (Condition.POST_COPY, Condition.BROKEN):
+        for there in (Condition.POST_COPY, Condition.BROKEN,
+                      Condition.PAUSED, Condition.IO_ERROR):
             self.compute.condition = there
             self._ask()
-        self.assertEqual(['dest', 'dest'], self.compute.broken)
+        self.assertEqual(['dest'] * 4, self.compute.broken)
 
     def test_nothing_to_let_go_of(self):
         for there in (None, Condition.RUNNING, Condition.MIGRATING,
-                      Condition.SHUTOFF, Condition.UNKNOWN):
+                      Condition.SHUTOFF, Condition.POWERED_OFF,
+                      Condition.UNKNOWN):
             self.compute.condition = there
             self._ask()
         self.assertEqual([], self.compute.broken)
@@ -290,20 +315,18 @@ class TestAsk(LinkTestCase):
         self.assertEqual(Condition.BROKEN, self._ask().destination)
         self.assertEqual([], self.ended)
 
-    def test_state_was_reset(self):
-        self.instance.task_state = None
-        self.assertTrue(self._ask().decided)
+    def test_given_up(self):
+        for status in ('error', 'completed', 'cancelled', 'failed'):
+            self.assertTrue(self._ask(status).given_up)
+        # Whatever became of the server: its state was reset, it is deleted.
+        for status in ('running', 'running (post-copy)', 'post-migrating'):
+            self.assertFalse(self._ask(status).given_up)
 
-    def test_is_to_be_deleted(self):
-        record.write(records.make(self.instance.uuid))
-        self.assertFalse(self._ask().decided)
-        record.update(self.instance.uuid, deleting=True)
-        self.assertTrue(self._ask().decided)
-
-    def test_was_deleted(self):
-        self.assertTrue(self._ask(
-            error=exception.InstanceNotFound(instance_id='it')).decided)
+    def test_the_database_has_forgotten_it(self):
+        self.assertFalse(self._ask(error=exception.MigrationNotFound(
+            migration_id=17)).given_up)
 
     def test_database_is_away(self):
         self.assertFalse(
-            self._ask(error=db_exception.DBConnectionError()).decided)
+            self._ask(error=db_exception.DBConnectionError()).given_up)
+        self.assertIsNone(self.link().is_given_up())

@@ -57,7 +57,8 @@ class DriverTestCase(test.NoDBTestCase):
             block_migration=True)
 
     def _request(self, post_copy):
-        self.migrate_data.migration = objects.Migration(status='running')
+        self.migrate_data.migration = objects.Migration(
+            id=1, status='running')
         if post_copy is not None:
             self.migrate_data.migration.post_copy = post_copy
 
