@@ -18,12 +18,18 @@ class Condition(enum.StrEnum):
     POST_COPY = 'post-copy'     #: runs on the destination without all memory
     BROKEN = 'broken'           #: post-copy whose stream is broken
     MIGRATED = 'migrated'       #: shut off because it has left
+    #: QEMU is about to exit: the guest has shut itself down, or has left
+    SHUTTING_DOWN = 'shutting-down'
     POWERED_OFF = 'powered-off'     #: shut off by the guest or by a user
     SHUTOFF = 'shutoff'         #: shut off otherwise, or QEMU has died
     ABSENT = 'absent'           #: no such domain in libvirt
     UNKNOWN = 'unknown'         #: libvirt does not answer
 
 
+# Of a destination: the guest ran there, and has shut itself down. While the
+# stream is broken, QEMU there hangs in its exit and the second state is never
+# reached (seen with QEMU 7.2).
+SHUT_DOWN = (Condition.SHUTTING_DOWN, Condition.POWERED_OFF)
 # There is a domain, but no QEMU.
 OFF = (Condition.POWERED_OFF, Condition.SHUTOFF)
 # The guest does not run on this host any more.

@@ -62,7 +62,7 @@ def decide(situation: Situation, timeout: float) -> Decision:
     if situation.given_up:
         return Decision(
             Action.GIVE_UP, 'an operator has given the live migration up')
-    if situation.destination is Condition.POWERED_OFF:
+    if situation.destination in condition.SHUT_DOWN:
         return Decision(
             Action.LET_GO, 'the server was shut down on the destination, and '
             'needs no memory any more')

@@ -57,11 +57,12 @@ def decide(situation: Situation) -> Decision:
     if there is Condition.RUNNING:
         return Decision(Action.STOP, _(
             'the server runs on the destination with all of its memory'))
-    if there not in condition.GONE or not _is_sure(situation):
+    if (there not in (*condition.GONE, *condition.SHUT_DOWN) or
+            not _is_sure(situation)):
         return Decision(Action.WAIT, _(
             'the destination has not said clearly enough whether the server '
             'runs there'))
-    if there is Condition.POWERED_OFF:
+    if there in condition.SHUT_DOWN:
         return Decision(Action.STOP, _(
             'the server ran on the destination and was shut down there'))
     if situation.switched:

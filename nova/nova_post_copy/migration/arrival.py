@@ -30,7 +30,8 @@ def wait(migration: LiveMigration) -> Result:
         there = migration.link.destination()
         # Also paused or shut off: libvirt here has seen the guest leave with
         # all of its memory.
-        if there in (*condition.HERE, *condition.OFF, Condition.UNKNOWN):
+        if there in (*condition.HERE, *condition.SHUT_DOWN,
+                     Condition.SHUTOFF, Condition.UNKNOWN):
             return Result(End.COMPLETED)
         if there is Condition.BROKEN:
             return Result(End.LOST, 'QEMU on the source has exited')

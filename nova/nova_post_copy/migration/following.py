@@ -159,7 +159,7 @@ class Following(MonitorPhase):
         if there in (None, Condition.MIGRATING):
             return None
         switched = self.switched or self.migration.reporter.switched
-        if (there in (Condition.RUNNING, Condition.POWERED_OFF) or
+        if (there in (Condition.RUNNING, *condition.SHUT_DOWN) or
                 there in condition.HERE and not switched):
             return Result(End.COMPLETED, arrived=True)
         ended = (_('the server has shut itself down')

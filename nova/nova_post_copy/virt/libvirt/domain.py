@@ -36,8 +36,7 @@ def interpret(state: int, reason: int) -> Condition:
             libvirt.VIR_DOMAIN_PAUSED_IOERROR: Condition.IO_ERROR,
         }.get(reason, Condition.PAUSED)
     if state == libvirt.VIR_DOMAIN_SHUTDOWN:
-        # A moment later the domain is shut off, with the reason.
-        return Condition.UNKNOWN
+        return Condition.SHUTTING_DOWN
     if state == libvirt.VIR_DOMAIN_SHUTOFF:
         return {
             libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED: Condition.MIGRATED,
@@ -52,8 +51,7 @@ def ask(host: libvirt_host.Host, instance: objects.Instance) -> Condition:
     The domain is looked up each time: after a restart of libvirt, a domain
     that was looked up before does not answer any more.
 
-    :returns: UNKNOWN when libvirt does not answer, or the guest is just
-        being shut down
+    :returns: UNKNOWN when libvirt does not answer
     """
     try:
         return ask_guest(host.get_guest(instance))

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 import testtools
 
+from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.decisions.recovery import Action
@@ -54,8 +55,8 @@ class TestDecide(testtools.TestCase):
             destination=Condition.RUNNING).action)
 
     def test_guest_has_shut_itself_down(self):
-        self.assertIs(Action.LET_GO, _decide(
-            destination=Condition.POWERED_OFF).action)
+        for there in condition.SHUT_DOWN:
+            self.assertIs(Action.LET_GO, _decide(destination=there).action)
 
     def test_guest_that_stands_still_is_alive(self):
         # On an I/O error, or because somebody has paused it.
@@ -68,7 +69,7 @@ class TestDecide(testtools.TestCase):
     def test_lets_go_of_nothing_that_is_needed(self, situation, timeout):
         if recovery.decide(situation, timeout).action is Action.LET_GO:
             self.assertTrue(
-                situation.destination is Condition.POWERED_OFF or
+                situation.destination in condition.SHUT_DOWN or
                 situation.destination is Condition.RUNNING and
                 situation.refused)
 

@@ -31,7 +31,7 @@ class TestStranded(testtools.TestCase):
     def test_not_often_or_long_enough(self):
         for little in ({'times': stranded.SURE_TIMES - 1},
                        {'seconds': stranded.SURE_FOR_S - 0.1}):
-            for gone in condition.GONE:
+            for gone in (*condition.GONE, Condition.SHUTTING_DOWN):
                 self.assertIs(Action.WAIT, _decide(gone, **little))
 
     def test_was_switched(self):
@@ -66,4 +66,4 @@ class TestStranded(testtools.TestCase):
     def test_a_copy_is_stopped_only_if_it_was_there(self, situation):
         if stranded.decide(situation).action is Action.STOP:
             self.assertIn(situation.destination,
-                          (Condition.RUNNING, Condition.POWERED_OFF))
+                          (Condition.RUNNING, *condition.SHUT_DOWN))

@@ -7,6 +7,7 @@ import futurist
 from nova import test
 from nova.tests.unit import fake_instance
 
+from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
 from nova_post_copy.migration.after_switch import AfterSwitch
@@ -297,12 +298,23 @@ class TestInterrupted(base.PostCopyTestCase):
         self.assertIn('given the live migration up', result.error)
 
     def test_guest_shuts_itself_down(self):
-        self.breaks(2)
-        self.destination.condition = Condition.POWERED_OFF
-        self.destination.error = scripted.libvirt_error('no domain')
+        for there in condition.SHUT_DOWN:
+            self.source.operation = futurist.Future()
+            self.source.become(scripted.POST_COPY)
+            self.breaks(self.clock.now + 2)
+            self.destination.condition = there
+            self.destination.error = scripted.libvirt_error('no domain')
+            self.assertEqual((End.COMPLETED, None, True), self.watch())
+            reason = self.destination.let_go_of.pop()
+            self.assertIn('shut down on the destination', reason)
+
+    def test_guest_shuts_itself_down_and_libvirt_still_waits(self):
+        # As libvirt 9.0 does, for half a minute.
+        self.source.at(2, state=scripted.BROKEN)
+        self.destination.condition = Condition.SHUTTING_DOWN
+        self.destination.error = scripted.libvirt_error('monitored')
+        self.source.ends(32, scripted.libvirt_error('domain is not running'))
         self.assertEqual((End.COMPLETED, None, True), self.watch())
-        (reason,) = self.destination.let_go_of
-        self.assertIn('shut down on the destination', reason)
 
     def test_qemu_on_the_destination_dies(self):
         self.breaks(2)

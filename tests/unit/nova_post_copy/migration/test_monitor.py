@@ -172,6 +172,7 @@ class TestRestart(base.MonitorTestCase):
         for there, end in ((Condition.PAUSED, End.LOST),
                            (Condition.IO_ERROR, End.LOST),
                            (Condition.POWERED_OFF, End.COMPLETED),
+                           (Condition.SHUTTING_DOWN, End.COMPLETED),
                            (Condition.RUNNING, End.COMPLETED)):
             self.destination.condition = there
             self.assertIs(end, self.watch(restarted=True).end, there)

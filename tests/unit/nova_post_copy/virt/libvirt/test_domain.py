@@ -39,7 +39,7 @@ class TestInterpret(ConditionTestCase):
                 (Condition.POST_COPY, names.VIR_DOMAIN_PAUSED, [12]),
                 (Condition.BROKEN, names.VIR_DOMAIN_PAUSED, [13]),
                 (Condition.PAUSED, names.VIR_DOMAIN_PMSUSPENDED, [0]),
-                (Condition.UNKNOWN, names.VIR_DOMAIN_SHUTDOWN, [0, 1]),
+                (Condition.SHUTTING_DOWN, names.VIR_DOMAIN_SHUTDOWN, [0, 1]),
                 # _UNKNOWN, _SHUTDOWN, _DESTROYED and _CRASHED
                 (Condition.SHUTOFF, names.VIR_DOMAIN_SHUTOFF, [0]),
                 (Condition.POWERED_OFF, names.VIR_DOMAIN_SHUTOFF, [1]),
