@@ -105,8 +105,7 @@ def join_everything() -> None:
     objects.register_all()
     check.check(*_JOIN)
     for part in (_join_conf, _join_objects, _join_db, _join_policies,
-                 _join_guard, _join_api, _join_conductor, _join_compute,
-                 _join_threads):
+                 _join_guard, _join_api, _join_conductor, _join_compute):
         part()
     _joined = True
 
@@ -140,11 +139,11 @@ def _parts_of_this_process() -> list[Part]:
     """Choose the parts by the upstream entry module that is running."""
     parts = [Part.EVERY]
     if 'nova.cmd.compute' in sys.modules:
-        parts += [Part.COMPUTE, Part.THREADS]
+        parts += [Part.COMPUTE]
     else:
         parts += [Part.DATABASE]
     if 'nova.cmd.conductor' in sys.modules:
-        parts += [Part.CONDUCTOR, Part.THREADS]
+        parts += [Part.CONDUCTOR]
     if 'nova.api.openstack.wsgi_app' in sys.modules:
         parts += [Part.API]
     return parts
@@ -175,16 +174,6 @@ def _join_compute() -> None:
     service.SERVICE_MANAGERS['nova-compute'] = (
         'nova_post_copy.compute.manager.ComputeManager')
     nova.virt.__path__.append(os.path.dirname(virt.__file__))
-
-
-def _join_threads() -> None:
-    """Have a pool of our own among the executors of the process."""
-    from nova import thread_pool_factory
-
-    from nova_post_copy import threads
-
-    thread_pool_factory.ExecutorsPoolSize._EXECUTOR_POOL_SIZE[
-        threads.Pool.POST_COPY] = threads.size
 
 
 def _join_indirection() -> None:
@@ -286,7 +275,6 @@ def _join_api() -> None:
 _JOIN: dict[Part, tuple[Callable[[], None], ...]] = {
     Part.EVERY: (_join_conf, _join_objects),
     Part.DATABASE: (_join_db,),
-    Part.THREADS: (_join_threads,),
     Part.CONDUCTOR: (_join_conductor,),
     Part.COMPUTE: (_join_compute, _join_indirection),
     Part.API: (_join_policies, _join_guard, _join_api),

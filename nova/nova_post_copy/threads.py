@@ -1,34 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Thread pool for work that runs alongside a live migration.
+"""Threads for work that runs alongside a live migration.
 
-Upstream's default pool of ten threads is not enough: libvirt's calls occupy
-its threads for as long as a migration takes, and the work that ends a
-migration must not queue behind them.
+Each function gets a thread of its own, so nothing waits for a thread. With a
+pool that would not hold: an interrupted migration keeps its threads for as
+long as the network is away, and there may be as many of them as the host has
+servers. A function that waits behind them could be the one that brings a
+guest back, or reports its loss.
 """
 
-import enum
-import functools
+from collections.abc import Callable
+import threading
+import typing
 
-from nova import thread_pool_factory
-
-
-class Pool(enum.Enum):
-    """Name of our pool among the executors of the process."""
-
-    POST_COPY = 'post_copy'
+import futurist
+from oslo_context import context as oslo_context
 
 
-def size() -> int:
-    """Return the maximum number of threads; they are started when needed.
+def spawn(function: Callable[..., typing.Any], *args: typing.Any,
+          **kwargs: typing.Any) -> futurist.Future:
+    """Start a function in a thread; returns its future.
 
-    On its source each migration needs one for its report, its question to the
-    destination, its resume, and its monitor after a restart. The rest is for
-    records of former processes. In a conductor each migration needs one, until
-    its destination is chosen.
+    The service does not wait for the thread when it ends: whatever a
+    migration needs is in its durable record.
     """
-    return 16 + 4 * thread_pool_factory.get_max_concurrent_live_migrations()
+    future = futurist.Future()
+    threading.Thread(
+        target=_run, daemon=True, name=getattr(function, '__name__', None),
+        args=(future, oslo_context.get_current(), function, args, kwargs),
+    ).start()
+    return future
 
 
-#: Start a function in a thread; returns its future.
-spawn = functools.partial(thread_pool_factory.spawn_on, Pool.POST_COPY)
+def _run(future: futurist.Future,
+         context: oslo_context.RequestContext | None,
+         function: Callable[..., typing.Any], args: tuple[typing.Any, ...],
+         kwargs: dict[str, typing.Any]) -> None:
+    if context is not None:
+        # For the log, which shows the request.
+        context.update_store()
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as exc:
+        future.set_exception(exc)
+    else:
+        future.set_result(result)

@@ -28,7 +28,6 @@ from nova_post_copy.seams import shared
 TABLE: dict[Part, tuple[Seam, ...]] = {
     Part.EVERY: shared.EVERY,
     Part.DATABASE: shared.DATABASE,
-    Part.THREADS: shared.THREADS,
     Part.API: api.SEAMS,
     Part.CONDUCTOR: conductor.SEAMS,
     Part.COMPUTE: compute.SEAMS,

@@ -18,7 +18,6 @@ class Part(enum.Enum):
 
     EVERY = 'every process'
     DATABASE = 'every process but nova-compute'
-    THREADS = 'nova-conductor, nova-compute'
     API = 'nova-api'
     CONDUCTOR = 'nova-conductor'
     COMPUTE = 'nova-compute'

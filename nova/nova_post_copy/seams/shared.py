@@ -50,13 +50,3 @@ DATABASE = (
          'all cell databases are checked before the service starts',
          'context, fn'),
 )
-
-THREADS = (
-    Seam('nova.thread_pool_factory', 'ExecutorsPoolSize._EXECUTOR_POOL_SIZE',
-         Kind.ASSIGNS, 'activate', 'the size of our own pool of threads'),
-    Seam('nova.thread_pool_factory', 'spawn_on', Kind.CALLS, 'threads',
-         'functions run in our own pool', 'executor_type, func'),
-    Seam('nova.thread_pool_factory', 'get_max_concurrent_live_migrations',
-         Kind.CALLS, 'threads', 'the pool has threads for each migration',
-         ''),
-)

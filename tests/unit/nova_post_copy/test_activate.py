@@ -29,7 +29,6 @@ from nova.api.openstack import api_version_request
 from nova.objects import base
 from nova.objects import migration
 from nova import service
-from nova import thread_pool_factory
 import sys
 print(base.NovaObjectRegistry.obj_classes()['Migration'][0].VERSION,
       api_version_request._MAX_API_VERSION,
@@ -37,10 +36,7 @@ print(base.NovaObjectRegistry.obj_classes()['Migration'][0].VERSION,
       service.SERVICE_MANAGERS['nova-compute'].split('.')[0],
       'nova_post_copy.conf' in sys.modules,
       sorted(part for part in ('api', 'conductor', 'compute', 'virt', 'db')
-             if 'nova_post_copy.' + part in sys.modules),
-      'post_copy' in [pool.value for pool in
-                      thread_pool_factory.ExecutorsPoolSize
-                      ._EXECUTOR_POOL_SIZE])
+             if 'nova_post_copy.' + part in sys.modules))
 '''
 
 
@@ -77,31 +73,31 @@ class TestActivate(testtools.TestCase):
 
     def test_not_configured(self):
         for name in ('conductor', 'compute'):
-            self.assertEqual('1.8 2.104 nova nova False [] False',
+            self.assertEqual('1.8 2.104 nova nova False []',
                              self._joined(name, conf='[DEFAULT]\n'))
 
     def test_conductor(self):
-        self.assertEqual("1.8.1 2.104 nova_post_copy nova True ['db'] True",
+        self.assertEqual("1.8.1 2.104 nova_post_copy nova True ['db']",
                          self._joined('conductor'))
 
     def test_scheduler(self):
-        self.assertEqual("1.8.1 2.104 nova nova True ['db'] False",
+        self.assertEqual("1.8.1 2.104 nova nova True ['db']",
                          self._joined('scheduler'))
 
     def test_compute(self):
         self.assertEqual(
-            "1.8.1 2.104 nova nova_post_copy True ['virt'] True",
+            "1.8.1 2.104 nova nova_post_copy True ['virt']",
             self._joined('compute'))
 
     def test_manage(self):
-        self.assertEqual("1.8.1 2.104 nova nova True ['db'] False",
+        self.assertEqual("1.8.1 2.104 nova nova True ['db']",
                          self._joined('manage'))
 
     def test_api(self):
         # It imports the clients of conductor and compute.
         self.assertEqual(
             "1.8.1 2.105 nova nova True "
-            "['api', 'compute', 'conductor', 'db'] False",
+            "['api', 'compute', 'conductor', 'db']",
             self._joined('api', entry='nova.api.openstack.wsgi_app'))
 
     def test_unknown_release_stops_the_service(self):
@@ -185,7 +181,7 @@ import nova.virt.post_copy
     def test_seam_of_the_driver_stops_the_service(self):
         self.assertIn(
             'nova.virt.libvirt.driver.LibvirtDriver._migrate_uri(dest), '
-            'which nova-post-copy calls in virt.libvirt.driver (a resume '
+            'which nova-post-copy calls in virt.libvirt.watching (a resume '
             'sends memory to another address), does not exist',
             self._refused('compute', after=self._LOAD_DRIVER %
                           'del upstream.LibvirtDriver._migrate_uri'))
