@@ -107,8 +107,22 @@ class ComputeManager(manager.ComputeManager):
         if task_name == 'live_migration':
             # Also called when the task is cancelled before it starts.
             future.add_done_callback(
-                lambda _future: self._handled.discard(instance.uuid))
+                lambda _future: self._let_go(instance.uuid))
         return future
+
+    def _let_go(self, uuid: str) -> None:
+        """Note that no thread handles a migration, once that is so.
+
+        An interrupted migration is still watched when Nova's thread, which
+        stands for its slot, has ended.
+        """
+        work = None
+        if uuid in self._handled and hasattr(self.driver, 'post_copy_work'):
+            work = self.driver.post_copy_work(uuid)
+        if work is None:
+            self._handled.discard(uuid)
+        else:
+            work.add_done_callback(lambda _work: self._handled.discard(uuid))
 
     def _post_live_migration_update_host(
             self, ctxt, instance, dest, block_migration=False,

@@ -56,6 +56,7 @@ class Interruption(MonitorPhase):
         self._refused = self._unreachable = False
         #: libvirt's call that resumes; its result is None or its error
         self.attempt: futurist.Future | None = None
+        self.migration.slot.give_back()
         self._reporter.interrupted(
             self.error() if self.operation_is_over() else
             _('the stream is stalled'))

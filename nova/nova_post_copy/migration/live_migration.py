@@ -13,6 +13,7 @@ from nova.virt.libvirt import host as libvirt_host
 
 from nova_post_copy.migration.link import Link
 from nova_post_copy.migration.reporter import Reporter
+from nova_post_copy.migration.slot import Slot
 from nova_post_copy.migration.summary import Summary
 from nova_post_copy.virt.libvirt.signals import Signals
 
@@ -29,6 +30,8 @@ class LiveMigration:
     :ivar can_switch: False for a paused guest, which moves by pre-copy
     :ivar signals: events of the guest
     :ivar stopping: set when nova-compute stops
+    :ivar slot: among the migrations of this host, unless nova-compute was
+        restarted since
     """
 
     host: libvirt_host.Host
@@ -39,6 +42,7 @@ class LiveMigration:
     reporter: Reporter
     signals: Signals
     stopping: threading.Event
+    slot: Slot = dataclasses.field(default_factory=Slot)
     summary: Summary = dataclasses.field(default_factory=Summary)
 
     def guest(self) -> libvirt_guest.Guest:

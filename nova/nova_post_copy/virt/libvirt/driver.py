@@ -15,34 +15,23 @@ import threading
 import futurist
 from oslo_log import log as logging
 
-from nova.compute import vm_states
 import nova.conf
 from nova import context as nova_context
 from nova import objects
 from nova.virt.libvirt import driver
 
 from nova_post_copy.compute import record
-from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
-from nova_post_copy.migration import arrival
-from nova_post_copy.migration import link
 from nova_post_copy.migration.live_migration import ABORT
-from nova_post_copy.migration.live_migration import LiveMigration
-from nova_post_copy.migration import monitor
-from nova_post_copy.migration import reporter
 from nova_post_copy.migration.result import End
-from nova_post_copy.migration.result import Result
-from nova_post_copy.migration import write_queue
 from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.objects.migration import Status
-from nova_post_copy import threads
 from nova_post_copy.virt.libvirt import answers
-from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import flags
 from nova_post_copy.virt.libvirt import guard
 from nova_post_copy.virt.libvirt import own_connection
-from nova_post_copy.virt.libvirt import signals
+from nova_post_copy.virt.libvirt import watching
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -57,11 +46,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
 
     def __init__(self, virtapi, read_only=False) -> None:
         super().__init__(virtapi, read_only)
-        # Users' requests for the migrations that we watch on this host, by
-        # instance uuid. Upstream has a queue for each live migration.
-        self._requests: dict[str, collections.deque[str]] = {}
-        self._stopping = threading.Event()
-        self._signals = signals.Dispatcher(self._host)
+        self._watches = watching.Watches(self)
         # When libvirtd exits, the thread that detects it holds this lock and
         # handles the last events. The callback for the closed connection
         # takes the lock again, and upstream's is not reentrant.
@@ -69,8 +54,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
 
     def cleanup_host(self, host) -> None:
         """Leave unfinished migrations to the next start of nova-compute."""
-        self._stopping.set()
-        self._signals.wake_all()
+        self._watches.stop()
         super().cleanup_host(host)
 
     # One migration
@@ -90,14 +74,22 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         if not requested_by(migrate_data):
             migrate()
             return
-        try:
-            record.update(
-                instance.uuid, started=True, migrate_data=migrate_data,
-                flags=self._flags(instance, migrate_data))
-            migrate()
-        except Exception:
-            LOG.exception('The live migration has not finished and will be '
-                          'reconciled', instance=instance)
+
+        def migrate_from_record() -> None:
+            try:
+                record.update(
+                    instance.uuid, started=True, migrate_data=migrate_data,
+                    flags=self.migration_flags(instance, migrate_data))
+                migrate()
+            except Exception:
+                LOG.exception('The live migration has not finished and will '
+                              'be reconciled', instance=instance)
+
+        self._watches.occupy_slot(instance.uuid, migrate_from_record)
+
+    def post_copy_work(self, instance_uuid: str) -> futurist.Future | None:
+        """Return what is left of a migration when its slot is free."""
+        return self._watches.work(instance_uuid)
 
     def watch_live_migration(
             self, context: nova_context.RequestContext,
@@ -140,7 +132,8 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
                 context, instance, guest, dest, post_method, recover_method,
                 block_migration, migrate_data, future, disk_paths)
             return
-        result = self._watch(context, instance, dest, migrate_data, future)
+        result = self._watches.watch(
+            context, instance, dest, migrate_data, future)
         if result.end is End.UNWATCHED:
             LOG.info('nova-compute is stopping; the live migration continues '
                      'and is reconciled at the next start', instance=instance)
@@ -164,75 +157,15 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
                         host=CONF.host, dest=dest, reason=result.error))
         self._clear_empty_migration(instance)
 
-    def _watch(self, context: nova_context.RequestContext,
-               instance: objects.Instance, dest: str,
-               migrate_data: objects.LibvirtLiveMigrateData,
-               operation: futurist.Future | None) -> Result:
-        told = reporter.Reporter(
-            context, instance, migrate_data.migration, CONF.host, dest,
-            write_queue.WriteQueue(threads.spawn))
-        migration = LiveMigration(
-            self._host, instance, self.active_migrations[instance.uuid],
-            can_switch=not _moves_by_pre_copy(instance),
-            link=self._link(context, instance, dest, migrate_data),
-            reporter=told,
-            signals=self._signals.subscribe(instance.uuid),
-            stopping=self._stopping)
-        self._requests[instance.uuid] = migration.requests
-        try:
-            result = monitor.watch(migration, operation)
-        finally:
-            del self._requests[instance.uuid]
-            self._signals.unsubscribe(instance.uuid)
-        if result.end is End.COMPLETED and not result.arrived:
-            result = arrival.wait(migration)
-        if result.end is End.COMPLETED:
-            told.arrived(
-                migration.summary.figures(migration.signals.completed))
-            self._forget(instance)
-        if result.end is End.LOST:
-            told.lost(exception.PostCopyLost(
-                host=CONF.host, dest=dest, reason=result.error))
-        told.finish()
-        return result
-
-    def _forget(self, instance: objects.Instance) -> None:
-        """Undefine a domain that has left, so that nobody can start it.
-
-        libvirt itself does so if its own call has lasted until the end.
-        """
-        if domain.ask(self._host, instance) is Condition.MIGRATED:
-            self._undefine_domain(instance)
-
-    def _link(self, context: nova_context.RequestContext,
-              instance: objects.Instance, dest: str,
-              migrate_data: objects.LibvirtLiveMigrateData) -> link.Link:
-        kept = record.load(instance.uuid)
-        inbound = ('target_connect_addr' in migrate_data and
-                   migrate_data.target_connect_addr)
-        addresses = [inbound or dest]
-        if kept is not None and kept.recovery_addr:
-            addresses.append(kept.recovery_addr)
-        return link.Link(
-            context, self._host, instance, migrate_data.migration.id, dest,
-            addresses,
-            target=lambda address: link.Target(
-                self._live_migration_uri(address),
-                self._migrate_uri(address)
-                if inbound or address != dest else None),
-            flags=(kept.flags if kept is not None and kept.flags else
-                   self._flags(instance, migrate_data)),
-            spawn=threads.spawn)
-
-    def _flags(self, instance: objects.Instance,
-               migrate_data: objects.LibvirtLiveMigrateData) -> int:
+    def migration_flags(self, instance: objects.Instance,
+                        migrate_data: objects.LibvirtLiveMigrateData) -> int:
         """Return libvirt's flags for this migration."""
         view = self._for_migration(instance, migrate_data)
         return (view._block_migration_flags if migrate_data.block_migration
                 else view._live_migration_flags)
 
     def emit_event(self, event) -> None:
-        self._signals.wake(event.get_instance_uuid())
+        self._watches.signals.wake(event.get_instance_uuid())
         super().emit_event(event)
 
     def live_migration_abort(self, instance: objects.Instance) -> None:
@@ -241,7 +174,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         The request is queued first, so that the monitor reports an abort,
         whatever error libvirt gives.
         """
-        requests = self._requests.get(instance.uuid)
+        requests = self._watches.requests.get(instance.uuid)
         if requests is None:
             super().live_migration_abort(instance)
             return
@@ -255,7 +188,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
     def live_migration_force_complete(
             self, instance: objects.Instance) -> None:
         super().live_migration_force_complete(instance)
-        self._signals.wake(instance.uuid)
+        self._watches.signals.wake(instance.uuid)
 
     def _for_migration(
             self, instance: objects.Instance,
@@ -268,7 +201,7 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         post_copy = requested_by(migrate_data)
         if post_copy is None:
             return self
-        if post_copy and not _moves_by_pre_copy(instance):
+        if post_copy and not watching.moves_by_pre_copy(instance):
             change = flags.with_post_copy
         else:
             change = functools.partial(
@@ -278,11 +211,3 @@ class LibvirtDriver(answers.Answers, guard.Guard, driver.LibvirtDriver):
         view._live_migration_flags = change(self._live_migration_flags)
         view._block_migration_flags = change(self._block_migration_flags)
         return view
-
-
-def _moves_by_pre_copy(instance: objects.Instance) -> bool:
-    """Tell whether a guest is paused.
-
-    A paused guest dirties no memory, and libvirt refuses to switch it.
-    """
-    return instance.vm_state == vm_states.PAUSED

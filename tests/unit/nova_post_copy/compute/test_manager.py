@@ -213,6 +213,16 @@ class TestCaredFor(ManagerTestCase):
         self.future.cancel()
         self.assertEqual(set(), self.manager._handled)
 
+    def test_until_its_work_ends(self):
+        # It has given its slot back, because it is interrupted.
+        work = futurist.Future()
+        self.manager.driver.post_copy_work = lambda uuid: work
+        self.start('live_migration')
+        self.future.set_result(None)
+        self.assertEqual({self.instance.uuid}, self.manager._handled)
+        work.set_result(None)
+        self.assertEqual(set(), self.manager._handled)
+
     def test_other_tasks(self):
         self.start('snapshot_instance')
         self.future.set_result(None)

@@ -152,7 +152,7 @@ class TestEvents(DriverTestCase):
     def test_of_a_guest_wake_who_waits_for_it(self):
         handled = []
         self.driver.register_event_listener(handled.append)
-        heard = self.driver._signals.subscribe(self.instance.uuid)
+        heard = self.driver._watches.signals.subscribe(self.instance.uuid)
         moved = event.LifecycleEvent(
             self.instance.uuid, event.EVENT_LIFECYCLE_PAUSED)
         self.driver.emit_event(moved)
@@ -292,8 +292,8 @@ class WatchTestCase(DriverTestCase):
             self.context, self.instance, 'dest', self._post, self._recover,
             True, self.migrate_data)
         self.assertEqual({}, self.driver.active_migrations)
-        self.assertEqual({}, self.driver._requests)
-        self.assertEqual({}, self.driver._signals._waiting)
+        self.assertEqual({}, self.driver._watches.requests)
+        self.assertEqual({}, self.driver._watches.signals._waiting)
         return self.ends
 
 
@@ -414,7 +414,7 @@ class TestArrival(WatchTestCase):
         self.assertIn('on the source has exited', self.faults[0])
 
     def test_nova_compute_stops(self):
-        self.clock.at(10, self.driver._stopping.set)
+        self.clock.at(10, self.driver._watches._stopping.set)
         self.assertEqual([], self.arrival(*[None] * 100))
         self.assertEqual([], self.told)
 
@@ -435,7 +435,7 @@ class TestLink(DriverTestCase):
     def _link(self, kept=None):
         if kept is not None:
             record.write(records.make(self.instance.uuid, **kept))
-        return self.driver._link(
+        return self.driver._watches._link(
             self.context, self.instance, 'dest', self.migrate_data)
 
     def test_migration_address(self):
@@ -476,9 +476,9 @@ class TestStop(DriverTestCase):
     def test_host_is_left_to_the_next_start(self):
         self.useFixture(fixtures.MockPatchObject(
             upstream.LibvirtDriver, 'cleanup_host'))
-        heard = self.driver._signals.subscribe(self.instance.uuid)
+        heard = self.driver._watches.signals.subscribe(self.instance.uuid)
         self.driver.cleanup_host('src')
-        self.assertTrue(self.driver._stopping.is_set())
+        self.assertTrue(self.driver._watches._stopping.is_set())
         # At once, not at the next beat.
         self.assertTrue(heard._happened.is_set())
 
@@ -504,7 +504,7 @@ class TestAbort(DriverTestCase):
         self.driver.live_migration_abort(self.instance)
 
     def _watch(self):
-        self.driver._requests[self.instance.uuid] = self.requests
+        self.driver._watches.requests[self.instance.uuid] = self.requests
 
     def test_monitor_knows_before_libvirt(self):
         self._watch()
@@ -534,8 +534,8 @@ class TestAbort(DriverTestCase):
 class TestForceComplete(DriverTestCase):
 
     def test_monitor_acts_at_once(self):
-        heard = self.driver._signals.subscribe(self.instance.uuid)
-        other = self.driver._signals.subscribe(uuids.other)
+        heard = self.driver._watches.signals.subscribe(self.instance.uuid)
+        other = self.driver._watches.signals.subscribe(uuids.other)
         requests = collections.deque()
         self.driver.active_migrations[self.instance.uuid] = requests
         self.driver.live_migration_force_complete(self.instance)

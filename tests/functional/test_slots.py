@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a migration that is interrupted keeps others from: nothing."""
+
+from lab.simulation import guest
+from tests.functional import base
+
+
+class ManyServers(base.BreakingHosts):
+    """More servers than the one that all tests have."""
+
+    #: s for all of them; they wait for one another only
+    TIMEOUT_S = 120
+
+    def create_more(self, number):
+        self.servers = [self.server] + [
+            self._create_server(host='src', networks='none',
+                                name='server-%d' % index)
+            for index in range(number)]
+
+    def migrate(self, server):
+        self.api.post_server_action(server['id'], self.body(True))
+
+    def statuses(self):
+        """Return the status of the newest migration of each server."""
+        found = {}
+        for migration in self.api.api_get(
+                '/os-migrations').body['migrations']:
+            found.setdefault(migration['instance_uuid'], migration['status'])
+        return [found.get(server['id']) for server in self.servers]
+
+    def assert_all_on(self, host):
+        for server in self.servers:
+            shown = self.wait_for('no task', lambda server=server: next(
+                (one for one in [self.api.get_server(server['id'])]
+                 if one['OS-EXT-STS:task_state'] is None), None))
+            self.assertEqual(
+                (host, 'ACTIVE'),
+                (shown['OS-EXT-SRV-ATTR:host'], shown['status']))
+            self.assertEqual({host}, self.hosts.running_on(server['id']))
+            self.assertEqual([], self.hosts.ran_twice(server['id']))
+
+
+class TestOneSlot(ManyServers):
+    """[DEFAULT] max_concurrent_live_migrations is 1, as by default."""
+
+    def test_an_interrupted_migration_gives_its_slot_back(self):
+        self.create_more(1)
+        self.begin()
+        self.hosts.cut()
+        self.hosts.break_streams()
+        self.go_on()
+        self.wait_for_migration('interrupted (post-copy)')
+
+        # Another server gets its turn at once, and fails in pre-copy.
+        self.migrate(self.servers[1])
+        self.wait_for('the turn of the other server', lambda: (
+            self.statuses()[1] not in ('accepted', 'queued', None)))
+        self.assertEqual('interrupted (post-copy)', self.statuses()[0])
+
+        self.hosts.heal()
+        self.settled('completed', 'dest')
+        self.wait_for('the end of the other', lambda: (
+            self.statuses()[1] in ('completed', 'error')))
+
+    def test_stopped_while_it_is_interrupted(self):
+        self.begin()
+        self.hosts.cut()
+        self.hosts.break_streams()
+        self.go_on()
+        self.wait_for_migration('interrupted (post-copy)')
+        # Nobody waits for it, and the next start continues it.
+        self.computes['src'].stop()
+        self.kill_compute('src')
+        self.hosts.heal()
+        self.restart_compute('src')
+        self.settled('completed', 'dest')
+
+
+class TestTwentyAtOnce(ManyServers):
+    """A host's network is away while all of its servers leave it."""
+
+    NUMBER = 20
+
+    def setUp(self):
+        self.flags(max_concurrent_live_migrations=self.NUMBER,
+                   default_thread_pool_size=2 * self.NUMBER)
+        self.flags(instances=-1, cores=-1, ram=-1, group='quota')
+        super().setUp()
+
+    def test_all_recover(self):
+        self.create_more(self.NUMBER - 1)
+        for server in self.servers:
+            self.hosts.make_busy(
+                server['id'], self.WORKING_SET, self.DIRTY_RATE)
+            self.migrate(server)
+        self.wait_for('all in post-copy', lambda: (
+            len(self.hosts.moves) == self.NUMBER and
+            all(move.at(guest.Happening.RESUMED) is not None
+                for move in self.hosts.moves)), self.TIMEOUT_S)
+        self.hosts.cut()
+        self.hosts.break_streams()
+        self.wait_for('all interrupted', lambda: set(self.statuses()) == {
+            'interrupted (post-copy)'}, self.TIMEOUT_S)
+        self.hosts.heal()
+        self.wait_for('all completed', lambda: set(self.statuses()) == {
+            'completed'}, self.TIMEOUT_S)
+        self.assert_all_on('dest')
