@@ -114,11 +114,29 @@ and nothing is deleted on either host.
 
 Possible values:
 
-* 0 (default): retry until an operator ends the recovery with ``nova
-  reset-state``.
+* 0 (default): retry until an operator ends the recovery with
+  ``nova-post-copy-manage migration give-up``.
 * Any positive integer: the time in seconds.
 
 This option is read by nova-compute only, on the source.
+"""),
+    cfg.BoolOpt(
+        'error_when_unreachable',
+        default=False,
+        help="""
+Set a server to ERROR while the other host of its interrupted migration does
+not answer.
+
+After a minute without an answer, nova-compute reports the host: in an instance
+fault, in an event of the instance action and in a notification. The server
+most likely runs, and its migration continues when the host is back, so by
+default it stays ACTIVE, with the task state ``migrating`` and the migration in
+the status ``interrupted (post-copy)``. Controllers such as Cluster API, Heat
+or Tempest's waiters take a server in ERROR for dead. Set this option to
+``True`` if you want the alarm all the same; the server is ACTIVE again when
+the migration continues.
+
+This option is read by nova-compute only, on both hosts.
 """),
     cfg.HostAddressOpt(
         'recovery_addr',

@@ -13,6 +13,7 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova.compute import vm_states
+import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
@@ -25,11 +26,17 @@ from nova_post_copy import instance_fault
 from nova_post_copy.migration import event_details
 from nova_post_copy.migration import write_queue
 from nova_post_copy import notifications
+from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import Status
 from nova_post_copy.objects.migration import SWITCHED
 from nova_post_copy.virt.libvirt import job
 
+CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
+
+# What the queue writes until it is written.
+_STATUS = 'status'
+_VM_STATE = 'vm_state'
 
 
 class Reporter:
@@ -49,6 +56,8 @@ class Reporter:
         self._dest = dest
         self._queue = queue
         self._status = migration.status
+        # Told by a former process, as far as it got.
+        self._inherited = migration.status == Status.INTERRUPTED_POST_COPY
         # A migration that has just begun has saved nothing: the progress of
         # the instance is that of its previous migration.
         begun = 'memory_total' in migration and migration.memory_total
@@ -96,7 +105,8 @@ class Reporter:
         """
         self._queue.finish()
         try:
-            self._save_status(Status.RUNNING_POST_COPY)
+            if not self._save_status(Status.RUNNING_POST_COPY):
+                return False
         except (messaging.MessagingException, db_exception.DBError) as exc:
             LOG.warning('Postponing the switch to post-copy: could not save '
                         'the migration status: %s', exc,
@@ -129,8 +139,9 @@ class Reporter:
     def resumed(self) -> None:
         """Report that the stream continues."""
         LOG.info('Post-copy resumed', instance=self._instance)
+        self._inherited = False
         self._set_status(Status.RUNNING_POST_COPY)
-        self._queue.tell(self._clear_error)
+        self._queue.keep(_VM_STATE, self._clear_error)
         self._queue.tell(lambda: events.finish(
             self._context, self._instance, events.RECOVERY))
         self._notify(fields.NotificationPhase.END)
@@ -139,16 +150,38 @@ class Reporter:
         """Report that the destination has not answered for a long time."""
         fault = exception.PostCopyUnreachable(
             host=self._host, dest=self._dest)
-        self._queue.tell(self._set_error)
-        self._queue.tell(
-            lambda: instance_fault.add(self._context, self._instance, fault))
+        if CONF.post_copy.error_when_unreachable:
+            self._queue.keep(_VM_STATE, self._set_error)
+        inherited = self._inherited
+        self._queue.tell(lambda: self._tell_once(fault, inherited))
+
+    def _tell_once(self, fault: exception.PostCopyFault,
+                   inherited: bool) -> None:
+        if inherited and self._is_newest_fault(fault):
+            return
+        instance_fault.add(self._context, self._instance, fault)
+        notifications.notify(
+            self._context, self._instance, self._host,
+            fields.NotificationPhase.PROGRESS, fault)
+
+    def _is_newest_fault(self, fault: exception.PostCopyFault) -> bool:
+        newest = objects.InstanceFaultList.get_latest_by_instance_uuids(
+            self._context, [self._instance.uuid])
+        return any(told.details == fault.format_message() and
+                   told.created_at >= self._migration.created_at
+                   for told in newest)
 
     def arrived(self, figures: str | None = None) -> None:
         """Report that the memory is complete.
 
         :param figures: the summary, if the migration was switched
         """
-        self._queue.tell(self._clear_error)
+        self._queue.keep(_VM_STATE, self._clear_error)
+        if self._status == Status.INTERRUPTED_POST_COPY:
+            # Its memory had arrived, or was not needed any more.
+            self._queue.tell(lambda: events.finish(
+                self._context, self._instance, events.RECOVERY))
+            self._notify(fields.NotificationPhase.END)
         if self.switched:
             finish = (events.finish if figures is None else functools.partial(
                 event_details.finish, details=figures))
@@ -175,18 +208,38 @@ class Reporter:
     def _set_status(self, status: str) -> None:
         if status != self._status:
             self._status = status
-            self._queue.tell(lambda: self._save_status(status))
+            self._queue.keep(_STATUS, lambda: self._save_status(status))
 
-    def _save_status(self, status: str) -> None:
+    def _save_status(self, status: str) -> bool:
+        """Save the status, unless an operator has ended the migration.
+
+        :returns: whether it is saved
+        """
+        if self._is_over():
+            LOG.warning('The live migration is over in the database: its '
+                        'status is not set to "%s"', status,
+                        instance=self._instance)
+            return False
         self._migration.status = status
         self._migration.save()
+        return True
+
+    def _is_over(self) -> bool:
+        return objects.Migration.get_by_id(
+            self._context, self._migration.id).status in FINAL
 
     def _set_error(self) -> None:
-        self._instance.vm_state = vm_states.ERROR
-        self._instance.save()
+        self._change_vm_state(vm_states.ACTIVE, vm_states.ERROR)
 
     def _clear_error(self) -> None:
         # Nova does not migrate a server that is in ERROR.
-        if self._instance.vm_state == vm_states.ERROR:
-            self._instance.vm_state = vm_states.ACTIVE
-            self._instance.save()
+        self._change_vm_state(vm_states.ERROR, vm_states.ACTIVE)
+
+    def _change_vm_state(self, before: str, after: str) -> None:
+        # Read anew: the destination reports to users as well, and so does an
+        # operator who gives the migration up.
+        instance = objects.Instance.get_by_uuid(
+            self._context, self._instance.uuid)
+        if instance.vm_state == before and not self._is_over():
+            instance.vm_state = after
+            instance.save()

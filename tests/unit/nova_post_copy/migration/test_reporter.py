@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import collections
+import datetime
 
 import fixtures
 import futurist
@@ -19,6 +20,7 @@ from nova_post_copy.migration import write_queue
 from nova_post_copy.virt.libvirt import job
 from tests.unit.nova_post_copy.migration import scripted
 
+NOW = datetime.datetime(2026, 11, 28, tzinfo=datetime.timezone.utc)
 DEGRADED = 'compute_live_migration_post_copy_degraded'
 EVENT = 'compute_live_migration_post_copy'
 RECOVERY = 'compute_live_migration_post_copy_recovery'
@@ -42,9 +44,23 @@ class TestReporter(test.NoDBTestCase):
         super().setUp()
         self.written = []
         self.errors = collections.deque()
+        #: the status, if somebody else has saved one
+        self.in_database = None
+        self.faults = []
+        self.now = 0.0
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.migration.write_queue.time.monotonic',
+            lambda: self.now))
         for name, function in (
                 ('nova.objects.Migration.save', self._save_migration),
                 ('nova.objects.Instance.save', self._save_instance),
+                ('nova.objects.Migration.get_by_id',
+                 lambda *args: objects.Migration(
+                     status=self.in_database or self.migration.status)),
+                ('nova.objects.Instance.get_by_uuid',
+                 lambda *args: self.instance),
+                ('nova.objects.InstanceFaultList.get_latest_by_instance_uuids',
+                 lambda *args: self.faults),
                 ('nova_post_copy.notifications.notify', self._notify),
                 ('nova_post_copy.instance_fault.create',
                  lambda context, instance, fault: self._write(
@@ -67,10 +83,16 @@ class TestReporter(test.NoDBTestCase):
         self.instance.obj_reset_changes()
 
     def reporter(self, status='running', **fields):
-        self.migration = objects.Migration(status=status, **fields)
+        self.migration = objects.Migration(
+            id=17, status=status, created_at=NOW, **fields)
         return reporter.Reporter(
             self.context, self.instance, self.migration, 'src', 'dest',
             write_queue.WriteQueue(_at_once))
+
+    def go_on(self, told):
+        """Let what has failed be tried again."""
+        self.now += write_queue.RETRY_INTERVAL_S
+        told.go_on()
 
     def finish_event(self, context, uuid, event, details):
         self._write('details', event, details)
@@ -162,6 +184,34 @@ class TestReporter(test.NoDBTestCase):
             self.wrote()
         self.assertTrue(told.switching())
 
+    def test_status_is_written_until_it_is(self):
+        told = self.reporter('running (post-copy)')
+        self.errors.extend([db_exception.DBError()] * 3)
+        told.interrupted('Broken pipe')
+        told.go_on()
+        # Not at once, and what happened later waits for it.
+        self.wrote()
+        for _time in range(8):
+            self.go_on(told)
+        self.wrote(('status', 'interrupted (post-copy)'),
+                   ('start', RECOVERY),
+                   ('notification', 'src', 'start'))
+
+    def test_given_up_meanwhile(self):
+        told = self.reporter('interrupted (post-copy)')
+        self.in_database = 'error'
+        self.instance.vm_state = vm_states.ERROR
+        self.instance.obj_reset_changes()
+        told.resumed()
+        self.wrote(('success', RECOVERY),
+                   ('notification', 'src', 'end'))
+
+    def test_given_up_before_the_switch(self):
+        told = self.reporter()
+        self.in_database = 'error'
+        self.assertFalse(told.switching())
+        self.wrote()
+
     def test_break_and_recovery(self):
         told = self.reporter('running (post-copy)')
         told.interrupted('Broken pipe')
@@ -208,6 +258,7 @@ class TestReporter(test.NoDBTestCase):
         self.wrote(('failure', DEGRADED), ('notification', 'src', 'error'))
 
     def test_unreachable_until_it_goes_on(self):
+        self.flags(error_when_unreachable=True, group='post_copy')
         told = self.reporter('interrupted (post-copy)')
         told.unreachable()
         (state, (kind, message), *event) = self.written
@@ -215,7 +266,8 @@ class TestReporter(test.NoDBTestCase):
         self.assertEqual('fault', kind)
         self.assertIn('dest, where the server should run, does not answer',
                       message)
-        self.assertEqual([('start', EVENT), ('failure', EVENT)], event)
+        self.assertEqual([('start', EVENT), ('failure', EVENT),
+                          ('notification', 'src', 'progress')], event)
         self.written.clear()
 
         told.resumed()
@@ -224,12 +276,51 @@ class TestReporter(test.NoDBTestCase):
         told.arrived()
         self.wrote(('success', DEGRADED))
 
+    def test_unreachable_without_error(self):
+        # The server runs, as far as anybody knows.
+        told = self.reporter('interrupted (post-copy)')
+        told.unreachable()
+        self.assertEqual(
+            ['fault', 'start', 'failure', 'notification'],
+            [kind for kind, *_what in self.written])
+
+    def test_unreachable_is_told_once(self):
+        message = exception.PostCopyUnreachable(
+            host='src', dest='dest').format_message()
+        for told_at, status, times in (
+                (NOW, 'interrupted (post-copy)', 0),
+                # Of a migration before.
+                (NOW - datetime.timedelta(1), 'interrupted (post-copy)', 1),
+                # This process has seen it break once more.
+                (NOW, 'running (post-copy)', 1)):
+            self.faults = [objects.InstanceFault(
+                created_at=told_at, details=message)]
+            told = self.reporter(status)
+            told.interrupted('Broken pipe')
+            self.written.clear()
+            told.unreachable()
+            self.assertEqual(
+                times, [kind for kind, *_what in self.written].count('fault'))
+
+    def test_the_destination_has_reported_an_error(self):
+        # While this host could reach nobody; its object knows nothing of it.
+        told = self.reporter('interrupted (post-copy)')
+        found = self.instance.obj_clone()
+        found.vm_state = vm_states.ERROR
+        found.obj_reset_changes()
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.objects.Instance.get_by_uuid', lambda *args: found))
+        told.resumed()
+        self.assertIn(('vm_state', 'active'), self.written)
+
     def test_unreachable_and_then_it_has_arrived(self):
+        self.flags(error_when_unreachable=True, group='post_copy')
         told = self.reporter('interrupted (post-copy)')
         told.unreachable()
         self.written.clear()
         told.arrived()
-        self.wrote(('vm_state', 'active'), ('success', DEGRADED))
+        self.wrote(('vm_state', 'active'), ('success', RECOVERY),
+                   ('notification', 'src', 'end'), ('success', DEGRADED))
 
     def test_paused_server_stays_so(self):
         self.instance.vm_state = vm_states.PAUSED
@@ -242,6 +333,9 @@ class TestReporter(test.NoDBTestCase):
         told.interrupted('Broken pipe')
         self.wrote()
         told.resumed()
+        # The newer status replaces the one that could not be written.
+        for _time in range(8):
+            self.go_on(told)
         self.wrote(('status', 'running (post-copy)'),
                    ('success', RECOVERY),
                    ('notification', 'src', 'end'))

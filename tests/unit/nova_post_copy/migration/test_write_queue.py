@@ -2,7 +2,9 @@
 
 import collections
 
+import fixtures
 import futurist
+from nova import exception
 from nova import test
 
 from nova_post_copy.migration import write_queue
@@ -87,4 +89,88 @@ class TestWriteQueue(test.NoDBTestCase):
         self.queue.tell(fail)
         self.tell(1)
         self.queue.finish()
+        self.assertEqual([1], self.written)
+
+
+class TestKeep(TestWriteQueue):
+    """A state that could not be written is written again."""
+
+    def setUp(self):
+        super().setUp()
+        self.now = 0.0
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.migration.write_queue.time.monotonic',
+            lambda: self.now))
+        self.away = True
+
+    def keep(self, what, state='status'):
+        def write():
+            if self.away:
+                raise test.TestingException('the database is away')
+            self.written.append(what)
+        self.queue.keep(state, write)
+
+    def go_on(self, seconds=0.0):
+        self.now += seconds
+        self.thread.run()
+        self.queue.go_on()
+        self.thread.run()
+        self.queue.go_on()
+
+    def test_until_it_is_written(self):
+        self.keep(1)
+        for _time in range(3):
+            self.go_on(write_queue.RETRY_INTERVAL_S)
+        self.away = False
+        self.go_on(write_queue.RETRY_INTERVAL_S)
+        for _time in range(3):
+            self.go_on(write_queue.RETRY_INTERVAL_S)
+        self.assertEqual([1], self.written)
+
+    def test_not_at_once(self):
+        self.keep(1)
+        self.go_on()
+        self.away = False
+        self.go_on(write_queue.RETRY_INTERVAL_S / 2)
+        self.assertEqual([], self.written)
+        self.go_on(write_queue.RETRY_INTERVAL_S / 2)
+        self.assertEqual([1], self.written)
+
+    def test_order(self):
+        self.keep(1)
+        self.tell(2)
+        self.go_on()
+        self.assertEqual([], self.written)
+        self.away = False
+        for _time in range(3):
+            self.go_on(write_queue.RETRY_INTERVAL_S)
+        self.assertEqual([1, 2], self.written)
+
+    def test_newer_state_replaces_it(self):
+        self.keep(1)
+        self.keep(2, 'vm_state')
+        self.go_on()
+        self.go_on(write_queue.RETRY_INTERVAL_S)
+        self.keep(3)
+        self.away = False
+        for _time in range(5):
+            self.go_on(write_queue.RETRY_INTERVAL_S)
+        self.assertEqual([2, 3], self.written)
+
+    def test_finish_does_not_wait_for_the_database(self):
+        self.keep(1)
+        self.tell(2)
+        self.queue.finish()
+        self.assertEqual([2], self.written)
+        self.away = False
+        self.go_on(write_queue.RETRY_INTERVAL_S)
+        self.assertEqual([2], self.written)
+
+    def test_nothing_is_left_to_write_to(self):
+        def write():
+            self.written.append(1)
+            raise exception.MigrationNotFound(migration_id=17)
+        self.queue.keep('status', write)
+        for _time in range(3):
+            self.go_on(write_queue.RETRY_INTERVAL_S)
         self.assertEqual([1], self.written)
