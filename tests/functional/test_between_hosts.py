@@ -291,6 +291,46 @@ class TestGiveUp(Sequences):
             server['OS-EXT-STS:task_state']))
         self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
 
+    def test_destination(self):
+        self.begin()
+        self.interrupt()
+        self.kill_compute('dest')
+        self.force_down('dest')
+        self.hosts.kill_qemu('dest', self.server['id'])
+        status, text = self.give_up('dest')
+
+        self.assertEqual(0, status, text)
+        self.assertIn('make sure that dest is off', text)
+        server = self.show()
+        self.assertEqual(('dest', 'ERROR', None), (
+            server['OS-EXT-SRV-ATTR:host'], server['status'],
+            server['OS-EXT-STS:task_state']))
+        # The source's nova-compute lets go, and does not start its copy.
+        self.assert_no_records()
+        self.assertEqual(set(), self.hosts.running_on(self.server['id']))
+        self.assertEqual('error', self.migrations()[0]['status'])
+
+    def test_interrupted_and_both_are_alive(self):
+        # Such as when the network between them is gone for good.
+        self.begin()
+        self.interrupt()
+        status, text = self.give_up('src')
+
+        self.assertEqual(0, status, text)
+        self.assertIn('nova-compute on src ends the migration', text)
+        self.assert_no_records()
+        (migration,) = self.migrations()
+        self.assertEqual('error', migration['status'])
+        self.wait_for('no allocations of the migration', lambda: (
+            not self.allocated_on(migration['uuid'])))
+        self.assertEqual({'dest'}, self.allocated_on(self.server['id']))
+        self.assertIn('given up the source', self.faults())
+        self.assertEqual('ERROR', self.show()['status'])
+        self.assert_taken({'reboot': {'type': 'HARD'}})
+        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+        self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
+        self.assertEqual([], self.hosts.ran_twice(self.server['id']))
+
     def test_both_are_alive(self):
         self.begin()
         status, text = self.give_up('src')

@@ -140,14 +140,15 @@ def _recorded(found: unfinished.Unfinished, outcome: Outcome) -> str:
             '%(uuid)s is recorded on %(host)s, in ERROR, without its memory.'),
         Outcome.ARRIVED: _(
             'There was nothing to give up: the server had arrived as a whole. '
-            'Live migration %(id)s is "%(status)s". Server %(uuid)s runs on '
-            '%(host)s.'),
+            'Live migration %(id)s is "%(status)s". Server %(uuid)s is on '
+            '%(host)s, %(vm_state)s.'),
         Outcome.STAYS: _(
             'Live migration %(id)s is given up (status "%(status)s"). Server '
             '%(uuid)s is recorded on %(host)s, where it ran.'),
     }[outcome]
     return text % {'id': found.migration.id, 'status': found.migration.status,
-                   'uuid': found.instance.uuid, 'host': found.instance.host}
+                   'uuid': found.instance.uuid, 'host': found.instance.host,
+                   'vm_state': found.instance.vm_state}
 
 
 def _release(found: unfinished.Unfinished) -> bool:

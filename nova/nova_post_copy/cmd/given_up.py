@@ -25,6 +25,13 @@ from nova_post_copy import exception
 from nova_post_copy import instance_fault
 from nova_post_copy.objects.migration import Status
 
+# Of a guest that has arrived. Otherwise it runs, or is to.
+_VM_STATES: dict[Condition | None, str] = {
+    Condition.PAUSED: vm_states.PAUSED,
+    Condition.SHUTTING_DOWN: vm_states.STOPPED,
+    Condition.POWERED_OFF: vm_states.STOPPED,
+}
+
 
 def record(found: Unfinished, outcome: Outcome,
            destination: Condition | None,
@@ -61,9 +68,7 @@ def _write(context: nova_context.RequestContext, found: Unfinished,
     if outcome is Outcome.LOST:
         instance.vm_state = vm_states.ERROR
     elif outcome is Outcome.ARRIVED:
-        instance.vm_state = (
-            vm_states.PAUSED if destination is Condition.PAUSED
-            else vm_states.ACTIVE)
+        instance.vm_state = _VM_STATES.get(destination, vm_states.ACTIVE)
     instance.task_state = None
     instance.progress = 0
     instance.save()

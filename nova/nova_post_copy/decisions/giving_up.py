@@ -14,11 +14,8 @@ from nova.i18n import _
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 
-# The guest has begun to run on the destination.
-_SWITCHED = (Condition.POST_COPY, Condition.BROKEN)
-# The destination has nothing of the guest that has ever run.
-_NOTHING = (Condition.MIGRATING, Condition.MIGRATED, Condition.SHUTOFF,
-            Condition.ABSENT)
+# The destination has nothing of the guest.
+_NOTHING = (Condition.MIGRATED, Condition.SHUTOFF, Condition.ABSENT)
 
 
 class Situation(NamedTuple):
@@ -75,12 +72,15 @@ def outcome(situation: Situation,
     :param destination: the condition of the guest there; None: no answer
     :returns: None if only the destination knows, and is not given up
     """
-    if destination in condition.HERE:
+    if destination in (Condition.RUNNING, *condition.SHUT_DOWN):
         return Outcome.ARRIVED
     if destination is Condition.MIGRATING:
         # Whatever was intended, it has never run there.
         return Outcome.STAYS
-    if situation.switched or destination in _SWITCHED:
+    if not situation.switched and destination in condition.HERE:
+        # By pre-copy, which leaves nothing behind.
+        return Outcome.ARRIVED
+    if situation.switched or destination in condition.STARTED:
         return Outcome.LOST
     if destination in _NOTHING or (
             situation.destination in situation.given_up):

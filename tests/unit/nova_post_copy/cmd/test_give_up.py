@@ -207,6 +207,9 @@ class TestGiveUp(test.TestCase):
         for status, answer, vm_state in (
                 ('running', Condition.RUNNING, vm_states.ACTIVE),
                 ('running (post-copy)', Condition.RUNNING, vm_states.ACTIVE),
+                ('running (post-copy)', Condition.POWERED_OFF,
+                 vm_states.STOPPED),
+                ('running', Condition.IO_ERROR, vm_states.ACTIVE),
                 ('running', Condition.PAUSED, vm_states.PAUSED)):
             self.status_is(status)
             self.down('src')
@@ -214,7 +217,8 @@ class TestGiveUp(test.TestCase):
             exit_status, text = self.give_up('src')
             self.assertEqual(0, exit_status, text)
             self.assert_recorded('dest', vm_state, 'completed')
-            self.assertIn('Server %s runs on dest' % uuids.server, text)
+            self.assertIn('Server %s is on dest, %s' % (
+                uuids.server, vm_state), text)
 
     def test_only_the_destination_knows(self):
         self.status_is('running')
