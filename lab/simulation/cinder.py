@@ -11,11 +11,17 @@ can be deleted by anybody at any time. The rules are those of Cinder's own
   uses it may have a second one, on another host.
 * A connection is made when the connector is known: in creation or in update.
   An update is refused where the volume is connected already.
+* A volume shows only the attachments that are complete
+  (``api/views/volumes.py``), and their hosts to administrators.
 * The status of a volume follows from what is left of its attachments:
   *attached* is more than *attaching*, that more than *reserved*.
 """
 
+import functools
+import types
+
 from cinderclient import exceptions as cinder_exception
+import fixtures
 from nova import exception
 from nova.tests import fixtures as nova_fixtures
 from oslo_utils import uuidutils
@@ -47,6 +53,13 @@ class Cinder(nova_fixtures.CinderFixture):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(self.san)
+        # For those who ask what Nova's own methods do not tell.
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.volume.cinder.cinderclient',
+            lambda context, microversion=None, skip_version_check=False,
+            check_only=False: types.SimpleNamespace(
+                volumes=types.SimpleNamespace(get=functools.partial(
+                    self._show_volume, context)))))
 
     # What tests command and ask
 
@@ -99,8 +112,23 @@ class Cinder(nova_fixtures.CinderFixture):
                     'attachment_id': attachment['id'],
                     'mountpoint': (attachment['connector'] or {}).get(
                         'mountpoint')}
-                for attachment in self._attachments(volume_id)}
+                for attachment in self._attachments(volume_id)
+                if attachment['attach_status'] == 'attached'}
         return volume
+
+    def _show_volume(self, context, volume_id):
+        """Show a volume as cinderclient does, with all of its attachments."""
+        volume = self.fake_get(context, volume_id)
+        return types.SimpleNamespace(
+            id=volume_id, size=volume['size'], status=volume['status'],
+            attachments=[{
+                'id': volume_id, 'volume_id': volume_id,
+                'attachment_id': attachment['id'],
+                'server_id': attachment['instance_uuid'],
+                'host_name': _host(attachment) if context.is_admin else None,
+                'device': attachment['connector']['mountpoint'],
+            } for attachment in self._attachments(volume_id)
+                if attachment['attach_status'] == 'attached'])
 
     def fake_vol_create(self, *args, **kwargs):
         volume = super().fake_vol_create(*args, **kwargs)

@@ -41,6 +41,11 @@ class Outage:
         with self._lock:
             self._left = 0
 
+    @property
+    def on(self) -> bool:
+        """Whether requests may still fail."""
+        return bool(self._left)
+
     def check(self, call: str) -> None:
         """Let a request through.
 

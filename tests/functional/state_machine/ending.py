@@ -9,6 +9,7 @@ it may be left anywhere.
 import time
 
 from lab.simulation import guest
+from nova.compute import vm_states
 from nova.tests.fixtures import libvirt as fake
 from tests.functional.state_machine import world
 
@@ -58,14 +59,13 @@ class Ending(world.World):
     def complaint(self):
         """Say what is still in between; None: all records agree."""
         self._resume_what_stands_still()
-        shown = self.shown()
-        if shown is None:
+        instance = self.instance()
+        if instance is None:
             return self.left() if self.deleted else 'deleted by nobody'
         if self.deleted == 'delete' and not self.forgot:
-            return 'not deleted: %s' % _state(shown)
-        host = shown['OS-EXT-SRV-ATTR:host']
-        return (self._in_between(shown) or self._misplaced(host)
-                or self._wrong_state(shown, host))
+            return 'not deleted: %s' % _state(instance)
+        return (self._in_between(instance) or self._misplaced(instance.host)
+                or self._wrong_state(instance))
 
     def _resume_what_stands_still(self):
         """Let a guest run again whose disk was full."""
@@ -75,11 +75,11 @@ class Ending(world.World):
                 with self.hosts.lock:
                     domain.resume()
 
-    def _in_between(self, shown):
+    def _in_between(self, instance):
         migrations = {migration['status']
                       for migration in self.test.migrations()}
-        if shown['OS-EXT-STS:task_state'] is not None:
-            return 'in between: %s' % _state(shown)
+        if instance.task_state is not None:
+            return 'in between: %s' % _state(instance)
         if migrations - FINAL:
             return 'migrations in between: %s' % migrations
         if self.test.recorded(self.server):
@@ -114,23 +114,26 @@ class Ending(world.World):
             return 'directories left on %s' % left
         return None
 
-    def _wrong_state(self, shown, host):
+    def _wrong_state(self, instance):
         """Say why the guest is not as Nova says."""
+        host = instance.host
         domains = set(self.hosts.domains(self.server))
         running = self.hosts.running_on(self.server)
         if running - {host}:
-            return '%s runs on %s' % (_state(shown), running)
+            return '%s runs on %s' % (_state(instance), running)
         if self.lost:
             return None     # both halves may be kept, and it need not run
         if domains != {host}:
-            return '%s is known on %s' % (_state(shown), domains)
+            return '%s is known on %s' % (_state(instance), domains)
         if self.deleted == 'soft delete' and not self.forgot:
-            wrong = shown['OS-EXT-STS:vm_state'] != 'soft-delete' or running
+            wrong = (instance.vm_state != vm_states.SOFT_DELETED
+                     or running)
         elif self.off or self.touched:
-            wrong = shown['status'] == 'ERROR'
+            wrong = instance.vm_state == vm_states.ERROR
         else:
-            wrong = shown['status'] != 'ACTIVE' or running != {host}
-        return '%s runs on %s' % (_state(shown), running) if wrong else None
+            wrong = (instance.vm_state != vm_states.ACTIVE
+                     or running != {host})
+        return '%s runs on %s' % (_state(instance), running) if wrong else None
 
     def left(self):
         """Say what is left of a server that is deleted."""
@@ -156,7 +159,6 @@ class Ending(world.World):
         return None
 
 
-def _state(shown):
+def _state(instance):
     return '%s, task state %s, on %s' % (
-        shown['status'], shown['OS-EXT-STS:task_state'],
-        shown['OS-EXT-SRV-ATTR:host'])
+        instance.vm_state, instance.task_state, instance.host)

@@ -35,7 +35,7 @@ class Invariants(world.World):
         self.test.assertEqual([], self.test.cinder.unattached())
 
     def none_runs_without_an_owner(self):
-        if not self.server or self.shown() is not None:
+        if not self.server or self.instance() is not None:
             return
         running = self.hosts.running_on(self.server)
         self.test.assertTrue(

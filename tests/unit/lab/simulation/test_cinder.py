@@ -7,6 +7,7 @@ import fixtures
 from nova import context
 from nova import exception
 from nova import test
+from nova.volume import cinder as nova_cinder
 from os_brick.initiator.connectors import iscsi
 from oslo_utils.fixture import uuidsentinel as uuids
 
@@ -77,6 +78,19 @@ class TestAttachments(TestCase):
         self.create('dest')
         self.assertEqual({'src': 'attaching', 'dest': 'attaching'},
                          self.cinder.attached(self.volume))
+
+    def test_a_volume_shows_what_is_complete(self):
+        complete = self.create('src')
+        self.cinder.fake_attachment_complete(self.context, complete['id'])
+        self.create('dest')
+        for asking, host in ((self.context, None),
+                             (context.get_admin_context(), 'src')):
+            (shown,) = nova_cinder.cinderclient(asking).volumes.get(
+                self.volume).attachments
+            self.assertEqual(
+                (complete['id'], uuids.server, host),
+                (shown['attachment_id'], shown['server_id'],
+                 shown['host_name']))
 
     def test_none_for_another_server(self):
         self.create('src')
