@@ -125,7 +125,12 @@ class Cloud(base.ServersTestBase):
             lambda uri: not self.hosts.is_cut))
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.incoming.break_dead',
-            self.hosts.break_incoming))
+            lambda uuid, sources, others: self.hosts.break_incoming(uuid)))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.outgoing.own_addresses',
+            lambda hosts: []))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.recovery_limits.find', list))
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.outgoing.end_dead',
             lambda host, port: 0))

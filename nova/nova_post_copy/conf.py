@@ -159,20 +159,23 @@ Related options:
     cfg.Opt(
         'migration_ports',
         type=types.Range(min=1, max=65535),
-        default='49152-49215',
         metavar='FIRST-LAST',
         help="""
 Ports on which QEMU listens for incoming migrations.
-
-Set this option to the values of ``migration_port_min`` and
-``migration_port_max`` in libvirt's ``qemu.conf``; the default is libvirt's
-default.
 
 nova-compute identifies the dead stream of a broken migration by its port, to
 tell the stream from other connections of the server, such as its console. If
 the range is wrong and the network silently drops packets, a migration resumes
 only after TCP has given up the stream, which can take many minutes after the
 network is back.
+
+Possible values:
+
+* Not set (default): the values of ``migration_port_min`` and
+  ``migration_port_max`` in ``/etc/libvirt/qemu.conf`` of this host, or
+  49152-49215, libvirt's default, where there is no such file.
+* A range: the same values. Set this option where nova-compute runs in a
+  container that does not have libvirt's ``qemu.conf``.
 
 This option is read by nova-compute only.
 """),

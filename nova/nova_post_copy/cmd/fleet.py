@@ -42,6 +42,8 @@ class Compute(NamedTuple):
     refusals: list[str]
     #: uuids of its resource providers
     providers: set[str]
+    #: why recovery may take longer there, in sentences
+    recovery_limits: list[str]
 
 
 def cells() -> dict[str, Cell | None]:
@@ -105,7 +107,9 @@ def computes(cell: Cell) -> list[Compute]:
             service.host,
             api.destination_refusals(cell.context, service.host)
             if is_up(service) else [_('its nova-compute is down')],
-            {node.uuid for node in cell.nodes if node.host == service.host})
+            {node.uuid for node in cell.nodes if node.host == service.host},
+            api.recovery_limits(cell.context, service.host)
+            if is_up(service) else [])
         for service in cell.computes]
 
 

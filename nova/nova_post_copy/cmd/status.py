@@ -144,6 +144,17 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
             'No server can be moved by post-copy: no host can be the '
             'destination.'), *cannot)
 
+    def _check_recovery(self) -> upgradecheck.Result:
+        limits = [
+            _('%(host)s: %(limit)s') % {'host': compute.host, 'limit': limit}
+            for compute in self._computes
+            for limit in compute.recovery_limits]
+        if not limits:
+            return _success()
+        return _warning(_(
+            'When the network between hosts breaks in post-copy, recovery '
+            'takes longer than it has to.'), *limits)
+
     def _check_trait(self) -> upgradecheck.Result:
         try:
             reported = fleet.providers_with_trait()
@@ -189,6 +200,7 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
         (_('Conductors'), _check_conductors),
         (_('Computes'), _check_computes),
         (_('Trait in placement'), _check_trait),
+        (_('Recovery'), _check_recovery),
     )
 
 

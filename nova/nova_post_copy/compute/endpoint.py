@@ -20,9 +20,16 @@ CONF = nova.conf.CONF
 
 
 class PostCopyEndpoint:
-    """Answers :class:`.rpcapi.PostCopyComputeAPI`."""
+    """Answers :class:`.rpcapi.PostCopyComputeAPI`.
 
-    target = messaging.Target(namespace='post_copy', version='1.0')
+    Version history:
+
+    * 1.0 - Initial version
+    * 1.1 - Add source_addresses to break_incoming_stream; add
+      recovery_limits
+    """
+
+    target = messaging.Target(namespace='post_copy', version='1.1')
 
     def __init__(self, driver: virt_driver.ComputeDriver) -> None:
         self.driver = driver
@@ -70,12 +77,22 @@ class PostCopyEndpoint:
 
     def break_incoming_stream(
             self, context: nova_context.RequestContext,
-            instance: objects.Instance) -> int:
+            instance: objects.Instance,
+            source_addresses: list[str] | None = None) -> int:
         """Break the dead stream of a guest that is migrating to this host.
 
+        :param source_addresses: IP addresses of the source; None: an older
+            source, which does not tell them
         :returns: how many connections were ended
         """
-        return self.driver.break_incoming_stream(instance)
+        return self.driver.break_incoming_stream(instance, source_addresses)
+
+    def recovery_limits(
+            self, context: nova_context.RequestContext) -> list[str]:
+        """Return why recovery may take longer on this host, in sentences."""
+        if not hasattr(self.driver, 'post_copy_recovery_limits'):
+            return []
+        return self.driver.post_copy_recovery_limits()
 
 
 def _other_driver() -> str:

@@ -88,8 +88,17 @@ class PostCopyComputeAPI:
 
     def break_incoming_stream(
             self, context: nova_context.RequestContext, host: str,
-            instance: objects.Instance) -> None:
-        """Have a destination break the dead stream of a guest."""
+            instance: objects.Instance, source_addresses: list[str]) -> None:
+        """Have a destination break the dead stream of a guest.
+
+        :param source_addresses: IP addresses from which the source sends
+        """
+        try:
+            self._try(context, host, 'break_incoming_stream', version='1.1',
+                      instance=instance, source_addresses=source_addresses)
+            return
+        except messaging.UnsupportedVersion:
+            pass
         try:
             self._try(context, host, 'break_incoming_stream',
                       instance=instance)
@@ -97,10 +106,24 @@ class PostCopyComputeAPI:
             # The destination notices when TCP gives up.
             pass
 
+    def recovery_limits(self, context: nova_context.RequestContext,
+                        host: str) -> list[str]:
+        """Ask a host why recovery may take longer there, in sentences.
+
+        :returns: an empty list where nothing is known, too
+        """
+        try:
+            return self._try(context, host, 'recovery_limits',
+                             version='1.1') or []
+        except messaging.UnsupportedVersion:
+            return []
+
     def _try(self, context: nova_context.RequestContext, host: str,
-             question: str, **kwargs: typing.Any) -> str | None:
+             question: str, version: str = '1.0',
+             **kwargs: typing.Any) -> typing.Any:
         client = self._router.client(context).prepare(
-            server=host, timeout=ANSWER_TIMEOUT_S, retry=RECONNECTS)
+            server=host, timeout=ANSWER_TIMEOUT_S, retry=RECONNECTS,
+            version=version)
         try:
             return client.call(context, question, **kwargs)
         except messaging.UnsupportedVersion:

@@ -187,7 +187,8 @@ class Link:
             # QEMU there may still wait for the dead stream, and libvirt here
             # for a reply of the destination: both would refuse to resume.
             self._compute.break_incoming_stream(
-                self._context, self._dest, self._instance)
+                self._context, self._dest, self._instance,
+                self._own_addresses())
             self._end_dead_calls()
         return Answer(destination, bool(self.is_given_up()))
 
@@ -195,6 +196,12 @@ class Link:
         """Ask the destination's nova-compute; None: it does not answer."""
         return self._compute.guest_condition(
             self._context, self._dest, self._instance)
+
+    def _own_addresses(self) -> list[str]:
+        """Return the addresses of this host on the way to the other one."""
+        hosts = [_where(uri)[0] for address in self._addresses
+                 for uri in self._target(address) if uri]
+        return outgoing.own_addresses(host for host in hosts if host)
 
     def _end_dead_calls(self) -> None:
         """Let libvirt here detect that the destination does not answer.

@@ -125,6 +125,7 @@ SEAMS = (
          'migration.reporter', 'progress is saved as upstream saves it',
          'instance, migration, info, remaining'),
     Seam('nova.privsep', 'sys_admin_pctxt', Kind.READS,
-         'virt.libvirt.incoming, virt.libvirt.outgoing',
-         'dead connections are ended with the necessary privileges'),
+         'virt.libvirt.connections, virt.libvirt.ports',
+         'dead connections are found and ended with the necessary '
+         'privileges'),
 )

@@ -20,9 +20,13 @@ from nova_post_copy.virt.libvirt import capability
 from nova_post_copy.virt.libvirt import dirty_rate
 from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import incoming
+from nova_post_copy.virt.libvirt import recovery_limits
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
+
+# Conditions of a guest whose memory is on the way, to this host or from it.
+_HAS_STREAM = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN)
 
 
 class Answers:
@@ -36,6 +40,9 @@ class Answers:
     def init_host(self, host: str) -> None:
         super().init_host(host)  # type: ignore[misc]
         self.post_copy_destination_refusals()
+        for limit in self.post_copy_recovery_limits():
+            LOG.warning('Recovery of broken post-copy migrations is limited: '
+                        '%s', limit)
 
     def update_provider_tree(
             self, provider_tree: upstream_provider_tree.ProviderTree,
@@ -47,6 +54,10 @@ class Answers:
             provider_tree.remove_traits(nodename, traits.POST_COPY)
         else:
             provider_tree.add_traits(nodename, traits.POST_COPY)
+
+    def post_copy_recovery_limits(self) -> list[str]:
+        """Say why recovery may take longer on this host."""
+        return recovery_limits.find()
 
     # Sources and destinations
 
@@ -90,15 +101,23 @@ class Answers:
         """Return the state of a guest, as libvirt on this host reports it."""
         return domain.ask(self._host, instance)
 
-    def break_incoming_stream(self, instance: objects.Instance) -> int:
+    def break_incoming_stream(
+            self, instance: objects.Instance,
+            source_addresses: list[str] | None = None) -> int:
         """Break the dead stream of a guest that migrates to this host.
 
         Only if the guest runs here: before that, the stream could not be
         resumed.
+
+        :param source_addresses: IP addresses of the source; None: an older
+            source, which does not tell them
         """
         if self.post_copy_condition(instance) not in condition.STARTED:
             return 0
-        return incoming.break_dead(instance.uuid)
+        others = [guest.uuid for guest in self._host.list_guests()
+                  if guest.uuid != instance.uuid
+                  and domain.ask_guest(guest) in _HAS_STREAM]
+        return incoming.break_dead(instance.uuid, source_addresses, others)
 
     def post_copy_broken_guests(self) -> list[str]:
         """Return the uuids of guests whose post-copy stream is broken."""

@@ -2,10 +2,13 @@
 
 """List and end TCP connections of this host with ss(8).
 
-Used for dead connections that the kernel would keep open much longer. Needs
-CAP_NET_ADMIN, so callers run in a privsep context.
+Used for dead connections that the kernel would keep open much longer. What is
+listed and ended needs CAP_NET_ADMIN and the processes of other users, so it is
+done in a privsep context; which connection is ended, is decided outside.
 """
 
+from collections.abc import Collection
+import ipaddress
 import pathlib
 import re
 import typing
@@ -13,14 +16,26 @@ import typing
 from oslo_concurrency import processutils
 from oslo_log import log as logging
 
+from nova import privsep
+
 LOG = logging.getLogger(__name__)
 
 # States in which TCP waits for a peer that may be gone.
 _CONNECTIONS = ('ss', '--no-header', '--tcp', '--numeric', 'state',
                 'established', 'state', 'syn-sent')
+SYN_SENT = 'SYN-SENT'
+
+# A Connection as it comes out of the privsep context.
+_Fields = tuple[typing.Any, ...]
+
+
+class Owner(typing.NamedTuple):
+    program: str        #: name of the process
+    guest: str          #: uuid of the instance; '': it is not a QEMU
 
 
 class Connection(typing.NamedTuple):
+    state: str          #: as ss(8) prints it
     local: str          #: address:port
     peer: str           #: address:port
     #: seconds since data was received
@@ -29,8 +44,8 @@ class Connection(typing.NamedTuple):
     received: int
     #: how often the same data was retransmitted without an answer
     retries: int
-    #: name and pid of its processes; empty where they cannot be seen
-    owners: tuple[tuple[str, int], ...]
+    #: empty where the processes cannot be seen
+    owners: tuple[Owner, ...]
 
     @property
     def local_port(self) -> int:
@@ -42,51 +57,85 @@ class Connection(typing.NamedTuple):
 
     @property
     def peer_address(self) -> str:
-        """Address without zone and IPv4-mapped prefix."""
-        address = self.peer.rpartition(':')[0].strip('[]').partition('%')[0]
-        return address.removeprefix('::ffff:')
+        return plain(self.peer.rpartition(':')[0].strip('[]'))
 
-    def is_of_qemu(self, uuid: str) -> bool:
-        """Tell whether the QEMU of an instance owns the connection."""
-        return any(b'\0-uuid\0%s\0' % uuid.encode() in _command(pid)
-                   for _name, pid in self.owners)
+
+def plain(address: str) -> str:
+    """Return an IP address without zone and IPv4-mapped prefix."""
+    parsed = ipaddress.ip_address(address.partition('%')[0])
+    return str(getattr(parsed, 'ipv4_mapped', None) or parsed)
 
 
 def find() -> list[Connection]:
     """Return the connections that are established or being established.
 
-    :returns: an empty list where ss(8) is not installed
+    :returns: an empty list where ss(8) does not work
     """
+    listed, error = _list()
+    if error:
+        LOG.warning('TCP connections of this host cannot be listed: %s',
+                    error)
+    return [Connection._make([*fields, tuple(Owner(*owner)
+                                             for owner in owners)])
+            for *fields, owners in listed]
+
+
+def error() -> str:
+    """Return why connections cannot be listed; '': they can."""
+    return _list()[1]
+
+
+def end(connections: Collection[Connection]) -> None:
+    """End connections, so that both ends notice."""
+    for local, peer, error in _end([(connection.local, connection.peer)
+                                    for connection in connections]):
+        LOG.warning('The connection from %(local)s to %(peer)s could not be '
+                    'ended: %(error)s',
+                    {'local': local, 'peer': peer, 'error': error})
+
+
+@privsep.sys_admin_pctxt.entrypoint
+def processes_are_visible(programs: Collection[str]) -> bool:
+    """Tell whether a process of one of these programs can be seen.
+
+    Not so in a container with a PID namespace of its own.
+    """
+    return any(_read(path).decode().strip() in programs
+               for path in pathlib.Path('/proc').glob('[0-9]*/comm'))
+
+
+@privsep.sys_admin_pctxt.entrypoint
+def _list() -> tuple[list[_Fields], str]:
+    """Return the fields of each connection, and what is wrong with ss(8)."""
     try:
         output, _errors = processutils.execute(
             *_CONNECTIONS, '--oneline', '--info', '--options', '--processes')
     except (OSError, processutils.ProcessExecutionError) as exc:
-        LOG.warning('TCP connections of this host cannot be listed: %s', exc)
-        return []
-    return [_parse(line) for line in output.splitlines()]
+        return [], str(exc)
+    return [_parse(line) for line in output.splitlines()], ''
 
 
-def end(connections: list[Connection]) -> None:
-    """End connections, so that both ends notice."""
-    for connection in connections:
+@privsep.sys_admin_pctxt.entrypoint
+def _end(pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """Return which connections could not be ended, and why."""
+    failed = []
+    for local, peer in pairs:
         try:
-            processutils.execute(*_CONNECTIONS, '--kill', 'src',
-                                 connection.local, 'dst', connection.peer)
+            processutils.execute(*_CONNECTIONS, '--kill', 'src', local,
+                                 'dst', peer)
         except processutils.ProcessExecutionError as exc:
-            LOG.warning('The connection from %(local)s to %(peer)s could not '
-                        'be ended: %(error)s', {
-                            'local': connection.local,
-                            'peer': connection.peer, 'error': exc})
+            failed.append((local, peer, str(exc)))
+    return failed
 
 
-def _parse(line: str) -> Connection:
-    _state, _received, _sent, local, peer = line.split()[:5]
-    return Connection(
-        local, peer,
-        silent=_number(r'\blastrcv:(\d+)', line) / 1000,
-        received=_number(r'\bbytes_received:(\d+)', line),
-        retries=_number(r'\btimer:\(on,[^,]*,(\d+)\)', line),
-        owners=tuple((name, int(pid)) for name, pid in re.findall(
+def _parse(line: str) -> _Fields:
+    state, _received, _sent, local, peer = line.split()[:5]
+    return (
+        state, local, peer,
+        _number(r'\blastrcv:(\d+)', line) / 1000,
+        _number(r'\bbytes_received:(\d+)', line),
+        _number(r'\btimer:\(on,[^,]*,(\d+)\)', line),
+        tuple((name, _guest(int(pid))) for name, pid in re.findall(
             r'\("([^"]*)",pid=(\d+)', line)))
 
 
@@ -96,8 +145,17 @@ def _number(pattern: str, line: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _command(pid: int) -> bytes:
+def _guest(pid: int) -> str:
+    """Return the uuid that a QEMU was started with; '': another program."""
+    found = re.search(
+        rb'\0-uuid\0([^\0]*)\0',
+        _read(pathlib.Path('/proc/%d/cmdline' % pid)))
+    return found[1].decode() if found else ''
+
+
+def _read(path: pathlib.Path) -> bytes:
     try:
-        return pathlib.Path('/proc/%d/cmdline' % pid).read_bytes()
+        return path.read_bytes()
     except OSError:
+        # The process has ended.
         return b''

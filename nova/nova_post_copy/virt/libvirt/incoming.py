@@ -10,12 +10,16 @@ cannot help, because an incoming migration blocks all other jobs of its domain.
 So the kernel is asked to end the connection.
 """
 
-import nova.conf
-from nova import privsep
+from collections.abc import Collection
+from collections.abc import Sequence
+
+from oslo_log import log as logging
 
 from nova_post_copy.virt.libvirt import connections
+from nova_post_copy.virt.libvirt.connections import Connection
+from nova_post_copy.virt.libvirt import ports
 
-CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
 
 # Seconds without a byte. A live stream is never silent for so long, however
 # slow: a stream that was resumed meanwhile must not be broken again.
@@ -27,23 +31,53 @@ DEAD_AFTER_S = 3.0
 RESUMED_BYTES = 64 * 1024
 
 
-def break_dead(uuid: str) -> int:
+def break_dead(uuid: str, sources: Collection[str] | None,
+               others: Sequence[str]) -> int:
     """Break the dead streams of an incoming guest.
 
     :param uuid: of the instance
-    :returns: how many were broken; 0 also where ss(8) is not installed or
-        QEMU's processes cannot be seen
+    :param sources: IP addresses of the source; None: an older source, which
+        does not tell them
+    :param others: uuids of the other guests that migrate to this host
+    :returns: how many were broken; 0 also where ss(8) does not work
     """
-    ports = CONF.post_copy.migration_ports
-    return _break_dead(uuid, ports[0], ports[-1])
-
-
-@privsep.sys_admin_pctxt.entrypoint
-def _break_dead(uuid: str, first_port: int, last_port: int) -> int:
+    streams = ports.migration_ports()
     dead = [connection for connection in connections.find()
-            if first_port <= connection.local_port <= last_port
+            if connection.local_port in streams
             and connection.silent >= DEAD_AFTER_S
             and connection.received >= RESUMED_BYTES
-            and connection.is_of_qemu(uuid)]
-    connections.end(dead)
-    return len(dead)
+            # A disk of the same QEMU, in the network, may use such a port.
+            and (sources is None or connection.peer_address in sources)]
+    found = [connection for connection in dead
+             if any(owner.guest == uuid for owner in connection.owners)]
+    hidden = [connection for connection in dead if not connection.owners]
+    if hidden and not found and sources is not None:
+        found = _by_elimination(uuid, hidden, streams, others)
+    connections.end(found)
+    return len(found)
+
+
+def _by_elimination(uuid: str, hidden: list[Connection], streams: range,
+                    others: Sequence[str]) -> list[Connection]:
+    """Return the streams of the only guest that migrates to this host.
+
+    :param hidden: dead connections from the source whose processes cannot be
+        seen, as in a container without the host's PID namespace
+    """
+    # The port of a service there: a connection that this host has made.
+    from_source = [
+        connection for connection in hidden
+        if connection.peer_port in ports.ephemeral_ports()
+        and connection.peer_port not in streams]
+    if not from_source:
+        return []
+    # All connections of one stream have the port on which QEMU listened.
+    if others or len({found.local_port for found in from_source}) > 1:
+        LOG.info('Cannot tell the dead stream of instance %(uuid)s from other '
+                 'connections (%(local)s), because nova-compute cannot see '
+                 'the processes of this host. The migration is resumed when '
+                 'TCP gives the stream up.',
+                 {'uuid': uuid, 'local': ', '.join(
+                     found.local for found in from_source)})
+        return []
+    return from_source

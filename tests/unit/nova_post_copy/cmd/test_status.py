@@ -40,13 +40,17 @@ class Conductor:
 
 
 class Compute:
-    target = messaging.Target(namespace='post_copy', version='1.0')
+    target = messaging.Target(namespace='post_copy', version='1.1')
 
-    def __init__(self, *refusals):
+    def __init__(self, *refusals, limits=()):
         self.refusals = list(refusals)
+        self.limits = list(limits)
 
     def destination_refusals(self, context):
         return self.refusals
+
+    def recovery_limits(self, context):
+        return self.limits
 
 
 class UnextendedCompute:
@@ -151,7 +155,8 @@ class TestUpgradeCheck(test.TestCase):
         self.assertEqual(SUCCESS, code, results)
         self.assertEqual(
             ['Configuration', 'Host-wide post-copy', 'Cell databases',
-             'Conductors', 'Computes', 'Trait in placement'], list(results))
+             'Conductors', 'Computes', 'Trait in placement', 'Recovery'],
+            list(results))
 
     def test_not_loaded(self):
         self.flags(config_source=['environment'])
@@ -172,6 +177,12 @@ class TestUpgradeCheck(test.TestCase):
                          list(results))
         self.assertIn('Run this command where "nova-status" is run',
                       results['Cloud'][1])
+
+    def test_host_that_cannot_see_its_processes(self):
+        self._create_compute('host-c', Compute(limits=['Sees nothing.']))
+        details = self._assert_only(WARNING, 'Recovery')
+        self.assertIn('takes longer than it has to', details)
+        self.assertIn('host-c: Sees nothing.', details)
 
     def test_no_column_in_one_cell(self):
         for table in models.TABLES:

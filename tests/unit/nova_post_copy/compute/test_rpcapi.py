@@ -31,9 +31,21 @@ class Driver:
     def post_copy_condition(self, instance):
         return self.condition
 
-    def break_incoming_stream(self, instance):
-        self.broken = instance.uuid
+    def break_incoming_stream(self, instance, source_addresses=None):
+        self.broken = (instance.uuid, source_addresses)
         return 1
+
+    def post_copy_recovery_limits(self):
+        return ['not so soon']
+
+
+class Older:
+    """What a nova-compute with our first release serves."""
+
+    target = messaging.Target(namespace='post_copy', version='1.0')
+
+    def break_incoming_stream(self, context, instance):
+        self.broken = instance.uuid
 
 
 class Upstream:
@@ -167,7 +179,9 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
         api = rpcapi.PostCopyComputeAPI()
         self.assertIsNone(self._condition(api))
         self.assertIsNone(api.recovery_address(self.context, 'host-a'))
-        api.break_incoming_stream(self.context, 'host-a', self.instance)
+        api.break_incoming_stream(
+            self.context, 'host-a', self.instance, [])
+        self.assertEqual([], api.recovery_limits(self.context, 'host-a'))
 
     def test_error_is_no_answer(self):
         for name, answer in (('ValueError', None),
@@ -194,9 +208,33 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
     def test_dead_stream(self):
         driver = Driver()
         self._serve(endpoint.PostCopyEndpoint(driver)).break_incoming_stream(
-            self.context, 'host-a', self.instance)
-        self.assertEqual(self.instance.uuid, driver.broken)
+            self.context, 'host-a', self.instance, ['192.0.2.1'])
+        self.assertEqual((self.instance.uuid, ['192.0.2.1']), driver.broken)
+
+    def test_dead_stream_of_an_older_source(self):
+        driver = Driver()
+        endpoint.PostCopyEndpoint(driver).break_incoming_stream(
+            self.context, self.instance)
+        self.assertEqual((self.instance.uuid, None), driver.broken)
+
+    def test_dead_stream_of_an_older_destination(self):
+        older = Older()
+        self._serve(older).break_incoming_stream(
+            self.context, 'host-a', self.instance, ['192.0.2.1'])
+        self.assertEqual(self.instance.uuid, older.broken)
+
+    def test_recovery_limits(self):
+        self.assertEqual(
+            ['not so soon'], self._serve(endpoint.PostCopyEndpoint(
+                Driver())).recovery_limits(self.context, 'host-a'))
+
+    def test_recovery_limits_of_others(self):
+        for other in (Older(), Upstream(),
+                      endpoint.PostCopyEndpoint(object())):
+            server = self._serve(other)
+            self.assertEqual(
+                [], server.recovery_limits(self.context, 'host-a'))
 
     def test_dead_stream_of_an_un_extended_compute(self):
         self._serve(Upstream()).break_incoming_stream(
-            self.context, 'host-a', self.instance)
+            self.context, 'host-a', self.instance, [])

@@ -36,8 +36,8 @@ class Compute:
     def guest_condition(self, context, host, instance):
         return self.condition
 
-    def break_incoming_stream(self, context, host, instance):
-        self.broken.append(host)
+    def break_incoming_stream(self, context, host, instance, addresses):
+        self.broken.append((host, addresses))
 
 
 class LinkTestCase(test.NoDBTestCase):
@@ -242,6 +242,10 @@ class TestAsk(LinkTestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.outgoing.end_dead',
             lambda *where: self.ended.append(where)))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.outgoing.own_addresses',
+            lambda hosts: ['own of %s' % host for host in sorted(set(hosts))]
+        ))
 
     def _migrations(self, filters):
         if isinstance(self.others, Exception):
@@ -277,7 +281,8 @@ class TestAsk(LinkTestCase):
                       Condition.PAUSED, Condition.IO_ERROR):
             self.compute.condition = there
             self._ask()
-        self.assertEqual(['dest'] * 4, self.compute.broken)
+        self.assertEqual([('dest', ['own of a'])] * 4,
+                         self.compute.broken)
 
     def test_nothing_to_let_go_of(self):
         for there in (None, Condition.RUNNING, Condition.MIGRATING,
@@ -296,6 +301,8 @@ class TestAsk(LinkTestCase):
             'c': link.Target('qemu:///system', None)}
         self.link('a', 'b', 'c').ask().result()
         self.assertEqual([('192.0.2.2', 16514), ('dest', 1234)], self.ended)
+        self.assertEqual([('dest', ['own of 192.0.2.2', 'own of dest'])],
+                         self.compute.broken)
 
     def test_calls_of_others(self):
         for other, ended in (

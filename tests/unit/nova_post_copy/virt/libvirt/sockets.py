@@ -2,10 +2,12 @@
 
 """Connections of a host that exist only as lines of ss(8)."""
 
+import pathlib
 import subprocess
 import sys
 
 import fixtures
+from nova.tests import fixtures as nova_fixtures
 
 CUBIC = 'cubic wscale:10,10 rto:228 rtt:0.04/0.02 mss:1448 '
 
@@ -23,9 +25,14 @@ def user(name: str, pid: int) -> str:
 
 
 class Sockets(fixtures.Fixture):
-    """Takes the place of ss(8)."""
+    """Takes the place of ss(8), and of libvirt's qemu.conf."""
 
     def _setUp(self) -> None:
+        self.qemu_conf = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).join('qemu.conf'))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.ports._QEMU_CONF', self.qemu_conf))
+        self.useFixture(nova_fixtures.PrivsepFixture())
         self.lines = ''
         self.ended: list[tuple[str, str]] = []
         self.errors: dict[bool, Exception] = {}     # by whether it is --kill

@@ -62,7 +62,8 @@ class TestGuests(test_driver.DriverTestCase):
         broken = []
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.incoming.break_dead',
-            lambda uuid: broken.append(uuid) or 1))
+            lambda *args: broken.append(args) or 1))
+        self.host.list_guests = lambda: []
         for state in (scripted.MIGRATING, scripted.RUNNING,
                       scripted.CRASHED):
             self.host.domain_state = state
@@ -72,15 +73,31 @@ class TestGuests(test_driver.DriverTestCase):
             self.host.domain_state = state
             self.assertEqual(
                 1, self.driver.break_incoming_stream(self.instance))
-        self.assertEqual([self.instance.uuid] * 2, broken)
+        self.assertEqual([(self.instance.uuid, None, [])] * 2, broken)
 
-    def test_broken_guests(self):
+    def _guests(self, **states):
         guests = {}
-        for uuid, state in (('a', scripted.BROKEN), ('b', scripted.RUNNING),
-                            ('c', scripted.POST_COPY)):
+        for uuid, state in states.items():
             guests[uuid] = scripted.Source(None)
             guests[uuid].domain_state = state
         self.host.list_guests = lambda: [
             mock.Mock(uuid=uuid, _domain=domain)
             for uuid, domain in guests.items()]
+
+    def test_other_guests_that_have_a_stream(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.incoming.break_dead',
+            lambda *args: args))
+        self.host.domain_state = scripted.BROKEN
+        self._guests(**{self.instance.uuid: scripted.BROKEN},
+                     a=scripted.BROKEN, b=scripted.RUNNING,
+                     c=scripted.POST_COPY, d=scripted.MIGRATING,
+                     e=scripted.CRASHED)
+        self.assertEqual(
+            (self.instance.uuid, ['192.0.2.1'], ['a', 'c', 'd']),
+            self.driver.break_incoming_stream(self.instance, ['192.0.2.1']))
+
+    def test_broken_guests(self):
+        self._guests(a=scripted.BROKEN, b=scripted.RUNNING,
+                     c=scripted.POST_COPY)
         self.assertEqual(['a'], self.driver.post_copy_broken_guests())

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import pathlib
+
 from nova import test
 from oslo_concurrency import processutils
 
@@ -14,6 +16,7 @@ class ConnectionsTest(test.NoDBTestCase):
         self.sockets = self.useFixture(sockets.Sockets())
 
     def test_find(self):
+        qemu = self.useFixture(sockets.Process('uuid')).pid
         self.sockets.lines = (
             sockets.line(
                 '192.0.2.1:40004', '192.0.2.2:16509',
@@ -21,17 +24,20 @@ class ConnectionsTest(test.NoDBTestCase):
                 'bytes_received:9001 lastsnd:12 lastrcv:24500 lastack:24470')
             + sockets.line(
                 '[::ffff:192.0.2.1]:49153', '[2001:db8::2]:58150',
-                ','.join([sockets.user('qemu-system-x86', 8),
-                          sockets.user('sh', 9)]), 'keepalive,92min,0')
+                ','.join([sockets.user('qemu-system-x86', qemu),
+                          # It has ended meanwhile.
+                          sockets.user('sh', 2 ** 22 + 1)]),
+                'keepalive,92min,0')
             + sockets.line('192.0.2.1:40005', '192.0.2.2:16514',
                            timer='on,1.2sec,2', state='SYN-SENT'))
 
         self.assertEqual([
-            ('192.0.2.1:40004', '192.0.2.2:16509', 24.5, 9001, 5,
-             (('libvirtd', 7),)),
-            ('[::ffff:192.0.2.1]:49153', '[2001:db8::2]:58150', 0.0, 0, 0,
-             (('qemu-system-x86', 8), ('sh', 9))),
-            ('192.0.2.1:40005', '192.0.2.2:16514', 0.0, 0, 2, ())],
+            ('ESTAB', '192.0.2.1:40004', '192.0.2.2:16509', 24.5, 9001, 5,
+             (('libvirtd', ''),)),
+            ('ESTAB', '[::ffff:192.0.2.1]:49153', '[2001:db8::2]:58150',
+             0.0, 0, 0, (('qemu-system-x86', 'uuid'), ('sh', ''))),
+            ('SYN-SENT', '192.0.2.1:40005', '192.0.2.2:16514', 0.0, 0, 2,
+             ())],
             connections.find())
 
     def test_ends(self):
@@ -48,18 +54,16 @@ class ConnectionsTest(test.NoDBTestCase):
         self.assertEqual({40004}, {found.local_port
                                    for found in connections.find()})
 
-    def test_is_of_qemu(self):
-        uuid, other = (self.useFixture(sockets.Process(name)).pid
-                       for name in ('uuid', 'other'))
-        self.sockets.lines = ''.join(
-            sockets.line('192.0.2.1:1', '192.0.2.2:2',
-                         sockets.user('qemu-system-x86', pid))
-            # The last one has ended meanwhile.
-            for pid in (uuid, other, 2 ** 22 + 1))
+    def test_plain(self):
+        for address, plain in (
+                ('192.0.2.2', '192.0.2.2'), ('::ffff:192.0.2.2', '192.0.2.2'),
+                ('2001:0db8::2', '2001:db8::2'), ('fe80::1%eth0', 'fe80::1')):
+            self.assertEqual(plain, connections.plain(address))
 
-        self.assertEqual([True, False, False],
-                         [found.is_of_qemu('uuid')
-                          for found in connections.find()])
+    def test_visible_processes(self):
+        name = pathlib.Path('/proc/self/comm').read_text().strip()
+        self.assertTrue(connections.processes_are_visible((name, 'nobody')))
+        self.assertFalse(connections.processes_are_visible(('nobody',)))
 
     def test_end(self):
         self.sockets.lines = sockets.line('192.0.2.1:1', '192.0.2.2:2')
@@ -76,7 +80,9 @@ class ConnectionsTest(test.NoDBTestCase):
         self.assertEqual([], self.sockets.ended)
 
     def test_without_the_program(self):
-        for error in (FileNotFoundError(),
+        self.assertEqual('', connections.error())
+        for error in (FileNotFoundError('ss'),
                       processutils.ProcessExecutionError()):
             self.sockets.errors[False] = error
             self.assertEqual([], connections.find())
+            self.assertEqual(str(error), connections.error())

@@ -4,7 +4,6 @@ import socket
 
 import fixtures
 from nova import test
-from nova.tests import fixtures as nova_fixtures
 
 from nova_post_copy.virt.libvirt import outgoing
 from tests.unit.nova_post_copy.virt.libvirt import sockets
@@ -16,7 +15,6 @@ class EndDeadTest(test.NoDBTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.useFixture(nova_fixtures.PrivsepFixture())
         self.sockets = self.useFixture(sockets.Sockets())
 
     def _line(self, peer=CALL[1], program='libvirtd', timer='on,1.6sec,3',
@@ -48,8 +46,8 @@ class EndDeadTest(test.NoDBTestCase):
     def test_name(self):
         self.useFixture(fixtures.MonkeyPatch(
             'socket.getaddrinfo', lambda host, port, type: [
-                (socket.AF_INET6, type, 6, '', ('2001:db8::2', port, 0, 0)),
-                (socket.AF_INET, type, 6, '', ('192.0.2.2', port))]))
+                (socket.AF_INET6, type, 6, '', ('2001:db8::2', 0, 0, 0)),
+                (socket.AF_INET, type, 6, '', ('192.0.2.2', 0))]))
         self.sockets.lines = self._line()
 
         self.assertEqual(1, outgoing.end_dead('dest', 16509))
@@ -69,9 +67,31 @@ class EndDeadTest(test.NoDBTestCase):
             # Another host; another port; another program.
             + self._line('192.0.2.3:16509') + self._line('192.0.2.2:5672')
             + self._line(program='virsh')
-            + self._line('192.0.2.2:49153', program='qemu-system-x86')
-            # Nobody that can be seen.
-            + sockets.line(*CALL, timer='on,1.6sec,5', info='lastrcv:9000'))
+            + self._line('192.0.2.2:49153', program='qemu-system-x86'))
 
         self.assertEqual(0, outgoing.end_dead('192.0.2.2', 16509))
         self.assertEqual([], self.sockets.ended)
+
+    def _hidden(self, peer, state='ESTAB'):
+        return sockets.line(CALL[0], peer, timer='on,1.6sec,3',
+                            info='lastrcv:3000', state=state)
+
+    def test_processes_that_cannot_be_seen(self):
+        for peer, state, port, ended in (
+                (CALL[1], 'ESTAB', 16509, 1),
+                ('192.0.2.2:49153', 'SYN-SENT', 16509, 1),
+                # QEMU's stream, of this migration or another one.
+                ('192.0.2.2:49153', 'ESTAB', 16509, 0),
+                # Anybody's session.
+                ('192.0.2.2:22', 'ESTAB', 22, 0),
+                ('192.0.2.2:22', 'SYN-SENT', 22, 0)):
+            self.sockets.lines = self._hidden(peer, state)
+            self.assertEqual(ended, outgoing.end_dead('192.0.2.2', port),
+                             (peer, state))
+
+
+class OwnAddressesTest(test.NoDBTestCase):
+
+    def test_on_the_way(self):
+        self.assertEqual(['127.0.0.1', '::1'], outgoing.own_addresses(
+            ['127.0.0.1', '::1', 'dest.invalid']))
