@@ -21,13 +21,17 @@ class ManyServers(base.BreakingHosts):
     def migrate(self, server):
         self.api.post_server_action(server['id'], self.body(True))
 
-    def statuses(self):
-        """Return the status of the newest migration of each server."""
+    def newest(self):
+        """Return the newest migration of each server, in their order."""
         found = {}
         for migration in self.api.api_get(
                 '/os-migrations').body['migrations']:
-            found.setdefault(migration['instance_uuid'], migration['status'])
-        return [found.get(server['id']) for server in self.servers]
+            found.setdefault(migration['instance_uuid'], migration)
+        return [found.get(server['id'], {'status': None})
+                for server in self.servers]
+
+    def statuses(self):
+        return [migration['status'] for migration in self.newest()]
 
     def assert_all_on(self, host):
         for server in self.servers:
@@ -81,6 +85,10 @@ class TestTwentyAtOnce(ManyServers):
     """A host's network is away while all of its servers leave it."""
 
     NUMBER = 20
+    #: so that pre-copy lasts until all of them are there, and post-copy until
+    #: all are interrupted
+    SWITCH_POLICY = 'manual'
+    BANDWIDTH = 8 * base.MIB
 
     def setUp(self):
         self.flags(max_concurrent_live_migrations=self.NUMBER,
@@ -94,6 +102,13 @@ class TestTwentyAtOnce(ManyServers):
             self.hosts.make_busy(
                 server['id'], self.WORKING_SET, self.DIRTY_RATE)
             self.migrate(server)
+        self.wait_for('all in pre-copy', lambda: set(self.statuses()) == {
+            'running'}, self.TIMEOUT_S)
+        for migration in self.newest():
+            self.api.post_server_action(
+                '%s/migrations/%d' % (
+                    migration['instance_uuid'], migration['id']),
+                {'force_complete': None})
         self.wait_for('all in post-copy', lambda: (
             len(self.hosts.moves) == self.NUMBER and
             all(move.at(guest.Happening.RESUMED) is not None

@@ -8,7 +8,9 @@ source with an instance fault.
 """
 
 from nova.conductor import manager
+from nova import exception
 
+from nova_post_copy.conductor import failure
 from nova_post_copy.conductor import task
 
 
@@ -22,6 +24,19 @@ class ComputeTaskManager(manager.ComputeTaskManager):
     def __init__(self, post_copy: bool) -> None:
         super().__init__()
         self.post_copy = post_copy
+
+    def _live_migrate(self, *args, **kwargs) -> None:
+        """Migrate; the error of the event names hosts, that of the fault not.
+
+        :raises MigrationPreCheckError: the server is as it was
+        """
+        try:
+            super()._live_migrate(*args, **kwargs)
+        except failure.NotMigrated as exc:
+            # The fault, which tenants read, is written. The event follows,
+            # whose details are for administrators.
+            raise exception.MigrationPreCheckError(
+                exc.kwargs['reason']) from exc
 
     def _build_live_migrate_task(
             self, context, instance, destination, block_migration,

@@ -35,8 +35,10 @@ EVERY = (
          Kind.OVERRIDES, 'objects.migration',
          'a NULL in our column is a field that is not set',
          'context, migration, db_migration'),
+    Seam('nova.exception', 'NovaException.format_message', Kind.OVERRIDES,
+         'conductor.failure', 'tenants read no names of hosts', ''),
     Seam('nova.exception', 'NovaException.msg_fmt', Kind.OVERRIDES,
-         'exception', 'the sentence of each of our errors'),
+         'conductor.failure, exception', 'the sentence of each of our errors'),
     Seam('nova.exception', 'NovaException.code', Kind.OVERRIDES,
          'exception', 'the HTTP status of a refusal'),
 )
