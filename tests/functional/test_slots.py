@@ -2,6 +2,9 @@
 
 """What a migration that is interrupted keeps others from: nothing."""
 
+import collections
+import time
+
 from lab.simulation import guest
 from tests.functional import base
 
@@ -32,6 +35,13 @@ class ManyServers(base.BreakingHosts):
 
     def statuses(self):
         return [migration['status'] for migration in self.newest()]
+
+    def wait_until_all_are(self, status):
+        deadline = time.monotonic() + self.TIMEOUT_S
+        while set(found := self.statuses()) != {status}:
+            self.assertLess(time.monotonic(), deadline,
+                            collections.Counter(found))
+            time.sleep(0.2)
 
     def assert_all_on(self, host):
         for server in self.servers:
@@ -102,8 +112,7 @@ class TestTwentyAtOnce(ManyServers):
             self.hosts.make_busy(
                 server['id'], self.WORKING_SET, self.DIRTY_RATE)
             self.migrate(server)
-        self.wait_for('all in pre-copy', lambda: set(self.statuses()) == {
-            'running'}, self.TIMEOUT_S)
+        self.wait_until_all_are('running')
         for migration in self.newest():
             self.api.post_server_action(
                 '%s/migrations/%d' % (
@@ -115,9 +124,7 @@ class TestTwentyAtOnce(ManyServers):
                 for move in self.hosts.moves)), self.TIMEOUT_S)
         self.hosts.cut()
         self.hosts.break_streams()
-        self.wait_for('all interrupted', lambda: set(self.statuses()) == {
-            'interrupted (post-copy)'}, self.TIMEOUT_S)
+        self.wait_until_all_are('interrupted (post-copy)')
         self.hosts.heal()
-        self.wait_for('all completed', lambda: set(self.statuses()) == {
-            'completed'}, self.TIMEOUT_S)
+        self.wait_until_all_are('completed')
         self.assert_all_on('dest')

@@ -52,6 +52,9 @@ class Situation(typing.NamedTuple):
     given_up: bool              #: by an operator
     #: a resume has failed since the destination reported its condition
     refused: bool = False
+    attempting: bool = False    #: a resume is being tried
+    #: the last answer of the destination, which it may not have repeated yet
+    newest: condition.Condition | None = None
 
 
 def decide(situation: Situation, timeout: float) -> Decision:
@@ -59,13 +62,16 @@ def decide(situation: Situation, timeout: float) -> Decision:
 
     :param timeout: seconds after which to give up, 0 for never
     """
-    if situation.given_up:
-        return Decision(
-            Action.GIVE_UP, 'an operator has given the live migration up')
     if situation.destination in condition.SHUT_DOWN:
         return Decision(
             Action.LET_GO, 'the server was shut down on the destination, and '
             'needs no memory any more')
+    if situation.attempting or situation.newest in condition.SHUT_DOWN:
+        # A resume of a QEMU that exits would hang.
+        return Decision(Action.WAIT)
+    if situation.given_up:
+        return Decision(
+            Action.GIVE_UP, 'an operator has given the live migration up')
     if situation.destination in condition.GONE:
         return Decision(
             Action.GIVE_UP, 'QEMU on the destination has exited')

@@ -44,7 +44,10 @@ class AfterSwitch(Following):
         self._cut_over = CutOver(migration.link)
 
     def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
-        self._cut_over.follow(found)
+        if found in (Condition.POST_COPY, Condition.BROKEN):
+            # libvirt's call may have returned long before.
+            self.migration.reporter.switched_over()
+            self._cut_over.follow()
         if found is not Condition.BROKEN:
             return super().step(found, over)
         self.course.stream = recovery.Stream()

@@ -132,7 +132,6 @@ class BeforeSwitch(Following):
         requests = self.migration.requests
         while live_migration.FORCE_COMPLETE in requests:
             requests.remove(live_migration.FORCE_COMPLETE)
-        reporter.switched_over()
         return self._after()
 
     def _stop(self, reason: str) -> None:

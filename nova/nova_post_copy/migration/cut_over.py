@@ -13,7 +13,6 @@ import time
 
 import futurist
 
-from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.migration.link import Link
 
 # Seconds between two attempts while neutron does not answer.
@@ -28,13 +27,8 @@ class CutOver:
         self._attempt: futurist.Future | None = None
         self._attempted = 0.0
 
-    def follow(self, found: Condition) -> None:
-        """Activate the bindings if it is time to.
-
-        :param found: the condition of the domain on the source
-        """
-        if found not in (Condition.POST_COPY, Condition.BROKEN):
-            return
+    def follow(self) -> None:
+        """Activate the bindings of a guest that has left, until it is done."""
         now = time.monotonic()
         if self._attempt is not None and (
                 now - self._attempted < RETRY_INTERVAL_S or

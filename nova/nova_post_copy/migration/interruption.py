@@ -83,11 +83,11 @@ class Interruption(MonitorPhase):
         """
         self._ask()
         self._look_at_attempt()
-        if self.attempt is not None:
-            return None
-        address = self._link.open_address(self._failures)
-        if address is None:
-            self._failures += 1
+        address = None
+        if self.attempt is None:
+            address = self._link.open_address(self._failures)
+            if address is None:
+                self._failures += 1
         now = time.monotonic()
         decision = recovery.decide(
             recovery.Situation(
@@ -96,7 +96,9 @@ class Interruption(MonitorPhase):
                 reachable=address is not None,
                 since_attempt=now - self._failed,
                 given_up=self._answer.given_up,
-                refused=self._refused),
+                refused=self._refused,
+                attempting=self.attempt is not None,
+                newest=self._answer.destination),
             timeout=CONF.post_copy.recovery_timeout)
         # RESUME is decided only if an address is reachable.
         if decision.action is recovery.Action.RESUME and address is not None:

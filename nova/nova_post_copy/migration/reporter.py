@@ -58,6 +58,8 @@ class Reporter:
         self._status = migration.status
         # Told by a former process, as far as it got.
         self._inherited = migration.status == Status.INTERRUPTED_POST_COPY
+        # The switch was asked for, and nobody was told that it happened.
+        self._switching = False
         # A migration that has just begun has saved nothing: the progress of
         # the instance is that of its previous migration.
         begun = 'memory_total' in migration and migration.memory_total
@@ -114,12 +116,15 @@ class Reporter:
             self._migration.status = self._status
             return False
         self._status = Status.RUNNING_POST_COPY
+        self._switching = True
         return True
 
     def switched_over(self) -> None:
-        """Report that the guest runs on the destination, degraded."""
-        self._queue.tell(lambda: events.start(
-            self._context, self._instance, events.DEGRADED))
+        """Report that the guest runs on the destination, degraded; once."""
+        if self._switching:
+            self._switching = False
+            self._queue.tell(lambda: events.start(
+                self._context, self._instance, events.DEGRADED))
 
     # When the stream breaks
 
@@ -183,6 +188,7 @@ class Reporter:
                 self._context, self._instance, events.RECOVERY))
             self._notify(fields.NotificationPhase.END)
         if self.switched:
+            self.switched_over()
             finish = (events.finish if figures is None else functools.partial(
                 event_details.finish, details=figures))
             self._queue.tell(lambda: finish(
@@ -194,6 +200,7 @@ class Reporter:
         if self._status == Status.INTERRUPTED_POST_COPY:
             open_events.append(events.RECOVERY)
         if self.switched:
+            self.switched_over()
             open_events.append(events.DEGRADED)
         for event in open_events:
             self._queue.tell(functools.partial(

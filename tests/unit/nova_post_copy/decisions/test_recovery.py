@@ -14,6 +14,7 @@ situations = st.builds(
     recovery.Situation, elapsed=seconds,
     destination=st.none() | st.sampled_from(Condition),
     reachable=st.booleans(), since_attempt=seconds, given_up=st.booleans(),
+    attempting=st.just(False), newest=st.none(),
     refused=st.booleans())
 timeouts = st.just(0) | st.integers(1, 10 ** 6)
 
@@ -58,6 +59,16 @@ class TestDecide(testtools.TestCase):
         for there in condition.SHUT_DOWN:
             self.assertIs(Action.LET_GO, _decide(destination=there).action)
 
+    def test_guest_that_shuts_itself_down_is_not_resumed(self):
+        # It has said so once. A resume would hang for 40 s.
+        for there in condition.SHUT_DOWN:
+            self.assertIs(Action.WAIT, _decide(newest=there).action)
+            self.assertIs(Action.LET_GO, _decide(
+                destination=there, newest=there, attempting=True).action)
+
+    def test_one_attempt_at_a_time(self):
+        self.assertIs(Action.WAIT, _decide(attempting=True).action)
+
     def test_guest_that_stands_still_is_alive(self):
         # On an I/O error, or because somebody has paused it.
         for there in (Condition.IO_ERROR, Condition.PAUSED):
@@ -84,7 +95,8 @@ class TestDecide(testtools.TestCase):
     def test_gives_up_only_for_a_reason(self, situation, timeout):
         decision = recovery.decide(situation, timeout)
         self.assertEqual(
-            situation.given_up or
+            situation.given_up and
+            decision.action is not Action.LET_GO or
             situation.destination in (
                 Condition.MIGRATED, Condition.SHUTOFF, Condition.ABSENT) or
             bool(timeout) and situation.elapsed > timeout
