@@ -20,7 +20,6 @@ class Hosts(world.World):
         self.hosts.cut()
         self.react()
 
-    @stateful.precondition(lambda self: self.hosts.is_cut)
     @stateful.rule()
     def heal(self):
         self.hosts.heal()
@@ -51,8 +50,6 @@ class Hosts(world.World):
         self.hosts.daemons[host].restart()
         self.react()
 
-    # Whether it is broken depends on the moment: no precondition for
-    # Hypothesis, which takes it that events can be repeated.
     @stateful.rule(host=HOSTS)
     def kill_qemu(self, host):
         if self.is_active(host) and not self.lost:

@@ -31,7 +31,12 @@ BETWEEN = ('running', 'running (post-copy)', 'interrupted (post-copy)',
 
 
 class World(stateful.RuleBasedStateMachine):
-    """A server and its migration; time stands still between two events."""
+    """A server and its migration; time stands still between two events.
+
+    Whether a rule applies may depend on what Nova has done meanwhile, so rules
+    have no preconditions for Hypothesis, which takes it that an example can be
+    repeated: a rule that does not apply does nothing.
+    """
 
     def __init__(self, test) -> None:
         super().__init__()
