@@ -105,6 +105,8 @@ class TestTwentyAtOnce(ManyServers):
                    default_thread_pool_size=2 * self.NUMBER)
         self.flags(instances=-1, cores=-1, ram=-1, group='quota')
         super().setUp()
+        # Twenty checks at once take their time on a small machine.
+        self.flags(rpc_response_timeout=60)
 
     def test_all_recover(self):
         self.create_more(self.NUMBER - 1)
