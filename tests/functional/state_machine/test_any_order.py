@@ -53,7 +53,8 @@ class AnyOrder:
         stateful.run_state_machine_as_test(
             machine, settings=hypothesis.settings(
                 max_examples=count, stateful_step_count=STEPS,
-                derandomize=False, phases=[hypothesis.Phase.generate],
+                derandomize=False, report_multiple_bugs=False,
+                phases=[hypothesis.Phase.generate],
                 suppress_health_check=list(hypothesis.HealthCheck)))
 
     def new_server(self, networks, volumes, reclaim, credentials):
