@@ -181,6 +181,9 @@ def _guard_volume(upstream: _Method) -> _Method:
 def _refusal(api: compute.API, context, instance: objects.Instance,
              method: str) -> nova_exception.NovaException | None:
     """Return why a request is refused now; None: it is not."""
+    if instance.host is None:
+        # Such as a server that is being built, whose context has no cell yet.
+        return None
     refused = RULES[method].refused
     between = migration_obj.between_hosts(context, instance.uuid)
     if refused is Refused.UNFINISHED:
@@ -203,8 +206,6 @@ def _before_libvirt(context, instance: objects.Instance
 
     Once the server was evacuated from there, that migration is history.
     """
-    if instance.host is None:
-        return None
     return migration_obj.unfinished(
         context, instance.uuid, source=instance.host)
 

@@ -191,6 +191,18 @@ class TestUnfinished(BetweenHosts):
         with self.patch_rpc('stop_instance'):
             self.assertEqual((202, None), self.act({'os-stop': None}))
 
+    def test_a_server_without_a_host(self):
+        # It has no migration, and maybe no cell to ask for one.
+        self.instance.host = None
+        self.instance.save()
+
+        def ask(*args):
+            self.fail('The database of which cell?')
+
+        self.stub_out('nova_post_copy.objects.migration.between_hosts', ask)
+        _status, message = self.act({'os-stop': None})
+        self.assertIn('is not ready', message)
+
     def test_what_goes_beside(self):
         self.create_migration('running (post-copy)', post_copy=True)
         for action in ({'lock': None}, {'unlock': None}):
