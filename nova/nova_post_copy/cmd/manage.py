@@ -134,6 +134,8 @@ def _cells(context: nova_context.RequestContext,
 
 def main() -> int | None:
     run = common.read_command_line(CATEGORIES)
+    # A change of a server would wait for RabbitMQ, which may be down.
+    CONF.set_override('notify_on_state_change', None, group='notifications')
     logging.set_defaults(
         default_log_levels=logging.get_default_log_levels() +
         ['alembic=WARN', 'nova=ERROR'])

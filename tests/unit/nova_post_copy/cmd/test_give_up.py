@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import io
+import threading
 
 import fixtures
 from keystoneauth1 import exceptions as ks_exc
@@ -279,6 +280,20 @@ class TestGiveUp(test.TestCase):
                 'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
                 'guest_condition', answer):
             self.assert_refused('has just changed', 'src')
+
+    def test_rabbitmq_is_gone(self):
+        # The destination's nova-compute may be up all the same.
+        self.status_is('running')
+        self.down('src')
+        over = threading.Event()
+        self.addCleanup(over.set)
+        with (fixtures.MonkeyPatch(
+                'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
+                'guest_condition', lambda *args: over.wait()),
+              fixtures.MonkeyPatch(
+                'nova_post_copy.cmd.unfinished.ANSWER_WITHIN_S', 0.1)):
+            self.assert_refused('add "--host dest"', 'src')
+            self.assertEqual(0, self.give_up('src', 'dest')[0])
 
     def test_placement_and_neutron_are_gone(self):
         self.down('src', 'dest')
