@@ -1,22 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What else a user or an operator may ask of a server on its way."""
+"""What goes beside a migration; :mod:`.answers` has all other requests."""
 
 import fixtures
 from lab.simulation import guest
-from nova.compute import instance_actions
 
-from nova_post_copy.api import microversion
 from tests.functional import base
-
-# For evacuate: each kind of body, and ours.
-VERSIONS = {
-    '2.13': {'onSharedStorage': True},
-    '2.28': {},
-    '2.67': {'host': 'dest', 'force': True},
-    '2.95': {},
-    microversion.VERSION: {},
-}
 
 
 class OnItsWay(base.TwoHosts):
@@ -61,43 +50,6 @@ class OnItsWay(base.TwoHosts):
         self.assertEqual('completed', migration['status'])
         self.assert_on('dest', migration)
 
-    def test_what_has_to_wait(self):
-        image = self.server['image']['id']
-        flavor = self.api.get_flavors()[1]['id']
-        for action in (
-            {'pause': None},
-            {'suspend': None},
-            {'os-stop': None},
-            {'reboot': {'type': 'SOFT'}},
-            {'reboot': {'type': 'HARD'}},
-            {'resize': {'flavorRef': flavor}},
-            {'migrate': None},
-            {'rebuild': {'imageRef': image}},
-            {'rescue': None},
-            {'shelve': None},
-            {'createImage': {'name': 'image'}},
-            {'createBackup': {'name': 'backup', 'backup_type': 'daily',
-                              'rotation': 1}},
-            {'changePassword': {'adminPass': 'secret'}},
-            self.body(True),
-            self.body(False),
-            self.body(),
-        ):
-            status, message = self.act(action)
-            self.assertEqual(409, status, (action, message))
-            self.assertIn('has not finished', message)
-            self.assert_on_its_way()
-        for path, body in (
-            ('os-interface', {'interfaceAttachment': {}}),
-            ('os-volume_attachments', {'volumeAttachment': {
-                'volumeId': self.cinder.IMAGE_BACKED_VOL}}),
-        ):
-            status, message = self.request(
-                'POST', '/servers/%s/%s' % (self.server['id'], path), body)
-            self.assertEqual(409, status, (path, message))
-            self.assert_on_its_way()
-        self.assert_arrives()
-
     def test_what_goes_beside(self):
         path = '/servers/%s' % self.server['id']
         for action in ({'lock': None}, {'unlock': None}):
@@ -112,28 +64,6 @@ class OnItsWay(base.TwoHosts):
         server = self.show()
         self.assertEqual(('renamed', {'key': 'value'}, ['tag']), (
             server['name'], server['metadata'], server['tags']))
-
-    def test_evacuate(self):
-        # Forced down as by programs that evacuate servers by themselves.
-        for forced_down in (False, True):
-            self._force_down(forced_down)
-            for version, body in VERSIONS.items():
-                with self.microversion_is(version):
-                    status, message = self.act({'evacuate': body})
-                self.assertEqual(409, status, version)
-                self.assertIn('runs on %s' % self.HOST, message)
-                self.assertIn('Start nova-compute on src', message)
-                self.assert_on_its_way()
-        self.assertNotIn(instance_actions.EVACUATE, [
-            action['action'] for action in
-            self.api.get_instance_actions(self.server['id'])])
-
-        self._force_down(False)
-        self.assert_arrives()
-
-    def _force_down(self, forced_down):
-        (service,) = self.api.get_services(host='src', binary='nova-compute')
-        self.api.put_service(service['id'], {'forced_down': forced_down})
 
 
 class OnItsWayByPostCopy(OnItsWay):
