@@ -95,6 +95,10 @@ class TestTwentyAtOnce(ManyServers):
     """A host's network is away while all of its servers leave it."""
 
     NUMBER = 20
+    # The conductor takes one after the other.
+    WAITS = ManyServers.WAITS | {
+        'compute.dropped_requests.DROPPED_AFTER_S': 600,
+    }
     #: so that pre-copy lasts until all of them are there, and post-copy until
     #: all are interrupted
     SWITCH_POLICY = 'manual'

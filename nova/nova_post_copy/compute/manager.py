@@ -35,6 +35,7 @@ from nova_post_copy.compute import leftovers
 from nova_post_copy.compute import reconcile
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
+from nova_post_copy.compute import shut_down
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
 from nova_post_copy.objects.migration import requested
@@ -49,7 +50,7 @@ RECONCILE_INTERVAL_S = 10
 SWEEP_INTERVAL_S = 60
 
 
-class ComputeManager(manager.ComputeManager):
+class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

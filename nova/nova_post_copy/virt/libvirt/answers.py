@@ -101,6 +101,15 @@ class Answers:
         """Return the state of a guest, as libvirt on this host reports it."""
         return domain.ask(self._host, instance)
 
+    def end_shut_down(self, instance: objects.Instance) -> None:
+        """End the QEMU of a guest that has shut itself down.
+
+        If it did while its stream was broken, QEMU hangs in its exit.
+        """
+        guest = self._host.get_guest(instance)
+        if domain.ask_guest(guest) is Condition.SHUTTING_DOWN:
+            guest.poweroff()
+
     def break_incoming_stream(
             self, instance: objects.Instance,
             source_addresses: list[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from nova import context as nova_context
 from nova import objects
 
 from nova_post_copy.compute import record
+from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy.migration import arrival
@@ -114,9 +115,11 @@ class Watches:
     def _forget(self, instance: objects.Instance) -> None:
         """Undefine a domain that has left, so that nobody can start it.
 
-        libvirt itself does so if its own call has lasted until the end.
+        libvirt itself does so if its own call has lasted until the end. A
+        copy that we have stopped stays defined as well.
         """
-        if domain.ask(self._driver._host, instance) is Condition.MIGRATED:
+        if domain.ask(self._driver._host, instance) in (
+                Condition.MIGRATED, *condition.OFF):
             self._driver._undefine_domain(instance)
 
     def _link(self, context: nova_context.RequestContext,

@@ -358,6 +358,11 @@ class TestForget(WatchTestCase):
         self.watch(Result(End.COMPLETED))
         self.assertEqual([self.instance.uuid], self.undefined)
 
+    def test_copy_that_we_have_stopped_is_undefined(self):
+        self.host.domain_state = scripted.DESTROYED
+        self.watch(Result(End.COMPLETED, arrived=True))
+        self.assertEqual([self.instance.uuid], self.undefined)
+
     def test_kept_unless_it_has_arrived(self):
         self.host.domain_state = scripted.MIGRATED
         self.there = [Condition.ABSENT] * 3
@@ -368,7 +373,7 @@ class TestForget(WatchTestCase):
         self.assertEqual([], self.undefined)
 
     def test_whatever_else_is_there_is_kept(self):
-        for state in (scripted.RUNNING, scripted.CRASHED, scripted.BROKEN):
+        for state in (scripted.RUNNING, scripted.BROKEN):
             self.host.domain_state = state
             self.watch(Result(End.COMPLETED, arrived=True))
         self.assertEqual([], self.undefined)
