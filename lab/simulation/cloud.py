@@ -98,6 +98,7 @@ class Cloud(base.ServersTestBase):
     SHARED_INSTANCES_PATH = True
 
     def setUp(self):
+        self.processes: dict[str, processes.Process] = {}
         self.hosts = hosts.Hosts(self.BANDWIDTH, self.SPEED, **self.LINK)
         # Nova's wheel installs it there; its tests look into a source tree.
         self.flags(api_paste_config=os.path.join(
@@ -116,9 +117,9 @@ class Cloud(base.ServersTestBase):
         with context.target_cell(
                 context.get_admin_context(),
                 self.cell_mappings['cell1']) as cell:
-            self.useFixture(processes.Processes(cell.db_connection))
+            self.useFixture(processes.Processes(
+                cell.db_connection, self.processes))
         self.folder = self.useFixture(fixtures.TempDir()).path
-        self.processes = {}
         # What Nova asks the network of the hosts, past libvirt.
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.migration.link._accepts',

@@ -9,6 +9,8 @@ the service's own client raises; a test chooses.
 from collections.abc import Callable
 import threading
 
+from lab.simulation import processes
+
 
 class Outage:
     """What does not work at present, of one service."""
@@ -49,8 +51,11 @@ class Outage:
     def check(self, call: str) -> None:
         """Let a request through.
 
-        :raises Exception: what the outage raises
+        :raises Exception: what the outage raises; or the host of the caller
+            has lost its control network
         """
+        if not processes.connected():
+            raise self._error()
         with self._lock:
             if not self._left or (self._calls and call not in self._calls):
                 return

@@ -8,6 +8,8 @@ is killed, each of its threads ends at its next call to libvirt, the database
 or another process, so no other process hears of it again.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import contextvars
 import functools
 import os
@@ -16,6 +18,8 @@ import threading
 import fixtures
 import futurist
 from oslo_config import cfg
+from oslo_db import exception as oslo_db_exception
+import oslo_messaging
 from oslo_messaging._drivers import impl_fake
 import sqlalchemy
 from sqlalchemy import event
@@ -38,12 +42,33 @@ class Process:
         """
         self.host = host
         self.alive = True
+        self._connected = True
+        self._held: list[Callable[[], None]] = []
         #: options whose values are its own
         self.options = {
             'host': host,
             'state_path': os.path.join(folder, host),
             'instances_path': instances_path,
         }
+
+    # The control network: message queue, database and other services
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    def disconnect(self) -> None:
+        """Take the control network away; what is sent to it waits."""
+        self._connected = False
+
+    def reconnect(self) -> None:
+        self._connected = True
+        while self._held:
+            self._held.pop(0)()
+
+    def hold(self, message: Callable[[], None]) -> None:
+        """Keep a message until the process can be reached again."""
+        self._held.append(message)
 
     def __enter__(self) -> None:
         self._outside = _current.set(self)
@@ -62,6 +87,12 @@ def check() -> None:
         raise names.Killed
 
 
+def connected() -> bool:
+    """Tell whether the process of the calling thread reaches others."""
+    process = _current.get()
+    return process is None or process.connected
+
+
 def host() -> str | None:
     """Return the host of the calling thread's process."""
     process = _current.get()
@@ -71,12 +102,14 @@ def host() -> str | None:
 class Processes(fixtures.Fixture):
     """Assigns threads to processes; use after upstream's CellDatabases."""
 
-    def __init__(self, database) -> None:
+    def __init__(self, database, processes: Mapping[str, Process]) -> None:
         """Prepare for processes.
 
         :param database: the enginefacade of the cell that they belong to
+        :param processes: those that are known by their hosts
         """
         self._database = database
+        self._processes = processes
 
     def _setUp(self):
         for name, replacement in (
@@ -87,7 +120,7 @@ class Processes(fixtures.Fixture):
                 ('oslo_config.cfg.ConfigOpts.__getattr__', _own_options(
                     cfg.ConfigOpts.__getattr__)),
                 ('oslo_messaging._drivers.impl_fake.FakeDriver.send',
-                 _only_alive(impl_fake.FakeDriver.send)),
+                 self._only_alive(impl_fake.FakeDriver.send)),
                 ('nova.db.main.api.get_context_manager',
                  self._only_cell(api.get_context_manager))):
             self.useFixture(fixtures.MonkeyPatch(name, replacement))
@@ -104,6 +137,30 @@ class Processes(fixtures.Fixture):
             return self._database
 
         return get_context_manager
+
+    def _only_alive(self, upstream):
+        """Let only who is alive send, and only to who can be reached."""
+        @functools.wraps(upstream)
+        def send(driver, target, ctxt, message, wait_for_reply=None,
+                 timeout=None, call_monitor_timeout=None, **kwargs):
+            check()
+            if call_monitor_timeout is not None:
+                # RabbitMQ's driver gives up a long call when the server has
+                # sent no heartbeat for this time. There are no heartbeats
+                # here, so the call is given up when it takes longer than a
+                # live server would.
+                timeout = min(timeout, 10 * call_monitor_timeout)
+            receiver = self._processes.get(target.server)
+            reachable = receiver is None or receiver.connected
+            if not connected() or not reachable and wait_for_reply:
+                raise oslo_messaging.MessagingTimeout(
+                    'No reply on topic %s' % target.topic)
+            request = functools.partial(
+                upstream, driver, target, ctxt, message,
+                wait_for_reply=wait_for_reply, timeout=timeout, **kwargs)
+            return request() if reachable else receiver.hold(request)
+
+        return send
 
 
 def _start_inside(upstream):
@@ -145,19 +202,7 @@ def _own_options(upstream):
     return getattribute
 
 
-def _only_alive(upstream):
-    @functools.wraps(upstream)
-    def send(*args, timeout=None, call_monitor_timeout=None, **kwargs):
-        check()
-        if call_monitor_timeout is not None:
-            # RabbitMQ's driver gives up a long call when the server has sent
-            # no heartbeat for this time. There are no heartbeats here, so the
-            # call is given up when it takes longer than a live server would.
-            timeout = min(timeout, 10 * call_monitor_timeout)
-        return upstream(*args, timeout=timeout, **kwargs)
-
-    return send
-
-
 def _check_sql(*args) -> None:
     check()
+    if not connected():
+        raise oslo_db_exception.DBConnectionError()

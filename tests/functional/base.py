@@ -220,6 +220,11 @@ class TwoHosts(surroundings.Surroundings, cloud.Cloud):
         # What the conductor records has a traceback in its details.
         return faults[0].message + faults[0].details
 
+    def inside(self, host, function, *args):
+        """Call something as the nova-compute of a host would."""
+        with self.processes[host]:
+            return function(*args)
+
     def allocated_on(self, consumer):
         """Names of the hosts on which placement counts a consumer."""
         names = {uuid: name for name, uuid in self.compute_rp_uuids.items()}
@@ -373,11 +378,6 @@ class BreakingHosts(TwoHosts):
         self.wait_for('no record', lambda: not any(
             self.inside(host, record.exists, self.server['id'])
             for host in self.processes))
-
-    def inside(self, host, function, *args):
-        """Call something as the nova-compute of a host would."""
-        with self.processes[host]:
-            return function(*args)
 
     def notified(self, phase):
         """Return the notifications of recovery in a phase, as they came."""

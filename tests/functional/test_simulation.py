@@ -2,8 +2,13 @@
 
 """What tests command of the simulated cloud is what Nova then finds."""
 
+from keystoneauth1 import exceptions as keystone_exceptions
+from oslo_db import exception as db_exception
+
 from lab.simulation.domain_object import DomainObject
 from nova.compute import vm_states
+from nova import context
+from nova import objects
 from tests.functional import base
 
 
@@ -40,6 +45,23 @@ class TestSurroundings(base.TwoHosts):
         self.request('POST', '/servers/%s/action' % self.server['id'],
                      {'restore': None})
         self.wait_for('restored', lambda: self.show()['status'] == 'ACTIVE')
+        self.assert_on('src')
+
+    def test_a_host_without_its_control_network(self):
+        self.processes['src'].disconnect()
+        self.request('POST', '/servers/%s/action' % self.server['id'],
+                     {'reboot': {'type': 'HARD'}})
+        self.assertRaises(
+            db_exception.DBConnectionError, self.inside, 'src',
+            objects.Instance.get_by_uuid, context.get_admin_context(),
+            self.server['id'])
+        self.assertRaises(
+            keystone_exceptions.ConnectFailure, self.inside, 'src',
+            self.neutron._get_client(context.get_admin_context()).list_ports)
+        self.assertEqual('rebooting_hard',
+                         self.show()['OS-EXT-STS:task_state'])
+        self.processes['src'].reconnect()
+        self.wait_until_settled()
         self.assert_on('src')
 
     def test_power_off(self):

@@ -41,6 +41,8 @@ class Ending(world.World):
         self.test.cinder.needs_token = False
         self.test.images.full.clear()
         self.test.unreadable.clear()
+        for process in list(self.test.processes.values()):
+            process.reconnect()
         self.hosts.heal()
         self.hosts.clock.go_on()
         for host in self.test.HOSTS:

@@ -59,6 +59,19 @@ class Hosts(world.World):
             self.hosts.kill_qemu(host, self.server)
             self.react()
 
+    @stateful.rule(host=HOSTS)
+    def disconnect(self, host):
+        """Take the control network of a host away, and no more."""
+        if host in self.test.computes:
+            self.test.processes[host].disconnect()
+            self.react()
+
+    @stateful.rule(host=HOSTS)
+    def reconnect(self, host):
+        if host in self.test.computes:
+            self.test.processes[host].reconnect()
+            self.react()
+
     # Other services
 
     @stateful.rule(call=st.sampled_from([
