@@ -6,6 +6,8 @@ No cloud is needed, but libvirt-python, which only this environment has.
 """
 
 import libvirt
+from neutron.plugins.ml2 import models
+from neutron_lib import exceptions
 from nova.virt.libvirt import host as nova_host
 import testtools
 
@@ -47,6 +49,22 @@ class TestRecord(testtools.TestCase):
                     state + '_UNKNOWN' for state in (
                         'RUNNING', 'BLOCKED', 'PAUSED', 'SHUTDOWN',
                         'SHUTOFF', 'CRASHED', 'PMSUSPENDED')}})
+
+
+class TestNeutron(testtools.TestCase):
+    """What :mod:`lab.simulation.neutron` takes from ML2 is so there."""
+
+    def test_key_of_a_binding(self):
+        self.assertEqual(['port_id', 'host'], [
+            column.name for column
+            in models.PortBinding.__table__.primary_key.columns])
+
+    def test_refusals(self):
+        for refusal, kind in (
+                (exceptions.PortBindingAlreadyExists, exceptions.Conflict),
+                (exceptions.PortBindingAlreadyActive, exceptions.Conflict),
+                (exceptions.PortBindingNotFound, exceptions.NotFound)):
+            self.assertTrue(issubclass(refusal, kind), refusal)
 
 
 class TestFakes(testtools.TestCase):
