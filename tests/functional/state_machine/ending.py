@@ -129,7 +129,9 @@ class Ending(world.World):
             return None     # both halves may be kept, and it need not run
         if domains != {host}:
             return '%s is known on %s' % (_state(instance), domains)
-        if self.deleted == 'soft delete' and not self.forgot:
+        if self.deleted == 'soft delete' and (
+                instance.vm_state == vm_states.SOFT_DELETED or
+                not self.forgot):
             wrong = (instance.vm_state != vm_states.SOFT_DELETED
                      or running)
         elif self.off or self.touched:

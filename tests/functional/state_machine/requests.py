@@ -96,10 +96,6 @@ class Requests(world.World):
                 self.recorded_on() not in self.test.computes):
             return      # upstream's local delete; the host comes back empty
         soft = self.test.reclaim and not force
-        if soft and self.status() == 'accepted':
-            # Upstream's conductor makes the server ACTIVE again when it cannot
-            # migrate what is powered off.
-            return
         if self.ask('POST', '/action', {'forceDelete': None}) if force else (
                 self.ask('DELETE', '')):
             self.deleted = 'soft delete' if soft else 'delete'

@@ -69,7 +69,11 @@ class World(stateful.RuleBasedStateMachine):
         self.test.new_server(networks, volumes, reclaim, credentials)
         self.server = self.test.server['id']
         self.first_move = len(self.hosts.moves)
+        # What happens before libvirt is asked is not drawn: the hosts do not
+        # know of a migration yet, and upstream's conductor decides.
         self.ask('POST', '/action', self.test.body(True, host='dest'))
+        self.test.wait_for('the migration', lambda: (
+            len(self.hosts.moves) > self.first_move))
         self.until(moment)
 
     @stateful.rule(moment=MOMENTS)
