@@ -59,6 +59,10 @@ migrate_tls_x509_verify = 1
 libvirt.registerErrorHandler(lambda context, error: None, None)
 
 
+# What enters a container that shares all but the processes with its host.
+CONTAINER = ('unshare', '--pid', '--fork', '--kill-child', '--mount-proc')
+
+
 class Host:
     """One compute host."""
 
@@ -142,12 +146,15 @@ class Host:
         wait.until(answers, 'answer of libvirt on ' + self.name, 60,
                    self.init.log, alive=self.init.is_alive)
 
-    def start_compute(self) -> None:
-        """Start nova-compute on the host, unless it runs."""
+    def start_compute(self, container: Sequence[str] = ()) -> None:
+        """Start nova-compute on the host, unless it runs.
+
+        :param container: :data:`CONTAINER`, or nothing
+        """
         self.compute.start(
             [layout.BIN / 'nova-compute', '--config-file',
              layout.CONFIG / 'nova' / ('compute-%s.conf' % self.name)],
-            enter=self.enter())
+            enter=[*self.enter(), *container])
 
     def stop_compute(self) -> None:
         """End nova-compute as an operator does: SIGTERM and patience."""

@@ -14,6 +14,7 @@ class Phase(enum.Enum):
     BEFORE = 'before'           #: nova-compute has it, libvirt not yet
     PRE_COPY = 'pre-copy'
     SWITCH = 'switch'           #: around the switch to post-copy
+    FORCED = 'forced'           #: once a user has asked for the switch
     POST_COPY = 'post-copy'
     RECOVERY = 'recovery'       #: the stream is broken
     AFTER = 'after'             #: libvirt is done, Nova is not
@@ -25,13 +26,28 @@ class End(enum.Enum):
     COMPLETED = 'completed'     #: ACTIVE on the destination
     STAYED = 'stayed'           #: ACTIVE on the source
     EITHER = 'either'           #: one of the two, and all records agree
+    STOPPED = 'stopped'         #: SHUTOFF on the destination
+    STAYED_STOPPED = 'stayed, stopped'      #: SHUTOFF on the source
     LOST = 'lost'               #: ERROR on the destination, nothing deleted
     ANY = 'any'                 #: one of these three, and all records agree
     DELETED = 'deleted'         #: no trace of the server is left
 
 
+# What a firewall does to the packets of all streams between the hosts, or of
+# those of libvirt, or of QEMU.
+TREATMENTS = ('reset', 'drop', 'lose 10 %', 'lose 30 %', 'lose 60 %')
+STREAMS = ('', 'libvirt', 'QEMU')
+
+
+def filtering(treatment: str, stream: str) -> str:
+    """Return the kind of a fault that does so."""
+    return treatment + (' of ' + stream if stream else '')
+
+
 # Whose injectors keep the hosts from talking to each other.
-NETWORK = ('cut', 'break', 'reset', 'drop')
+NETWORK = ('cut', 'break', *(
+    filtering(treatment, stream)
+    for treatment in TREATMENTS for stream in STREAMS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +80,14 @@ class Step:
     """One fault, and when.
 
     :param after: seconds into its phase, at least
+    :param jitter: longest random delay (s) on top of that; None: as it is
+        for the phase
     """
 
     phase: Phase
     fault: Fault
     after: float = 0.0
+    jitter: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +100,7 @@ class Case:
         in which the network was cut
     :param limit: seconds from the last fault, or its healing, to the end
     :param restarts: whether the guest is started anew on purpose
+    :param container: whether nova-compute has a PID namespace of its own
     """
 
     name: str
@@ -90,6 +110,7 @@ class Case:
     silence: float = 5.0
     limit: float = 60.0
     restarts: bool = False
+    container: bool = False
 
     def waits_for(self, *phases: Phase) -> bool:
         return any(step.phase in phases for step in self.steps)

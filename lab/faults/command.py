@@ -6,8 +6,10 @@ The exit status is 0 only when no case violated the invariant.
 """
 
 import argparse
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+import itertools
 import pathlib
 import sys
 
@@ -24,6 +26,7 @@ from lab.faults import matrix
 from lab.faults import report
 from lab.faults import runner
 from lab.faults import scene
+from lab.faults import switch
 from lab import layout
 from lab import load
 from lab import output
@@ -50,7 +53,8 @@ def _main(arguments: argparse.Namespace) -> int:
         bool(arguments.random), arguments.upstream)
     results = []
     with lifetime.in_cloud(cloud, arguments.keep):
-        for result in run(cloud, _cases(arguments), arguments.upstream, say):
+        for result in run(cloud, _cases(arguments), arguments.upstream, say,
+                          arguments.random):
             results.append(result)
             # Each time: what is interrupted leaves what it has seen.
             report.save(results, arguments.upstream, path)
@@ -66,22 +70,32 @@ def _main(arguments: argparse.Namespace) -> int:
     return 1 if violated or not results else 0
 
 
-def run(cloud: lab_cloud.Cloud, cases: Sequence[tuple[Case, int]],
-        with_upstream: bool,
-        say: progress.Progress) -> Iterator[report.Result]:
+def run(cloud: lab_cloud.Cloud, cases: Iterable[tuple[Case, int]],
+        with_upstream: bool, say: progress.Progress,
+        count: int | None = None) -> Iterator[report.Result]:
     """Run cases, each with its seed.
 
     :param with_upstream: against upstream's driver
     :param say: a :class:`lab.progress.Progress`
+    :param count: of results, where the cases have no end; a case whose
+        moment was missed is none. None: all cases
     """
     scene.upload_image(cloud)
     with computes.ready(cloud, with_upstream):
-        for number, (case, seed) in enumerate(cases, 1):
-            say('%d/%d %s (seed %d): %s' % (
-                number, len(cases), case.name, seed, case.description))
+        done = 0
+        for case, seed in cases:
+            say('%d/%s %s (seed %d): %s' % (
+                done + 1, count or len(cases), case.name, seed,
+                case.description))
             result = _run_one(cloud, case, seed, with_upstream, say)
             say('    ' + result.verdict)
+            if count and result.is_missed:
+                say('    another case is drawn for it')
+                continue
             yield result
+            done += 1
+            if done == count:
+                return
 
 
 def _run_one(cloud: lab_cloud.Cloud, case: Case, seed: int,
@@ -90,7 +104,8 @@ def _run_one(cloud: lab_cloud.Cloud, case: Case, seed: int,
     logs = evidence.Evidence()
     running = runner.Runner(cloud, case, seed, with_upstream, say)
     try:
-        violations = running.run()
+        with computes.as_in(case, cloud):
+            violations = running.run()
     except Exception as exc:
         violations = ['the case could not be carried out: %s' % exc]
     if violations:
@@ -105,14 +120,15 @@ def _run_one(cloud: lab_cloud.Cloud, case: Case, seed: int,
     return report.Result(running.observation, violations)
 
 
-def _cases(arguments: argparse.Namespace) -> list[tuple[Case, int]]:
+def _cases(arguments: argparse.Namespace) -> Iterable[tuple[Case, int]]:
     if arguments.random:
-        return [(draw.draw(arguments.seed, number), arguments.seed)
-                for number in range(arguments.random)]
+        return ((draw.draw(arguments.seed, number), arguments.seed)
+                for number in itertools.count())
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    if arguments.switch:
+        return [(case, seed) for seed in seeds for case in switch.cases(seed)]
     names = arguments.case or list(matrix.CASES)
-    return [(matrix.CASES[name], seed) for name in names
-            for seed in range(arguments.seed,
-                              arguments.seed + arguments.seeds)]
+    return [(matrix.CASES[name], seed) for name in names for seed in seeds]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,6 +146,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--random', type=int, metavar='N',
         help='draw N cases, fault and moment, in place of those with a name')
+    parser.add_argument(
+        '--switch', action='store_true',
+        help='faults of the network at %d moments around the switch, in '
+        'place of the cases with a name' % switch.COUNT)
     parser.add_argument(
         '--seed', type=int, default=1, metavar='S',
         help='of the first moment, or of the draw (default: %(default)s)')

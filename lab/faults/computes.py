@@ -11,13 +11,16 @@ it: the host-wide flag, and ``force-complete`` by hand after the first pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import typing
 
+from lab.cloud import hosts as lab_hosts
 from lab.cloud.services import nova
 
 if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
+    from lab.faults.case import Case
 
 
 @contextlib.contextmanager
@@ -34,6 +37,27 @@ def ready(cloud: lab_cloud.Cloud, with_upstream: bool) -> Iterator[None]:
         yield
     finally:
         _configure(cloud, True, {}, {})
+
+
+@contextlib.contextmanager
+def as_in(case: Case, cloud: lab_cloud.Cloud) -> Iterator[None]:
+    """Have both computes where the case wants them."""
+    if not case.container:
+        yield
+        return
+    _restart(cloud, lab_hosts.CONTAINER)
+    try:
+        yield
+    finally:
+        _restart(cloud, ())
+
+
+def _restart(cloud: lab_cloud.Cloud, container: Sequence[str]) -> None:
+    for host in cloud.hosts.values():
+        host.kill_compute()
+        host.start_compute(container)
+    for host in cloud.hosts.values():
+        cloud.wait_for_compute(host.name)
 
 
 def _configure(cloud: lab_cloud.Cloud, extended: bool,

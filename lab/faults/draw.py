@@ -10,6 +10,7 @@ from lab.faults.case import Fault
 from lab.faults.case import NETWORK
 from lab.faults.case import Phase
 from lab.faults.case import Step
+from lab.faults import switch
 
 # Seconds that a fault of this kind may last; None: there is nothing to heal.
 _SECONDS = {
@@ -31,6 +32,8 @@ _SIDED = ('kill nova-compute', 'restart nova-compute', 'restart libvirtd',
           'kill QEMU')
 _PHASES = (Phase.BEFORE, Phase.PRE_COPY, Phase.SWITCH, Phase.POST_COPY,
            Phase.AFTER)
+# Of the cases, as many are about the switch alone.
+_SWITCH_SHARE = 0.2
 # In which the streams between the hosts are open.
 _STREAMS = (Phase.PRE_COPY, Phase.SWITCH, Phase.POST_COPY)
 
@@ -38,6 +41,8 @@ _STREAMS = (Phase.PRE_COPY, Phase.SWITCH, Phase.POST_COPY)
 def draw(seed: int, number: int) -> Case:
     """Return one case of a randomised run; always the same one."""
     dice = random.Random('%d %d' % (seed, number))
+    if dice.random() < _SWITCH_SHARE:
+        return switch.draw(dice, 'random-%d-%d' % (seed, number))
     kind = dice.choice(list(_SECONDS))
     where = dice.choice(('source', 'destination')) if kind in _SIDED else ''
     span = _SECONDS[kind]

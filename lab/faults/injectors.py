@@ -18,9 +18,12 @@ import typing
 from lab.cloud import network
 from lab.cloud import process
 from lab.cloud.services import database
+from lab.cloud.services import keystone
 from lab.cloud.services import messages
+from lab.cloud.services import neutron
 from lab.cloud.services import nova
 from lab.cloud.services import placement
+from lab.faults import case
 from lab.faults import requests
 from lab.instruments import proof
 from lab import layout
@@ -52,10 +55,20 @@ def _break(scene: Scene, host: lab_hosts.Host | None) -> None:
         network.reset_migration_streams(side)
 
 
-def _filter(verdict: str) -> Callable:
+# As nft(8) says it.
+_VERDICTS = {
+    'reset': 'reject with tcp reset',
+    'drop': 'drop',
+    **{'lose %d %%' % share: 'numgen random mod 100 < %d drop' % share
+       for share in (10, 30, 60)}}
+_PORTS = {'': '0-65535', 'libvirt': '16509, 16514', 'QEMU': '49152-49215'}
+
+
+def _filter(treatment: str, stream: str) -> Callable:
     def inject(scene: Scene, host: lab_hosts.Host | None) -> None:
         for side in layout.HOSTS:
-            network.filter_migration(side, verdict)
+            network.filter_migration(
+                side, _VERDICTS[treatment], _PORTS[stream])
     return inject
 
 
@@ -77,13 +90,15 @@ def _qemu(scene: Scene, host: lab_hosts.Host) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _stop_placement(scene: Scene, host: lab_hosts.Host | None) -> None:
-    process.Process('placement').kill()
+def _kill_api(name: str) -> Callable:
+    return lambda scene, host: process.Process(name).kill()
 
 
-def _start_placement(scene: Scene, host: lab_hosts.Host | None) -> None:
-    placement.start()
-    placement.wait()
+def _start_api(service) -> Callable:
+    def heal(scene: Scene, host: lab_hosts.Host | None) -> None:
+        service.start()
+        service.wait()
+    return heal
 
 
 def _start_database(scene: Scene, host: lab_hosts.Host | None) -> None:
@@ -109,6 +124,12 @@ def _free_disk(scene: Scene, host: lab_hosts.Host) -> None:
         host.run(['umount', layout.INSTANCES])
 
 
+def _remount(how: str) -> Callable:
+    def mount(scene: Scene, host: lab_hosts.Host) -> None:
+        host.run(['mount', '-o', 'remount,bind,' + how, layout.INSTANCES])
+    return mount
+
+
 def _is_tmpfs(host: lab_hosts.Host) -> bool:
     mounts = pathlib.Path('/proc/%d/mounts' % host.init.pid).read_text()
     return any(line.split()[1:3] == [str(layout.INSTANCES), 'tmpfs']
@@ -118,8 +139,9 @@ def _is_tmpfs(host: lab_hosts.Host) -> bool:
 INJECTORS: dict[str, Injector] = {
     'cut': Injector(_cut, _connect),
     'break': Injector(_break, _connect),
-    'reset': Injector(_filter('reject with tcp reset'), _unfilter),
-    'drop': Injector(_filter('drop'), _unfilter),
+    **{case.filtering(treatment, stream): Injector(
+        _filter(treatment, stream), _unfilter)
+       for treatment in case.TREATMENTS for stream in case.STREAMS},
     'libvirt abort': Injector(
         lambda scene, host: scene.sampler.source.abort_post_copy()),
     'kill nova-compute': Injector(
@@ -136,8 +158,21 @@ INJECTORS: dict[str, Injector] = {
         lambda scene, host: messages.stop(), _start_messages),
     'stop database': Injector(
         lambda scene, host: database.stop(), _start_database),
-    'kill placement': Injector(_stop_placement, _start_placement),
+    'kill placement': Injector(
+        _kill_api('placement'), _start_api(placement)),
+    'kill neutron': Injector(_kill_api('neutron'), _start_api(neutron)),
+    'kill keystone': Injector(_kill_api('keystone'), _start_api(keystone)),
     'fill disk': Injector(_fill_disk, _free_disk),
+    'read-only disk': Injector(_remount('ro'), _remount('rw')),
+    'quiet guest': Injector(lambda scene, host: scene.pulse.tell('s')),
+    'power off guest': Injector(lambda scene, host: scene.pulse.tell('o')),
+    'reset guest': Injector(lambda scene, host: scene.pulse.tell('r')),
+    'isolate management': Injector(
+        lambda scene, host: network.connect(
+            host.layout, 'management', False),
+        lambda scene, host: network.connect(
+            host.layout, 'management', True)),
+    'give up': Injector(requests.give_up),
     'isolate': Injector(
         lambda scene, host: host.isolate(True),
         lambda scene, host: host.isolate(False)),

@@ -7,13 +7,10 @@ from lab.faults.case import End
 from lab.faults.case import Fault
 from lab.faults.case import Phase
 from lab.faults.case import Step
+from lab.faults import limits
+from lab.faults import users
 
 _COMPUTE_DOWN_S = 3       # until a killed nova-compute is started again
-# Who asked a service that died before it answered waits for the whole
-# [DEFAULT] rpc_response_timeout, and asks again.
-_ASKED_AGAIN_S = 60 + 30
-# Who resumes a broken stream is not there until nova-compute has started.
-_COMPUTE_STARTS_S = 15
 # A request that died with its conductor is given up after 180 s, which is
 # looked at once in a minute.
 _GIVEN_UP_S = 180 + 60 + 30
@@ -58,6 +55,17 @@ def _network() -> list[Case]:
     ]
 
 
+def _containers() -> list[Case]:
+    """nova-compute sees no process of libvirt and QEMU."""
+    return [
+        Case('drop-60-container',
+             'a firewall drops all packets in post-copy, for 60 s; '
+             'nova-compute has a PID namespace of its own',
+             (Step(Phase.POST_COPY, Fault('drop', seconds=60)),),
+             End.COMPLETED, container=True),
+    ]
+
+
 def _compute() -> list[Case]:
     killed = 'nova-compute on the %s is killed %s'
     broken = Step(Phase.POST_COPY, Fault('reset', seconds=10))
@@ -85,7 +93,7 @@ def _compute() -> list[Case]:
     return [
         *(kill('source', phase, when) for phase, when in whens.items()),
         kill('source', Phase.RECOVERY, 'while post-copy is interrupted',
-             broken, silence=5 + _COMPUTE_STARTS_S),
+             broken, silence=5 + limits.COMPUTE_STARTS_S),
         # Whether libvirt was asked before the kill is a matter of luck.
         Case('kill-source-before', killed % ('source', 'before it begins'),
              (Step(Phase.BEFORE, Fault(
@@ -100,20 +108,20 @@ def _compute() -> list[Case]:
               Step(Phase.POST_COPY, Fault('reset state')),
               Step(Phase.POST_COPY, Fault('hard reboot'))),
              End.COMPLETED, restarts=True),
-        *(kill('destination', phase, when, limit=_ASKED_AGAIN_S)
+        *(kill('destination', phase, when, limit=limits.ASKED_AGAIN_S)
           for phase, when in whens.items()),
         Case('kill-destination-before',
              killed % ('destination', 'before it begins'),
              (Step(Phase.BEFORE, Fault(
                  'kill nova-compute', 'destination', _COMPUTE_DOWN_S)),),
-             End.EITHER, limit=_ASKED_AGAIN_S),
+             End.EITHER, limit=limits.ASKED_AGAIN_S),
         restart('destination', Phase.POST_COPY, 'in post-copy'),
     ]
 
 
 def _services() -> list[Case]:
     def case(name, description, phase, kind, seconds, end=End.COMPLETED,
-             limit=_ASKED_AGAIN_S):
+             limit=limits.ASKED_AGAIN_S):
         return Case(name, description,
                     (Step(phase, Fault(kind, seconds=seconds)),), end,
                     limit=limit)
@@ -188,40 +196,32 @@ def _pre_copy() -> list[Case]:
     ]
 
 
-def _requests() -> list[Case]:
-    def asks(name, end, phase, *requests, **options):
-        return Case(
-            '%s-%s' % (name, phase.value),
-            'a user asks in %s for: %s' % (
-                phase.value, ', '.join(kind for kind, _ in requests)),
-            tuple(Step(phase, Fault(kind, answer=answer))
-                  for kind, answer in requests), end, **options)
+def _conductor() -> list[Case]:
+    """What fails while the destination is checked is no fault of the guest.
 
-    refused = tuple((kind, 'refused') for kind in (
-        'pause', 'stop', 'hard reboot', 'resize', 'migrate again',
-        'snapshot'))
+    Whether the check has been before is a matter of luck.
+    """
     return [
-        Case('evacuate',
-             'nova-compute on the source is dead in post-copy, and the '
-             'server is evacuated',
-             (Step(Phase.POST_COPY, Fault(
-                 'kill nova-compute', 'source', 8)),
-              Step(Phase.POST_COPY, Fault('mark down', 'source', 6)),
-              Step(Phase.POST_COPY, Fault('evacuate', answer='refused'))),
-             End.COMPLETED),
-        asks('delete', End.DELETED, Phase.PRE_COPY, ('delete', 'accepted')),
-        asks('delete', End.DELETED, Phase.POST_COPY, ('delete', 'accepted')),
-        asks('requests', End.COMPLETED, Phase.PRE_COPY, *refused[:3]),
-        asks('requests', End.COMPLETED, Phase.POST_COPY, *refused[:3],
-             ('abort', 'refused'), ('force complete', 'refused')),
-        asks('more-requests', End.COMPLETED, Phase.POST_COPY, *refused[3:]),
-        asks('force-complete', End.COMPLETED, Phase.PRE_COPY,
-             ('force complete', 'accepted')),
+        *(Case(name + '-request',
+               '%s is away while the conductor checks the destination' % name,
+               (Step(Phase.REQUEST, Fault('kill ' + name, seconds=15),
+                     jitter=0),), End.EITHER, limit=limits.ASKED_AGAIN_S)
+          for name in ('neutron', 'keystone')),
+        Case('read-only', "the destination's instances are on a read-only "
+             'file system',
+             (Step(Phase.IDLE, Fault('read-only disk', 'destination', 20)),),
+             End.STAYED),
     ]
 
 
 def _isolated() -> list[Case]:
     return [
+        Case('isolate-source-management',
+             'the management network of the source is away in post-copy, '
+             'for 90 s',
+             (Step(Phase.POST_COPY, Fault(
+                 'isolate management', 'source', 90)),),
+             End.COMPLETED, limit=120),
         Case('isolate-source',
              'the source host cannot be reached in post-copy for 30 s',
              (Step(Phase.POST_COPY, Fault('isolate', 'source', 30)),),
@@ -230,5 +230,5 @@ def _isolated() -> list[Case]:
 
 
 CASES: dict[str, Case] = {case.name: case for case in (
-    *_network(), *_compute(), *_services(), *_libvirt(), *_lost(),
-    *_pre_copy(), *_requests(), *_isolated())}
+    *_network(), *_containers(), *_compute(), *_services(), *_libvirt(),
+    *_lost(), *_pre_copy(), *users.cases(), *_conductor(), *_isolated())}

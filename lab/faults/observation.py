@@ -74,6 +74,7 @@ class Observation:
     """One case, as it went.
 
     :param twice: moments in which two copies were running, in words
+    :param shown: statuses of the server that Nova has shown
     :param missing: processes of the cloud that are gone and should not be
     :param slowness: of the machine: how many times longer limits are
     :param settled: when everything was found to be right; None: never
@@ -93,12 +94,17 @@ class Observation:
     wrong_pages: int = 0
     setbacks: int = 0
     twice: list[str] = dataclasses.field(default_factory=list)
+    shown: set[str] = dataclasses.field(default_factory=set)
     missing: list[str] = dataclasses.field(default_factory=list)
     final: Final | None = None
     slowness: float = 1.0
 
     def note(self, time: float, who: str, what: str) -> None:
         self.timeline.append(Entry(time, who, what))
+
+    def missed(self) -> list[Injection]:
+        """Return what came at another moment than it was meant for."""
+        return [found for found in self.injections if not found.hit]
 
     def cuts(self) -> list[tuple[float, float]]:
         """Return begin and end of each time in which the network was cut."""

@@ -24,6 +24,12 @@ class Result:
     violations: list[str]
 
     @property
+    def is_missed(self) -> bool:
+        """Whether nothing is wrong but the moment of a fault."""
+        return bool(self.violations) and (
+            self.violations == verdict.judge_moments(self.observation))
+
+    @property
     def verdict(self) -> str:
         return 'ok' if not self.violations else '; '.join(self.violations)
 

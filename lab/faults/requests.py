@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import typing
 
 from novaclient import exceptions
+
+from lab.cloud.services import nova
+from lab import layout
 
 if typing.TYPE_CHECKING:
     from lab.cloud import hosts as lab_hosts
@@ -30,6 +34,26 @@ def send(scene: Scene, request) -> tuple[int, str]:
     return 202, ''
 
 
+def give_up(scene: Scene, host: lab_hosts.Host) -> tuple[int, str]:
+    """Say, as an operator does, that a host is lost.
+
+    :returns: as if the API had answered
+    """
+    command = subprocess.run(
+        [layout.BIN / 'nova-post-copy-manage', '--config-file',
+         nova.CONFIGURATION, 'migration', 'give-up',
+         str(_migration(scene)), '--server', scene.server.name,
+         '--host', host.name],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return 409 if command.returncode == 1 else 202, command.stdout
+
+
+def _evacuate(version: str):
+    """Return a request to the destination, as programs of this age send."""
+    return lambda client, server, scene: scene.cloud.nova(
+        version).servers.evacuate(server, scene.destination.name)
+
+
 def _migration(scene: Scene) -> int:
     migration = scene.migration()
     if migration is None:
@@ -45,6 +69,7 @@ REQUESTS = {
         client.server_migrations.live_migrate_force_complete(
             server, _migration(scene)),
     'delete': lambda client, server, scene: server.delete(),
+    'force delete': lambda client, server, scene: server.force_delete(),
     'pause': lambda client, server, scene: server.pause(),
     'stop': lambda client, server, scene: server.stop(),
     'hard reboot': lambda client, server, scene: server.reboot('HARD'),
@@ -56,6 +81,12 @@ REQUESTS = {
         client.servers.live_migrate(server, None, 'auto', post_copy=True),
     # 2.96 would ask for no host at all; the answer comes before any is used.
     'evacuate': lambda client, server, scene: server.evacuate(),
+    'evacuate by 2.14': _evacuate('2.14'),
+    'evacuate by 2.67': _evacuate('2.67'),
+    'migrate without post_copy': lambda client, server, scene:
+        client.servers.live_migrate(server, None, 'auto'),
     'reset state': lambda client, server, scene:
         server.reset_state('active'),
+    'reset state to error': lambda client, server, scene:
+        server.reset_state('error'),
 }

@@ -46,6 +46,7 @@ _STATES = {
         view.PAUSED_POST_COPY,
     (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED):
         view.PAUSED_POST_COPY_FAILED,
+    (libvirt.VIR_DOMAIN_SHUTDOWN, None): 'in shutdown',
     (libvirt.VIR_DOMAIN_SHUTOFF, None): view.SHUT_OFF,
     (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED):
         'shut off (migrated)',
@@ -110,16 +111,19 @@ class Sampler:
     """Keeps :attr:`view` up to date and writes the time line.
 
     :param migration: returns Nova's newest migration of the server, or None
+    :param shown: returns the status of the server, or None
     :param on_console: called with the address of each new serial port
     """
 
     def __init__(self, cloud: lab_cloud.Cloud, observation: Observation,
                  migration: Callable[[], dict | None],
+                 shown: Callable[[], str | None],
                  on_console: Callable[[tuple[str, int]], None]) -> None:
         self.view = view.View()
         self._cloud = cloud
         self._observation = observation
         self._migration = migration
+        self._shown = shown
         self._on_console = on_console
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -206,3 +210,8 @@ class Sampler:
             migration = self._migration()
             if migration is not None:
                 self._see('nova', status=migration['status'])
+            if (shown := self._shown()) and (
+                    shown not in self._observation.shown):
+                self._observation.shown.add(shown)
+                self._observation.note(
+                    time.monotonic(), 'nova', 'the server is ' + shown)

@@ -77,7 +77,8 @@ class Scene:
                    WORKING_SET_MIB * layout.MIB,
                    'heartbeat of the guest', 60)
         self.sampler = sampler.Sampler(
-            self.cloud, self.observation, self.migration, self.pulse.follow)
+            self.cloud, self.observation, self.migration, self.shown,
+            self.pulse.follow)
 
     def request(self, upstream: bool) -> None:
         """Ask for the migration.
@@ -97,6 +98,14 @@ class Scene:
             return next(iter(found['migrations']), None)
         except (keystone_exceptions.ClientException, ValueError):
             return None
+
+    def shown(self) -> str | None:
+        """Return the status of the server; None: no such, or no answer."""
+        try:
+            server = self._nova_server()
+        except (keystone_exceptions.ClientException, ValueError):
+            return None
+        return server and server['status']
 
     def final(self) -> Final | None:
         """Read hosts and records; None when Nova does not answer."""

@@ -13,24 +13,34 @@ from lab.faults.observation import Observation
 from lab.faults import view
 from lab.instruments import last_step
 
-_POWER_RUNNING = 1      # Nova's power_state
+# Nova's power_state.
+_POWER_RUNNING = 1
+_POWER_SHUTDOWN = 4
+_STOPPED = (End.STOPPED, End.STAYED_STOPPED)
 # How many times longer a silence may be on a slow machine, at most: what is
 # permitted without an end claims nothing.
 _SLOWEST_FACTOR = 4.0
 
 
 def judge(observation: Observation) -> list[str]:
-    """Judge a whole case."""
+    """Judge a whole case.
+
+    Of one whose moment was missed, which end is right is not known.
+    """
+    if missed := judge_moments(observation):
+        return [*missed, *_judge_copies(observation)]
     return [*judge_way(observation), *judge_end(observation)]
+
+
+def judge_moments(observation: Observation) -> list[str]:
+    """Say which faults came at another moment than they were meant for."""
+    return ['the moment for "%s" was missed' % injection.fault
+            for injection in observation.missed()]
 
 
 def judge_way(observation: Observation) -> list[str]:
     """Judge what happened until the end."""
-    violations = ['two copies were running: ' + moment
-                  for moment in observation.twice]
-    if observation.wrong_pages:
-        violations.append('%d pages were not what the guest had written'
-                          % observation.wrong_pages)
+    violations = [*_judge_copies(observation), *_judge_shown(observation)]
     if observation.setbacks and not observation.case.restarts:
         violations.append('the guest went back in its work: it was started '
                           'anew, or ran twice')
@@ -42,6 +52,31 @@ def judge_way(observation: Observation) -> list[str]:
     return violations
 
 
+def _judge_copies(observation: Observation) -> list[str]:
+    violations = ['two copies were running: ' + moment
+                  for moment in observation.twice]
+    if observation.wrong_pages:
+        violations.append('%d pages were not what the guest had written'
+                          % observation.wrong_pages)
+    return violations
+
+
+def _judge_shown(observation: Observation) -> list[str]:
+    """A server that runs is not in ERROR, unless a user says so."""
+    if _may_be_lost(observation) or 'ERROR' not in observation.shown or any(
+            injection.fault.kind == 'reset state to error'
+            for injection in observation.injections):
+        return []
+    return ['Nova has shown the server in ERROR']
+
+
+def _may_be_lost(observation: Observation) -> bool:
+    end = observation.case.end
+    return end is End.LOST or end is End.ANY and bool(
+        observation.final
+        and _reached(observation.final, End.ANY) is End.LOST)
+
+
 def permitted_silence(observation: Observation) -> float:
     """Return how long (s) a guest may be silent beyond the cuts."""
     return observation.case.silence * min(
@@ -49,11 +84,8 @@ def permitted_silence(observation: Observation) -> float:
 
 
 def _judge_silence(observation: Observation) -> list[str]:
-    if observation.case.end in (End.LOST, End.DELETED) or (
-            observation.case.restarts):
-        return []
-    if observation.case.end is End.ANY and observation.final and (
-            _reached(observation.final, End.ANY) is End.LOST):
+    if observation.case.end in (*_STOPPED, End.DELETED) or (
+            observation.case.restarts or _may_be_lost(observation)):
         return []
     beyond = observation.blackout_beyond_cuts()
     if beyond is None:
@@ -65,8 +97,6 @@ def _judge_silence(observation: Observation) -> list[str]:
 
 
 def _judge_injection(injection: Injection) -> list[str]:
-    if not injection.hit:
-        return ['the moment for "%s" was missed' % injection.fault]
     if injection.answer is None:
         return []
     code, text = injection.answer
@@ -92,12 +122,14 @@ def judge_end(observation: Observation) -> list[str]:
         return ['Nova has no such server']
     if end in (End.EITHER, End.ANY):
         end = _reached(final, end)
-    if end is End.STAYED:
+    if end in (End.STAYED, End.STAYED_STOPPED):
         here, there = observation.source, observation.destination
     else:
         here, there = observation.destination, observation.source
     violations = _judge_records(final, end, here)
-    if end is End.LOST:
+    if end in _STOPPED:
+        violations += _judge_stopped(final, here, there)
+    elif end is End.LOST:
         violations += _judge_lost(final, here, there)
     else:
         violations += _judge_hosts(final, here, there)
@@ -119,7 +151,8 @@ def _reached(final: Final, allowed: End) -> End:
 
 def _judge_records(final: Final, end: End, here: str) -> list[str]:
     """Nova's records, placement and neutron name the right host."""
-    status = 'ERROR' if end is End.LOST else 'ACTIVE'
+    status = ('ERROR' if end is End.LOST else
+              'SHUTOFF' if end in _STOPPED else 'ACTIVE')
     seen = (final.server['OS-EXT-SRV-ATTR:host'], final.server['status'],
             final.server['OS-EXT-STS:task_state'])
     violations = []
@@ -128,11 +161,13 @@ def _judge_records(final: Final, end: End, here: str) -> list[str]:
             'Nova has the server as %s on %s, task state %s; not as %s on %s'
             % (seen[1], seen[0], seen[2], status, here))
     power_state = final.server['OS-EXT-STS:power_state']
-    if end is not End.LOST and power_state != _POWER_RUNNING:
+    if end is not End.LOST and power_state != (
+            _POWER_SHUTDOWN if end in _STOPPED else _POWER_RUNNING):
         violations.append('Nova has the power state %s' % power_state)
     migration = (final.migration or {}).get('status')
-    if migration not in {End.COMPLETED: ('completed',), End.LOST: ('error',),
-                         End.STAYED: ('error', 'cancelled')}[end]:
+    if migration not in {
+            End.COMPLETED: ('completed',), End.STOPPED: ('completed',),
+            End.LOST: ('error',)}.get(end, ('error', 'cancelled')):
         violations.append('Nova has the migration as %s' % migration)
     if list(final.allocations) != [here]:
         violations.append('the server has resources of %s, not of %s' % (
@@ -140,8 +175,7 @@ def _judge_records(final: Final, end: End, here: str) -> list[str]:
     if final.migration_allocations:
         violations.append('the migration still has resources of '
                           + ' and '.join(final.migration_allocations))
-    if final.bindings is not None and end is not End.LOST and (
-            final.bindings != {here: 'ACTIVE'}):
+    if final.bindings is not None and final.bindings != {here: 'ACTIVE'}:
         violations.append('the port is bound %s' % final.bindings)
     if final.durable:
         violations.append('there still is a durable record on '
@@ -157,6 +191,11 @@ def _judge_hosts(final: Final, here: str, there: str) -> list[str]:
     if final.domains[here] != view.RUNNING:
         violations.append('the domain on %s is %s' % (
             here, final.domains[here]))
+    return violations + _judge_rest(final, here, there)
+
+
+def _judge_rest(final: Final, here: str, there: str) -> list[str]:
+    violations = []
     if final.domains[there] != view.ABSENT:
         violations.append('the domain on %s is %s' % (
             there, final.domains[there]))
@@ -164,6 +203,17 @@ def _judge_hosts(final: Final, here: str, there: str) -> list[str]:
         violations.append('disks are on %s' % (
             ' and '.join(final.disks) or 'no host'))
     return violations
+
+
+def _judge_stopped(final: Final, here: str, there: str) -> list[str]:
+    """The only copy is shut off here, and nothing is left there."""
+    violations = []
+    if final.processes:
+        violations.append('QEMU processes: %s' % final.processes)
+    if not final.domains[here].startswith((view.SHUT_OFF, view.ABSENT)):
+        violations.append('the domain on %s is %s' % (
+            here, final.domains[here]))
+    return violations + _judge_rest(final, here, there)
 
 
 def _judge_lost(final: Final, here: str, there: str) -> list[str]:

@@ -26,6 +26,7 @@ JITTER = {
     Phase.BEFORE: 0.1,
     Phase.PRE_COPY: 3.0,
     Phase.SWITCH: 0.6,
+    Phase.FORCED: 0.0,
     Phase.POST_COPY: 3.0,
     Phase.RECOVERY: 2.0,
     Phase.AFTER: 0.3,
@@ -70,6 +71,8 @@ def is_in(phase: Phase, view: View) -> bool:
         case Phase.SWITCH:
             return (runs_on_source and view.iteration > 1
                     or view.source == PAUSED_POST_COPY)
+        case Phase.FORCED:
+            return not view.is_final
         case Phase.POST_COPY:
             return view.source == PAUSED_POST_COPY
         case Phase.RECOVERY:

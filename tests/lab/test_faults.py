@@ -23,6 +23,7 @@ from lab.faults import injectors
 from lab.faults import matrix
 from lab.faults import runner
 from lab.faults import scene
+from lab.faults import switch
 from lab.faults import view
 from lab import progress
 from tests.lab import base
@@ -104,6 +105,21 @@ class Scene:
 
     def clear(self) -> list[str]:
         return []
+
+
+class InjectorsTest(testtools.TestCase):
+
+    def test_every_fault_can_be_injected(self):
+        self.assertEqual(set(), {
+            step.fault.kind
+            for case in (*matrix.CASES.values(), *switch.cases(SEED))
+            for step in case.steps} - set(injectors.INJECTORS))
+
+    def test_what_is_to_be_healed_can_be(self):
+        self.assertEqual([], [
+            step.fault for case in matrix.CASES.values()
+            for step in case.steps if step.fault.seconds is not None
+            and injectors.INJECTORS[step.fault.kind].heal is None])
 
 
 class RunnerTest(testtools.TestCase):

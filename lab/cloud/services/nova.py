@@ -24,6 +24,7 @@ if typing.TYPE_CHECKING:
     from lab.cloud import cloud as lab_cloud
 
 _DIRECTORY = layout.CONFIG / 'nova'
+CONFIGURATION = _DIRECTORY / 'nova.conf'   # of the controller
 # The last report of a killed compute may be written so much later,
 # and no compute is up so soon.
 _LATE_S = 2

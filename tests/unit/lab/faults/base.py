@@ -58,6 +58,18 @@ def lost(**changes) -> Final:
         } | changes)
 
 
+def stopped(host: str = DESTINATION, status: str = 'completed',
+            **changes) -> Final:
+    """The records of a server that has powered itself off."""
+    return final(host, status, **{
+        'server': {'OS-EXT-SRV-ATTR:host': host, 'status': 'SHUTOFF',
+                   'OS-EXT-STS:task_state': None,
+                   'OS-EXT-STS:power_state': 4},
+        'domains': {SOURCE: view.ABSENT, DESTINATION: view.ABSENT} | {
+            host: view.SHUT_OFF},
+        'processes': {}} | changes)
+
+
 def observation(the_case: Case | None = None, moments=(), **changes):
     """A case from 100 s to 120 s, in which the guest was heard each second.
 

@@ -10,6 +10,8 @@ from lab.faults.case import NETWORK
 from lab.faults.case import Phase
 from lab.faults import draw
 from lab.faults import matrix
+from lab.faults import switch
+from lab.faults import users
 from lab.faults import view
 
 SEEDS = strategies.integers(0, 10 ** 6)
@@ -28,11 +30,15 @@ class DrawTest(testtools.TestCase):
 
         self.assertIn(first.phase, view.JITTER)
         self.assertNotIn(first.phase, (Phase.IDLE, Phase.RECOVERY))
+        for step in case.steps:
+            self.assertIn(step.fault.kind, (*NETWORK, *draw._SECONDS,
+                                            'force complete'))
         if first.fault.kind in ('kill QEMU', 'libvirt abort'):
             self.assertIs(Phase.POST_COPY, first.phase)
         # Only what breaks the streams has a recovery to go wrong in.
         if len(case.steps) > 1:
-            self.assertIn(first.fault.kind, NETWORK)
+            self.assertTrue({step.fault.kind for step in case.steps}
+                            & set(NETWORK))
         self.assertEqual(case.end is End.LOST,
                          first.fault.kind == 'kill QEMU')
 
@@ -40,9 +46,9 @@ class DrawTest(testtools.TestCase):
         steps = [step for number in range(2000)
                  for step in draw.draw(1, number).steps]
 
-        self.assertEqual(set(draw._SECONDS),
+        self.assertEqual({*draw._SECONDS, *switch.KINDS, 'force complete'},
                          {step.fault.kind for step in steps})
-        self.assertEqual({*draw._PHASES, Phase.RECOVERY},
+        self.assertEqual({*draw._PHASES, Phase.RECOVERY, Phase.FORCED},
                          {step.phase for step in steps})
 
 
@@ -67,11 +73,12 @@ class MatrixTest(testtools.TestCase):
         cases = [case for part in (
             matrix._network, matrix._compute, matrix._services,
             matrix._libvirt, matrix._lost, matrix._pre_copy,
-            matrix._requests, matrix._isolated) for case in part()]
+            matrix._conductor, matrix._containers, matrix._isolated,
+            users.cases) for case in part()]
 
         self.assertEqual(len(matrix.CASES), len(cases))
 
     def test_every_phase_has_cases(self):
-        self.assertEqual(set(Phase), {
+        self.assertEqual(set(Phase) - {Phase.FORCED}, {
             step.phase for case in matrix.CASES.values()
             for step in case.steps})

@@ -6,7 +6,10 @@ import pathlib
 import fixtures
 import testtools
 
+from lab.faults.case import Fault
+from lab.faults.observation import Injection
 from lab.faults import report
+from lab.faults import verdict
 from tests.unit.lab.faults import base
 
 
@@ -31,6 +34,16 @@ class ReportTest(testtools.TestCase):
             'not seen                               '
             'the guest was never heard; and more',
             report.table(self.results))
+
+    def test_missed(self):
+        missed = base.observation(injections=[
+            Injection(Fault('cut'), 105.0, hit=False)])
+        self.assertTrue(report.Result(
+            missed, verdict.judge(missed)).is_missed)
+        missed.wrong_pages = 3
+        self.assertFalse(report.Result(
+            missed, verdict.judge(missed)).is_missed)
+        self.assertFalse(self.results[0].is_missed)
 
     def test_json(self):
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'new',

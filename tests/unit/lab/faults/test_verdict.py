@@ -57,10 +57,25 @@ class WayTest(testtools.TestCase):
         self.assertNotEqual([], self.judge(base.case(End.ANY), moments=[95]))
 
     def test_moment_missed(self):
-        self.assertEqual(
-            ['the moment for "cut for 5 s" was missed'],
-            self.judge(injections=[
-                Injection(Fault('cut', seconds=5), 105.0, hit=False)]))
+        missed = base.observation(injections=[
+            Injection(Fault('cut', seconds=5), 105.0, hit=False)],
+            moments=[95], final=base.final(base.SOURCE, 'error'))
+        self.assertEqual(['the moment for "cut for 5 s" was missed'],
+                         verdict.judge(missed))
+        # What is wrong at any moment.
+        missed.twice.append('host-a and host-b')
+        self.assertEqual(2, len(verdict.judge(missed)))
+
+    def test_shown_in_error(self):
+        shown = {'ACTIVE', 'MIGRATING', 'ERROR'}
+        self.assertEqual(['Nova has shown the server in ERROR'],
+                         self.judge(shown=shown))
+        self.assertEqual([], self.judge(shown=shown - {'ERROR'}))
+        # It is lost, or a user has said so.
+        self.assertEqual([], self.judge(base.case(End.ANY), shown=shown,
+                                        final=base.lost()))
+        self.assertEqual([], self.judge(
+            base.case(fault=Fault('reset state to error')), shown=shown))
 
     def test_process_of_the_cloud_is_gone(self):
         self.assertEqual(['nova-conductor has ended and was not to'],
@@ -152,12 +167,35 @@ class EndTest(testtools.TestCase):
                 {'server': server | {'fault': {}}},
                 {'disks': [base.SOURCE]},
                 {'migration': {'status': 'completed'}},
+                # neutron would refuse the next move to the source.
+                {'bindings': {base.SOURCE: 'INACTIVE',
+                              base.DESTINATION: 'ACTIVE'}},
                 {'domains': {base.SOURCE: view.ABSENT,
                              base.DESTINATION: 'shut off (crashed)'}},
                 {'domains': {base.SOURCE: view.RUNNING,
                              base.DESTINATION: 'shut off (crashed)'}}):
             self.assertEqual(
                 1, len(self.judge(End.LOST, base.lost(**changes))), changes)
+
+    def test_stopped(self):
+        for end, final in (
+                (End.STOPPED, base.stopped()),
+                (End.STAYED_STOPPED, base.stopped(base.SOURCE, 'error'))):
+            self.assertEqual([], self.judge(end, final))
+        server = base.stopped().server
+        for changes in (
+                {'server': server | {'status': 'ERROR'}},
+                {'server': server | {'OS-EXT-STS:power_state': 1}},
+                {'migration': {'status': 'error'}},
+                {'processes': {base.SOURCE: 1}},
+                {'disks': [base.SOURCE, base.DESTINATION]},
+                {'bindings': {base.SOURCE: 'ACTIVE'}},
+                {'domains': {base.SOURCE: view.ABSENT,
+                             base.DESTINATION: 'in shutdown'}},
+                {'domains': {base.SOURCE: view.PAUSED_POST_COPY_FAILED,
+                             base.DESTINATION: view.SHUT_OFF}}):
+            self.assertEqual(1, len(self.judge(
+                End.STOPPED, base.stopped(**changes))), changes)
 
     def test_deleted(self):
         gone = dataclasses.replace(
