@@ -8,6 +8,7 @@ from lab.faults.case import Fault
 from lab.faults.case import Phase
 from lab.faults.case import Step
 from lab.faults import limits
+from lab.faults import switch
 from lab.faults import users
 
 _COMPUTE_DOWN_S = 3       # until a killed nova-compute is started again
@@ -49,6 +50,8 @@ def _network() -> list[Case]:
         # may break the stream then.
         Case('drop-switch', 'a firewall drops all packets at the switch',
              (Step(Phase.SWITCH, Fault('drop', seconds=10)),), End.EITHER),
+        # libvirt has taken the call and gives up: the guest never left.
+        switch.make('drop-17-switch', 'drop', 17, -0.25),
         # What breaks it before cannot be repaired by anyone.
         Case('break-switch', 'the streams break at the switch',
              (Step(Phase.SWITCH, Fault('break', seconds=5)),), End.ANY),
