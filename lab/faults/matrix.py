@@ -51,7 +51,7 @@ def _network() -> list[Case]:
         Case('drop-switch', 'a firewall drops all packets at the switch',
              (Step(Phase.SWITCH, Fault('drop', seconds=10)),), End.EITHER),
         # libvirt has taken the call and gives up: the guest never left.
-        switch.make('drop-17-switch', 'drop', 17, -0.25),
+        switch.make('drop-17-switch', 'drop', 17, -0.1),
         # What breaks it before cannot be repaired by anyone.
         Case('break-switch', 'the streams break at the switch',
              (Step(Phase.SWITCH, Fault('break', seconds=5)),), End.ANY),
