@@ -140,20 +140,21 @@ def reset_migration_streams(host: layout.HostLayout) -> None:
 
 
 def filter_migration(host: layout.HostLayout, verdict: str | None,
-                     ports: str = '0-65535') -> None:
+                     ports: str | None = None) -> None:
     """Treat the TCP that comes in on the migration network as nft(8) says.
 
     :param verdict: such as ``drop``; None: let it through
-    :param ports: of the service, on either host
+    :param ports: of the service, on either host; None: all
     """
     rules = ['table inet lab', 'delete table inet lab']
     if verdict is not None:
         rules += ['table inet lab { chain in {',
                   'type filter hook input priority 0',
-                  *('iifname "migration" tcp %s { %s } %s' % (
-                      side, ports, verdict) for side in (
-                      ('dport',) if ports == '0-65535'
-                      else ('dport', 'sport'))),
+                  *('iifname "migration" %s %s' % (packets, verdict)
+                    for packets in (
+                        ['meta l4proto tcp'] if ports is None else
+                        ['tcp dport { %s }' % ports,
+                         'tcp sport { %s }' % ports])),
                   '}', '}']
     subprocess.run(['ip', 'netns', 'exec', host.namespace, 'nft', '-f', '-'],
                    input='\n'.join(rules), text=True, check=True)

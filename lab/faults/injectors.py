@@ -61,7 +61,7 @@ _VERDICTS = {
     'drop': 'drop',
     **{'lose %d %%' % share: 'numgen random mod 100 < %d drop' % share
        for share in (10, 30, 60)}}
-_PORTS = {'': '0-65535', 'libvirt': '16509, 16514', 'QEMU': '49152-49215'}
+_PORTS = {'': None, 'libvirt': '16509, 16514', 'QEMU': '49152-49215'}
 
 
 def _filter(treatment: str, stream: str) -> Callable:
