@@ -99,7 +99,8 @@ def _give_up(migration_id: str, server: str, hosts: frozenset[str]) -> int:
             'answer. Start nova-compute there. If that host does not come '
             'back either, make sure that it is off, and add "--host '
             '%(destination)s".') % situation._asdict())
-    given_up.record(found, outcome, answer, _fault(situation, outcome))
+    fault = _fault(situation, outcome)
+    given_up.record(found, outcome, answer, fault)
     print(_recorded(found, outcome))
     if situation.source_is_up:
         print(_('nova-compute on %(source)s ends the migration there, and '
@@ -108,6 +109,8 @@ def _give_up(migration_id: str, server: str, hosts: frozenset[str]) -> int:
         left = False
     else:
         left = _release(found)
+        if fault is not None:
+            given_up.notify(found, fault)
     print(_next_step(found, situation, outcome))
     return 2 if left else 0
 

@@ -10,20 +10,26 @@ allocations and port bindings, follows from there and may be repeated.
 from __future__ import annotations
 
 from nova.compute import vm_states
+import nova.conf
 from nova import context as nova_context
 from nova.db.main import api as main_db_api
 from nova.i18n import _
 from nova.network import neutron
 from nova import objects
+from nova.objects import fields
 from nova.scheduler.client import report
 
+from nova_post_copy.cmd import limit
 from nova_post_copy.cmd.unfinished import Refused
 from nova_post_copy.cmd.unfinished import Unfinished
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions.giving_up import Outcome
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
+from nova_post_copy import notifications
 from nova_post_copy.objects.migration import Status
+
+CONF = nova.conf.CONF
 
 # Of a guest that has arrived. Otherwise it runs, or is to.
 _VM_STATES: dict[Condition | None, str] = {
@@ -81,6 +87,13 @@ def _node(context: nova_context.RequestContext,
           migration: objects.Migration) -> objects.ComputeNode:
     return objects.ComputeNode.get_by_host_and_nodename(
         context, migration.dest_compute, migration.dest_node)
+
+
+def notify(found: Unfinished, fault: exception.PostCopyFault) -> None:
+    """Emit the notification of a loss, as nova-compute would."""
+    limit.within_limit(lambda: notifications.notify(
+        found.context, found.instance, CONF.host,
+        fields.NotificationPhase.ERROR, fault))
 
 
 def release_allocations(found: Unfinished) -> None:

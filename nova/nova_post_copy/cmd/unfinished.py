@@ -5,7 +5,6 @@
 # nova.objects has its classes only after they have been registered.
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple
 
 from nova import context as nova_context
@@ -15,13 +14,10 @@ from nova import objects
 from nova import servicegroup
 from oslo_utils import uuidutils
 
+from nova_post_copy.cmd import limit
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.objects import migration as migration_obj
-
-
-# Seconds for the answer of a host, RabbitMQ included.
-ANSWER_WITHIN_S = rpcapi.ANSWER_TIMEOUT_S + 5
 
 
 class Refused(Exception):
@@ -124,15 +120,7 @@ def on_destination(found: Unfinished) -> Condition | None:
 
     :returns: None if it does not answer or cannot know
     """
-    answers: list[Condition | None] = []
-
-    def ask() -> None:
-        answers.append(rpcapi.PostCopyComputeAPI().guest_condition(
+    answer = limit.within_limit(
+        lambda: rpcapi.PostCopyComputeAPI().guest_condition(
             found.context, found.migration.dest_compute, found.instance))
-
-    # The first call of a process waits for RabbitMQ without a limit.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(ANSWER_WITHIN_S)
-    answer = answers[0] if answers else None
     return None if answer is Condition.UNKNOWN else answer

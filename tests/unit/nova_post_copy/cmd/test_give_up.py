@@ -10,6 +10,8 @@ from nova.compute import vm_states
 from nova import context as nova_context
 from nova import objects
 from nova import test
+from nova.tests import fixtures as nova_fixtures
+from nova.tests.unit import fake_flavor
 from oslo_db import exception as db_exc
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslo_utils import timeutils
@@ -52,6 +54,9 @@ class TestGiveUp(test.TestCase):
         self.output = io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stdout', self.output))
         self.peers = self.useFixture(Peers())
+        self.flags(notification_format='both', group='notifications')
+        self.notifier = self.useFixture(
+            nova_fixtures.NotificationFixture(self))
         self.answer = None
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
@@ -66,7 +71,7 @@ class TestGiveUp(test.TestCase):
             user_id='user', display_name='busy server', host='src',
             node='src', compute_id=1, vm_state=vm_states.ACTIVE,
             task_state=task_states.MIGRATING, progress=50,
-            flavor=objects.Flavor(name='flavor', extra_specs={}),
+            flavor=fake_flavor.fake_flavor_obj(self.context),
             system_metadata={}, image_ref='')
         self.instance.create()
         objects.InstanceAction.action_start(
@@ -160,6 +165,9 @@ class TestGiveUp(test.TestCase):
             fault = self.faults()[0]
             self.assertNotIn('src', fault.message)
             self.assertIn('given up the source', fault.details)
+            self.assertEqual(
+                'instance.live_migration_post_copy_recovery.error',
+                self.notifier.versioned_notifications.pop()['event_type'])
             # Nobody else does it.
             self.assertEqual(
                 [('delete_allocation_for_instance', self.migration.uuid,
@@ -291,7 +299,7 @@ class TestGiveUp(test.TestCase):
                 'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
                 'guest_condition', lambda *args: over.wait()),
               fixtures.MonkeyPatch(
-                'nova_post_copy.cmd.unfinished.ANSWER_WITHIN_S', 0.1)):
+                'nova_post_copy.cmd.limit.WITHIN_S', 0.1)):
             self.assert_refused('add "--host dest"', 'src')
             self.assertEqual(0, self.give_up('src', 'dest')[0])
 
