@@ -211,14 +211,19 @@ class TwoHosts(surroundings.Surroundings, cloud.Cloud):
              if event['event'] == name and event['finish_time']), None))
 
     def fault(self):
+        """Return what administrators read of the newest fault."""
+        newest = self.newest_fault()
+        # What the conductor records has a traceback in its details.
+        return newest.message + newest.details
+
+    def newest_fault(self):
         """Return the newest fault; of an ACTIVE server the API shows none."""
         with context.target_cell(
                 context.get_admin_context(),
                 self.cell_mappings['cell1']) as cell:
             faults = objects.InstanceFaultList.get_by_instance_uuids(
                 cell, [self.server['id']])
-        # What the conductor records has a traceback in its details.
-        return faults[0].message + faults[0].details
+        return faults[0]
 
     def inside(self, host, function, *args):
         """Call something as the nova-compute of a host would."""

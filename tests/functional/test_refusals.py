@@ -128,7 +128,7 @@ class TestHosts(base.TwoHosts):
         self.assertEqual([], self.hosts.moves)
         self.assert_on('src', migration)
         self.assertTrue(migration['post_copy'])
-        return self.fault(), event['details']
+        return self.newest_fault().message, event['details']
 
     def test_trait(self):
         self.assertIn(base.TRAIT, self.traits_of('src'))
@@ -211,9 +211,12 @@ class TestHosts(base.TwoHosts):
         self.hosts.daemons['dest'].userfaultfd = False
         self.assertIn(base.TRAIT, self.traits_of('dest'))
 
-        for reason in self.refused_later():
-            self.assertIn('dest', reason)
+        fault, details = self.refused_later()
+        for reason in (fault, details):
             self.assertIn('vm.unprivileged_userfaultfd', reason)
+        # Names of hosts are for administrators.
+        self.assertIn('dest: ', details)
+        self.assertIn('a host: ', fault)
 
 
 class TestGuests(base.TwoHosts):

@@ -18,6 +18,8 @@ import oslo_messaging as messaging
 from nova import exception
 from nova.i18n import _
 
+_COMPUTE = _('nova-compute')
+
 # Who did not do what was asked, by upstream's module that asked.
 _ASKED = {
     'nova/network/neutron.py': _('neutron (or keystone, which it needs)'),
@@ -26,7 +28,7 @@ _ASKED = {
     'nova/scheduler/client/query.py': _('nova-scheduler'),
     'nova/volume/cinder.py': _('cinder (or keystone, which it needs)'),
     'nova/image/glance.py': _('glance (or keystone, which it needs)'),
-    'nova/compute/rpcapi.py': _('nova-compute'),
+    'nova/compute/rpcapi.py': _COMPUTE,
 }
 
 
@@ -77,9 +79,15 @@ def in_words(error: Exception) -> str:
     if isinstance(error, messaging.RemoteError):
         return _('a check on another host failed: %s') % _first_line(
             error.value)
-    if isinstance(error, OSError) and error.strerror:
-        return _('a check on another host failed: %s') % error.strerror
     who = _who_was_asked(error)
+    if isinstance(error, OSError) and who in (None, _COMPUTE):
+        # On the way from another host it has lost all but its text.
+        return _('a check on another host failed: %s') % (
+            error.strerror or
+            re.sub(r'^\[Errno \d+\] ', '', _first_line(str(error))))
+    if who == _COMPUTE:
+        return _('a check on another host failed, for a reason that its '
+                 'nova-compute has logged')
     if who is None and isinstance(error, ks_exc.ClientException):
         who = _('keystone, or a service that Nova asks,')
     if isinstance(error, db_exception.DBError):
