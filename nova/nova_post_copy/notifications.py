@@ -3,8 +3,9 @@
 """Versioned notification of an interrupted post-copy migration.
 
 ``instance.live_migration_post_copy_recovery.start`` when the stream breaks,
-``.end`` when the migration resumes, ``.error`` when the memory is lost. The
-payload is upstream's ``InstanceActionPayload``.
+``.progress`` when the other host has not answered for a minute, ``.end`` when
+the migration resumes, ``.error`` when the memory is lost. The payload is
+upstream's ``InstanceActionPayload``.
 """
 
 from nova import context as nova_context
@@ -48,8 +49,8 @@ def notify(context: nova_context.RequestContext, instance: objects.Instance,
     """Emit the notification.
 
     :param host: of this nova-compute, the publisher
-    :param phase: one of ``NotificationPhase``: start, end or error
-    :param exc: the reason, for the phases start and error
+    :param phase: one of ``NotificationPhase``
+    :param exc: the reason, for all phases but end
     """
     PostCopyRecoveryNotification(
         context=context,

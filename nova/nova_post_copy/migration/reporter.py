@@ -181,18 +181,20 @@ class Reporter:
 
         :param figures: the summary, if the migration was switched
         """
+        if not self.switched:
+            # The last steps wait for this method: the network is next.
+            return
         self._queue.keep(_VM_STATE, self._clear_error)
         if self._status == Status.INTERRUPTED_POST_COPY:
             # Its memory had arrived, or was not needed any more.
             self._queue.tell(lambda: events.finish(
                 self._context, self._instance, events.RECOVERY))
             self._notify(fields.NotificationPhase.END)
-        if self.switched:
-            self.switched_over()
-            finish = (events.finish if figures is None else functools.partial(
-                event_details.finish, details=figures))
-            self._queue.tell(lambda: finish(
-                self._context, self._instance, events.DEGRADED))
+        self.switched_over()
+        finish = (events.finish if figures is None else functools.partial(
+            event_details.finish, details=figures))
+        self._queue.tell(lambda: finish(
+            self._context, self._instance, events.DEGRADED))
 
     def lost(self, fault: nova_exception.NovaException) -> None:
         """Report that the memory on the source will not be transferred."""
