@@ -196,7 +196,7 @@ class Following(MonitorPhase):
             seconds=answers.seconds,
             switched=(self.switched or course.switch_saved or
                       self.migration.reporter.switched),
-            over=link.is_given_up()))
+            over=link.is_over()))
         LOG.warning('libvirt has forgotten a migration: the server is paused '
                     'on this host. Decision: %(action)s, because %(reason)s',
                     {'action': decision.action.value,

@@ -32,6 +32,7 @@ from nova_post_copy.decisions import recovery
 from nova_post_copy.objects.migration import COPYING
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
+from nova_post_copy.objects.migration import Status
 from nova_post_copy.virt.libvirt import domain
 from nova_post_copy.virt.libvirt import outgoing
 from nova_post_copy.virt.libvirt import own_connection
@@ -190,7 +191,7 @@ class Link:
                 self._context, self._dest, self._instance,
                 self._own_addresses())
             self._end_dead_calls()
-        return Answer(destination, bool(self.is_given_up()))
+        return Answer(destination, self._is_given_up())
 
     def destination(self) -> Condition | None:
         """Ask the destination's nova-compute; None: it does not answer."""
@@ -232,20 +233,30 @@ class Link:
                 self._context, source_compute=self._instance.host,
                 status=list(COPYING)))
 
-    def is_given_up(self) -> bool | None:
+    def is_over(self) -> bool | None:
         """Tell whether the migration is over in Nova's database.
 
         As long as this host watches the migration, only an operator can have
-        ended it there, who has given it up. A reset state or a deletion of the
-        server says nothing about its memory.
+        ended it there. A reset state or a deletion of the server says nothing
+        about its memory.
 
         :returns: None when the database does not answer
         """
+        status = self._status()
+        return None if status is None else status in FINAL
+
+    def _is_given_up(self) -> bool:
+        # One that an operator has found completed needs no memory, and ends
+        # as if nobody had been told.
+        status = self._status()
+        return status in FINAL and status != Status.COMPLETED
+
+    def _status(self) -> str | None:
         try:
             return objects.Migration.get_by_id(
-                self._context, self._migration_id).status in FINAL
+                self._context, self._migration_id).status
         except exception.MigrationNotFound:
-            return False
+            return ''
         except Exception as exc:
             LOG.debug('Could not read the status of the live migration: %s',
                       exc, instance=self._instance)

@@ -112,7 +112,7 @@ class Destination:
         self.let_go_of.append(reason)
         self.source.become(scripted.DESTROYED, {})
 
-    def is_given_up(self):
+    def is_over(self):
         return self.given_up if self.database else None
 
 

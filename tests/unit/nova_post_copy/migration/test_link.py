@@ -323,10 +323,11 @@ class TestAsk(LinkTestCase):
         self.assertEqual([], self.ended)
 
     def test_given_up(self):
-        for status in ('error', 'completed', 'cancelled', 'failed'):
+        for status in ('error', 'cancelled', 'failed'):
             self.assertTrue(self._ask(status).given_up)
         # Whatever became of the server: its state was reset, it is deleted.
-        for status in ('running', 'running (post-copy)', 'post-migrating'):
+        for status in ('running', 'running (post-copy)', 'post-migrating',
+                       'completed'):
             self.assertFalse(self._ask(status).given_up)
 
     def test_the_database_has_forgotten_it(self):
@@ -336,4 +337,4 @@ class TestAsk(LinkTestCase):
     def test_database_is_away(self):
         self.assertFalse(
             self._ask(error=db_exception.DBConnectionError()).given_up)
-        self.assertIsNone(self.link().is_given_up())
+        self.assertIsNone(self.link().is_over())
