@@ -329,6 +329,7 @@ class BreakingHosts(TwoHosts):
         admin, hosts = context.get_admin_context(), self.hosts
         while process.alive and not hosts.closed:
             for task in (compute.manager._reconcile_migrations,
+                         compute.manager._remove_leftovers,
                          compute.manager._give_up_dropped_requests,
                          compute.manager._report_dead_sources):
                 try:
