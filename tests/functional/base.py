@@ -328,12 +328,11 @@ class BreakingHosts(TwoHosts):
         # The test itself may be over before the thread notices.
         admin, hosts = context.get_admin_context(), self.hosts
         while process.alive and not hosts.closed:
-            for task in (compute.manager._reconcile_migrations,
-                         compute.manager._remove_leftovers,
-                         compute.manager._give_up_dropped_requests,
-                         compute.manager._report_dead_sources):
+            for _name, task in compute.manager._periodic_tasks:
+                if not task.__module__.startswith('nova_post_copy.'):
+                    continue
                 try:
-                    task(admin)
+                    task(compute.manager, admin)
                 except Exception:
                     # As oslo.service does.
                     LOG.exception('A periodic task of %s failed',
