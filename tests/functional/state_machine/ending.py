@@ -145,7 +145,7 @@ class Ending(world.World):
         running = self.hosts.running_on(self.server)
         if running - {host}:
             return '%s runs on %s' % (_state(instance), running)
-        if self.lost:
+        if self.lost or self.reset:
             return None     # both halves may be kept, and it need not run
         if domains != {host}:
             return '%s is known on %s' % (_state(instance), domains)

@@ -85,7 +85,7 @@ class Requests(world.World):
 
     @stateful.rule(state=st.sampled_from(['active', 'error']))
     def reset_state(self, state):
-        self.reset = True
+        self.reset |= state == 'error' and not self.unfinished()
         self.ask('POST', '/action', {'os-resetState': {'state': state}})
 
     @stateful.rule(force=st.booleans())
