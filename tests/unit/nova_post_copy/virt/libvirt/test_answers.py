@@ -49,6 +49,22 @@ class TestSourceRefusals(test_driver.DriverTestCase):
             [], self.driver.post_copy_source_refusals(self.instance))
 
 
+class TestHost(test_driver.DriverTestCase):
+
+    def test_says_at_start_what_limits_recovery(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.virt.libvirt.driver.LibvirtDriver.init_host',
+            lambda driver, host: None))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.recovery_limits.find',
+            lambda: ['Sees nothing.']))
+        self.driver.init_host('host-a')
+        self.assertIn('is limited: Sees nothing.', log.output)
+        self.assertEqual(['Sees nothing.'],
+                         self.driver.post_copy_recovery_limits())
+
+
 class TestGuests(test_driver.DriverTestCase):
     """What this host is asked by others."""
 
