@@ -150,3 +150,11 @@ class PostCopyEvacuateRefused(exception.NovaException):
                 'the migration up: "nova-post-copy-manage migration '
                 'give-up".')
     code = 409
+
+
+class PostCopyCinderRefused(exception.NovaException):
+    msg_fmt = _('Cinder refused nova-compute: %(reason)s. The token of the '
+                'request is not kept; nova-compute needs credentials of its '
+                'own in [cinder] of nova.conf (auth_type, auth_url, username, '
+                'password, ...). Until then the volumes of the server stay '
+                'attached to the host that the server is not on.')

@@ -89,6 +89,17 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
             'not, and never uses auto-converge. nova-post-copy does not need '
             'the option. Other hosts were not inspected.'))
 
+    def _check_cinder(self) -> upgradecheck.Result:
+        if CONF.cinder.auth_type is not None:
+            return _success(_('Only nova.conf of this host was inspected.'))
+        return _warning(_(
+            'nova.conf of this host has no credentials in [cinder] '
+            '(auth_type, auth_url, username, password, ...). A nova-compute '
+            'without them cannot correct the volume attachments of a server '
+            'after it was restarted, or after the token of the request has '
+            'expired: the volumes stay attached to both hosts of a live '
+            'migration. Other hosts were not inspected.'))
+
     def _check_host_only(self) -> upgradecheck.Result:
         return _warning(_(
             'nova.conf of this host has no [api_database] connection, so '
@@ -191,6 +202,7 @@ class UpgradeCommands(upgradecheck.UpgradeCommands):
     _HOST: _Checks = (
         (_('Configuration'), _check_configuration),
         (_('Host-wide post-copy'), _check_host_wide),
+        (_('Credentials for Cinder'), _check_cinder),
     )
     _HOST_ONLY: _Checks = (
         (_('Cloud'), _check_host_only),

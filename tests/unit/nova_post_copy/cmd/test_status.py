@@ -62,6 +62,7 @@ class TestUpgradeCheck(test.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.flags(auth_type='password', group='cinder')
         # Only tells whether there is one: nova.test has connected already.
         self.flags(connection='sqlite://', group='api_database')
         self.flags(config_source=['nova_post_copy'])
@@ -154,9 +155,9 @@ class TestUpgradeCheck(test.TestCase):
         code, results = self._check()
         self.assertEqual(SUCCESS, code, results)
         self.assertEqual(
-            ['Configuration', 'Host-wide post-copy', 'Cell databases',
-             'Conductors', 'Computes', 'Trait in placement', 'Recovery'],
-            list(results))
+            ['Configuration', 'Host-wide post-copy',
+             'Credentials for Cinder', 'Cell databases', 'Conductors',
+             'Computes', 'Trait in placement', 'Recovery'], list(results))
 
     def test_not_loaded(self):
         self.flags(config_source=['environment'])
@@ -169,11 +170,17 @@ class TestUpgradeCheck(test.TestCase):
         self.assertIn('live_migration_permit_post_copy = true', details)
         self.assertIn('Other hosts were not inspected', details)
 
+    def test_no_credentials_for_cinder(self):
+        self.flags(auth_type=None, group='cinder')
+        details = self._assert_only(WARNING, 'Credentials for Cinder')
+        self.assertIn('[cinder]', details)
+
     def test_on_a_compute_host(self):
         self.flags(connection=None, group='api_database')
         code, results = self._check()
         self.assertEqual(WARNING, code)
-        self.assertEqual(['Configuration', 'Host-wide post-copy', 'Cloud'],
+        self.assertEqual(['Configuration', 'Host-wide post-copy',
+                          'Credentials for Cinder', 'Cloud'],
                          list(results))
         self.assertIn('Run this command where "nova-status" is run',
                       results['Cloud'][1])
