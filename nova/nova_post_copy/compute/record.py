@@ -12,99 +12,40 @@ request until the migration is reconciled::
 When memory of the server was lost, the file is moved to
 ``$state_path/post_copy_lost`` until the leftovers on this host are removed.
 
-A file that is unreadable or corrupt is not an error: then the database and
-libvirt must be enough.
+A file that is damaged is not an error: then the database, Cinder and libvirt
+must be enough (:mod:`.rebuilding`). A file that cannot be read now may be
+whole: nothing is done, and nothing overwritten, until it can be read.
 """
 
-import hashlib
+from collections.abc import Callable
 import os
+import stat
 import tempfile
 import threading
 import typing
 
-import jsonschema
 from oslo_log import log as logging
-from oslo_serialization import jsonutils
 from oslo_utils import fileutils
 from oslo_utils import uuidutils
 
 import nova.conf
-from nova import context as nova_context
-from nova import objects
-from nova.objects import base
+
+from nova_post_copy.compute import record_format
+from nova_post_copy.compute.record_format import Damaged
+from nova_post_copy.compute.record_format import DeleteType  # noqa: F401
+from nova_post_copy.compute.record_format import Outcome  # noqa: F401
+from nova_post_copy.compute.record_format import Record
+from nova_post_copy.compute.record_format import Unreadable
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-# Version of the file format. A file with another version is unreadable.
-VERSION = 1
 # Folders under $state_path.
 CURRENT = 'post_copy'
 LOST = 'post_copy_lost'
 _SUFFIX = '.json'
-# A delete may arrive while the migration is being started.
+# A delete may arrive while the migration is being started, or closed.
 _updating = threading.Lock()
-
-
-class Record(typing.NamedTuple):
-    instance_uuid: str
-    migration_id: int
-    dest: str
-    block_migration: bool
-    #: ids of the request, so that events join its instance action
-    request_id: str
-    user_id: str | None
-    project_id: str | None
-    migrate_data: objects.LibvirtLiveMigrateData
-    #: block device mappings as they were on the source
-    source_bdms: objects.BlockDeviceMappingList
-    #: second address of the destination
-    recovery_addr: str | None = None
-    started: bool = False       #: the destination has been prepared
-    flags: int = 0              #: libvirt's migration flags, once started
-    deleting: bool = False      #: delete the server after the migration
-
-    def context(self) -> nova_context.RequestContext:
-        """Return an admin context with the ids of the request.
-
-        The token of the user is not stored.
-        """
-        return nova_context.RequestContext(
-            user_id=self.user_id, project_id=self.project_id, is_admin=True,
-            request_id=self.request_id, overwrite=False)
-
-
-# Schema of the file; the versioned objects check themselves.
-_SCHEMA = {
-    # The newest draft in which 1.0 is not an integer.
-    '$schema': 'http://json-schema.org/draft-04/schema#',
-    'type': 'object',
-    'properties': {
-        'version': {'enum': [VERSION]},
-        'sha256': {'type': 'string'},
-        'record': {
-            'type': 'object',
-            'properties': {
-                'instance_uuid': {'type': 'string', 'format': 'uuid'},
-                'migration_id': {'type': 'integer'},
-                'dest': {'type': 'string', 'minLength': 1},
-                'block_migration': {'type': 'boolean'},
-                'request_id': {'type': 'string'},
-                'user_id': {'type': ['string', 'null']},
-                'project_id': {'type': ['string', 'null']},
-                'migrate_data': {'type': 'object'},
-                'source_bdms': {'type': 'object'},
-                'recovery_addr': {'type': ['string', 'null']},
-                'started': {'type': 'boolean'},
-                'flags': {'type': 'integer'},
-                'deleting': {'type': 'boolean'},
-            },
-            'required': list(Record._fields),
-            'additionalProperties': False,
-        },
-    },
-    'required': ['version', 'sha256', 'record'],
-}
 
 
 def write(record: Record) -> None:
@@ -113,26 +54,22 @@ def write(record: Record) -> None:
     :raises OSError: the disk is full, for example
     """
     fileutils.ensure_tree(_directory(CURRENT), mode=0o700)
-    # Serialize and parse, so that the hash is over what load() will read.
-    data = jsonutils.loads(jsonutils.dumps(record._asdict() | {
-        'migrate_data': _without_secret(
-            record.migrate_data).obj_to_primitive(),
-        'source_bdms': record.source_bdms.obj_to_primitive()}))
     file, path = tempfile.mkstemp(dir=_directory(CURRENT))
     with fileutils.remove_path_on_error(path):
         with os.fdopen(file, 'wb') as stream:
-            stream.write(jsonutils.dump_as_bytes(
-                {'version': VERSION, 'sha256': _sha256(data),
-                 'record': data}))
+            stream.write(record_format.dump(record))
             stream.flush()
             os.fsync(stream.fileno())
         os.rename(path, _path(record.instance_uuid))
+    _sync(CURRENT)
 
 
 def update(instance_uuid: str, **changes: typing.Any) -> Record:
     """Change fields of the record; returns it as it is then.
 
-    :raises OSError: the record is gone, or cannot be written
+    :raises FileNotFoundError: there is none (any more)
+    :raises OSError: it cannot be written
+    :raises Damaged, Unreadable: as :func:`load` does
     """
     with _updating:
         record = load(instance_uuid)
@@ -144,30 +81,42 @@ def update(instance_uuid: str, **changes: typing.Any) -> Record:
 
 
 def load(instance_uuid: str, folder: str = CURRENT) -> Record | None:
-    """Return the record; None if there is no readable one."""
+    """Return the record; None if there is none.
+
+    :raises Damaged: its content is not what was written
+    :raises Unreadable: nobody can tell what its content is
+    """
     path = _path(instance_uuid, folder)
     try:
         with open(path, 'rb') as stream:
-            content = jsonutils.load(stream)
-        jsonschema.validate(content, _SCHEMA)
-        if content['sha256'] != _sha256(content['record']):
-            raise ValueError('the content does not match the checksum')
-        record = _from_primitive(content['record'])
-        if record.instance_uuid != instance_uuid:
-            raise ValueError('the record is of instance %s'
-                             % record.instance_uuid)
-        return record
-    except FileNotFoundError:
+            content = stream.read()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
-    except Exception as exc:
-        LOG.warning('The record of the live migration in %(path)s cannot be '
-                    'read: %(error)s', {'path': path, 'error': exc})
-        return None
+    except OSError as exc:
+        raise Unreadable(_what(path, exc)) from exc
+    try:
+        return record_format.parse(content, instance_uuid)
+    except (Damaged, Unreadable) as exc:
+        raise type(exc)(_what(path, exc)) from exc
+
+
+def _what(path: str, error: Exception) -> str:
+    return ('The record of the live migration in %(path)s cannot be read: '
+            '%(error)s' % {'path': path, 'error': error})
 
 
 def exists(instance_uuid: str) -> bool:
-    """Tell whether there is a record, readable or not."""
-    return os.path.isfile(_path(instance_uuid))
+    """Tell whether there is a record, readable or not.
+
+    If that cannot be seen there may be one, which is what counts.
+    """
+    try:
+        return stat.S_ISREG(os.stat(_path(instance_uuid)).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as exc:
+        LOG.warning(_what(_path(instance_uuid), exc))
+        return True
 
 
 def all_instances(folder: str = CURRENT) -> list[str]:
@@ -192,6 +141,8 @@ def set_aside(instance_uuid: str) -> None:
     try:
         fileutils.ensure_tree(_directory(LOST), mode=0o700)
         os.rename(_path(instance_uuid), _path(instance_uuid, LOST))
+        _sync(LOST)
+        _sync(CURRENT)
     except OSError as exc:
         LOG.warning('Remove what the server has left on this host manually: '
                     '%s', exc, instance_uuid=instance_uuid)
@@ -208,6 +159,23 @@ def remove(instance_uuid: str, folder: str = CURRENT) -> None:
                     'removed: %s', exc)
 
 
+def close(instance_uuid: str,
+          dispose: Callable[[str], None] = remove) -> str | None:
+    """Remove the record, unless the server is to be deleted.
+
+    From then on a delete is nobody's but upstream's.
+
+    :param dispose: what to do with the record
+    :returns: the type of the delete; then the record stays
+    """
+    with _updating:
+        record = load(instance_uuid)
+        if record is not None and record.delete_type is not None:
+            return record.delete_type
+        dispose(instance_uuid)
+        return None
+
+
 def _directory(folder: str) -> str:
     return os.path.join(CONF.state_path, folder)
 
@@ -216,28 +184,10 @@ def _path(instance_uuid: str, folder: str = CURRENT) -> str:
     return os.path.join(_directory(folder), instance_uuid + _SUFFIX)
 
 
-def _sha256(data: dict[str, typing.Any]) -> str:
-    return hashlib.sha256(
-        jsonutils.dump_as_bytes(data, sort_keys=True)).hexdigest()
-
-
-def _without_secret(
-        migrate_data: objects.LibvirtLiveMigrateData
-) -> objects.LibvirtLiveMigrateData:
-    """Remove the secret of a vTPM: both hosts already have it."""
-    if migrate_data.has_vtpm:
-        migrate_data = migrate_data.obj_clone()
-        migrate_data.vtpm_secret_value = None
-    return migrate_data
-
-
-def _from_primitive(data: dict[str, typing.Any]) -> Record:
-    context = nova_context.get_admin_context()
-    record = Record(**data | {
-        name: base.NovaObject.obj_from_primitive(data[name], context)
-        for name in ('migrate_data', 'source_bdms')})
-    if not (isinstance(record.migrate_data, objects.LibvirtLiveMigrateData)
-            and isinstance(record.source_bdms,
-                           objects.BlockDeviceMappingList)):
-        raise TypeError('the record holds objects of other types')
-    return record
+def _sync(folder: str) -> None:
+    """Let the names in a folder survive a crash of the host."""
+    directory = os.open(_directory(folder), os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

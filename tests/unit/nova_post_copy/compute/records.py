@@ -19,6 +19,12 @@ def make(instance_uuid: str = uuids.instance, **changes) -> record.Record:
         'source_bdms': objects.BlockDeviceMappingList(objects=[
             objects.BlockDeviceMapping(
                 id=1, instance_uuid=instance_uuid, volume_id=uuids.volume,
+                volume_size=1, attachment_id=uuids.source_attachment,
                 source_type='volume', destination_type='volume',
                 connection_info='{"serial": "%s"}' % uuids.volume)])
     } | changes)
+
+
+def none() -> objects.BlockDeviceMappingList:
+    """Return what a server without volumes has."""
+    return objects.BlockDeviceMappingList(objects=[])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import errno
 import hashlib
 import json
 import os
@@ -48,7 +49,7 @@ class TestRecord(RecordTestCase):
     def assert_same(self, expected, found):
         for name in record.Record._fields:
             ours, theirs = getattr(expected, name), getattr(found, name)
-            if name in ('migrate_data', 'source_bdms'):
+            if hasattr(ours, 'obj_to_primitive'):
                 ours, theirs = ours.obj_to_primitive(), (
                     theirs.obj_to_primitive())
             self.assertEqual(ours, theirs, name)
@@ -58,7 +59,9 @@ class TestRecord(RecordTestCase):
                 records.make(),
                 records.make(user_id=None, project_id=None,
                              recovery_addr='2001:db8::2', started=True,
-                             flags=1 << 19, deleting=True)):
+                             source_bdms=None,
+                             flags=1 << 19, delete_type='soft_delete',
+                             outcome='lost')):
             record.write(kept)
             self.assert_same(kept, record.load(uuids.instance))
 
@@ -91,14 +94,15 @@ class TestRecord(RecordTestCase):
             record.write(records.make())
             threads = [
                 threading.Thread(target=record.update, args=[uuids.instance],
-                                 kwargs={field: True})
-                for field in ('started', 'deleting')]
+                                 kwargs=change)
+                for change in ({'started': True}, {'delete_type': 'delete'})]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
             found = record.load(uuids.instance)
-            self.assertEqual((True, True), (found.started, found.deleting))
+            self.assertEqual((True, 'delete'),
+                             (found.started, found.delete_type))
 
     def test_none(self):
         self.assertIsNone(record.load(uuids.instance))
@@ -247,7 +251,7 @@ def _sign(content):
 
 
 class TestDamage(RecordTestCase):
-    """What cannot be read is none, whatever it is."""
+    """What was not written by us is damaged, whatever it is."""
 
     def setUp(self):
         super().setUp()
@@ -258,9 +262,11 @@ class TestDamage(RecordTestCase):
         if not isinstance(content, bytes):
             content = jsonutils.dump_as_bytes(_sign(content))
         self.path.write_bytes(content)
-        found = record.load(uuids.instance)
-        if found is not None:
-            self.assert_usable(found)
+        try:
+            found = record.load(uuids.instance)
+        except record.Damaged:
+            return None
+        self.assert_usable(found)
         return found
 
     def assert_usable(self, found):
@@ -270,11 +276,13 @@ class TestDamage(RecordTestCase):
         self.assertIsInstance(found.flags, int)
         self.assertIsInstance(found.migrate_data,
                               objects.LibvirtLiveMigrateData)
-        self.assertIsInstance(found.source_bdms,
-                              objects.BlockDeviceMappingList)
+        self.assertIsInstance(found.source_bdms, (
+            objects.BlockDeviceMappingList, type(None)))
         self.assertIsInstance(found.dest, str)
-        for flag in (found.started, found.deleting, found.block_migration):
+        for flag in (found.started, found.block_migration):
             self.assertIsInstance(flag, bool)
+        self.assertIn(found.delete_type, (None, *record.DeleteType))
+        self.assertIn(found.outcome, (None, *record.Outcome))
         self.assertTrue(found.context().request_id)
 
     def test_undamaged(self):
@@ -319,17 +327,17 @@ class TestDamage(RecordTestCase):
             self.assertIsNone(self.load(
                 jsonutils.dump_as_bytes(self.content)), name)
         self.assertIsNone(self.load(jsonutils.dump_as_bytes(
-            {'version': 1, 'record': self.content['record']})))
+            {'version': 2, 'record': self.content['record']})))
 
     @given(junk)
     def test_other_content(self, content):
         self.assertIsNone(self.load(content))
-        self.assertIsNone(self.load({'version': 1, 'record': content}))
+        self.assertIsNone(self.load({'version': 2, 'record': content}))
 
     @example('migration_id', 0.0)
     @given(st.sampled_from(record.Record._fields), junk)
     def test_any_field(self, name, value):
-        self.load({'version': 1,
+        self.load({'version': 2,
                    'record': self.content['record'] | {name: value}})
 
     @given(st.sampled_from(('migrate_data', 'source_bdms')), st.data())
@@ -352,38 +360,137 @@ class TestDamage(RecordTestCase):
         for name in record.Record._fields:
             less = dict(self.content['record'])
             del less[name]
-            self.assertIsNone(self.load({'version': 1, 'record': less}))
+            self.assertIsNone(self.load({'version': 2, 'record': less}))
         self.assertIsNone(self.load(
-            {'version': 1,
+            {'version': 2,
              'record': self.content['record'] | {'unknown': 1}}))
 
     def test_version(self):
-        for version in (0, 2, '1', None, True):
+        for version in (0, '1', None, True):
             self.assertIsNone(self.load(self.content | {'version': version}))
         self.assertIsNone(self.load({'record': self.content['record']}))
+
+    def test_version_1(self):
+        for deleting, delete_type in ((False, None), (True, 'delete')):
+            old = {name: value for name, value
+                   in self.content['record'].items()
+                   if name not in ('delete_type', 'released', 'outcome')}
+            found = self.load(
+                {'version': 1, 'record': old | {'deleting': deleting}})
+            self.assertEqual((delete_type, None, '192.0.2.3'), (
+                found.delete_type, found.outcome, found.recovery_addr))
 
     def test_of_another_instance(self):
         other = records.make(uuids.other)
         record.write(other)
         os.rename(self.folder / (uuids.other + '.json'), self.path)
-        self.assertIsNone(record.load(uuids.instance))
+        self.assertRaises(record.Damaged, record.load, uuids.instance)
 
     def test_other_objects(self):
         other = objects.Migration(id=1).obj_to_primitive()
         for name in ('migrate_data', 'source_bdms'):
             self.assertIsNone(self.load(
-                {'version': 1,
+                {'version': 2,
                  'record': self.content['record'] | {name: other}}))
+
+    def test_deeply_nested(self):
+        self.assertIsNone(self.load(b'[' * 100000))
+
+
+class TestUnreadable(RecordTestCase):
+    """What may be whole: it is there, and nothing takes its place."""
+
+    def setUp(self):
+        super().setUp()
+        self.content = self.write(started=True)
+
+    def assert_unreadable(self):
+        self.assertTrue(record.exists(uuids.instance))
+        self.assertEqual([uuids.instance], record.all_instances())
+        before = self.path.read_bytes()
+        for function in (record.load, record.close):
+            self.assertRaises(record.Unreadable, function, uuids.instance)
+        self.assertRaises(record.Unreadable, record.update, uuids.instance,
+                          started=False)
+        self.assertEqual(before, self.path.read_bytes())
+
+    def test_cannot_be_opened(self):
+        # Also for root, who runs some of these tests.
+        for number in (errno.EIO, errno.EMFILE, errno.EACCES, errno.ESTALE):
+            with mock.patch('builtins.open', side_effect=OSError(
+                    number, os.strerror(number))):
+                self.assertRaises(
+                    record.Unreadable, record.load, uuids.instance)
+        self.assertTrue(record.load(uuids.instance).started)
+
+    def test_cannot_be_seen(self):
+        for number in (errno.EIO, errno.EACCES):
+            with mock.patch('os.stat', side_effect=OSError(number, 'no')):
+                # There may be one.
+                self.assertTrue(record.exists(uuids.other))
+
+    def test_later_version(self):
+        self.path.write_bytes(jsonutils.dump_as_bytes(_sign(
+            {'version': 3, 'record': self.content['record'] | {'new': 1}})))
+        self.assert_unreadable()
 
     def test_object_of_a_later_release(self):
         self.content['record']['migrate_data'][
             'nova_object.version'] = '99.0'
-        self.assertIsNone(self.load(self.content))
+        self.path.write_bytes(jsonutils.dump_as_bytes(_sign(self.content)))
+        self.assert_unreadable()
 
-    def test_not_readable(self):
-        # Also for root, who runs some of these tests.
-        with mock.patch('builtins.open', side_effect=PermissionError):
-            self.assertIsNone(record.load(uuids.instance))
 
-    def test_deeply_nested(self):
-        self.assertIsNone(self.load(b'[' * 100000))
+class TestClose(RecordTestCase):
+
+    def test_removed(self):
+        self.write()
+        self.assertIsNone(record.close(uuids.instance))
+        self.assertFalse(record.exists(uuids.instance))
+        self.assertIsNone(record.close(uuids.instance))
+
+    def test_kept_for_a_delete(self):
+        self.write(delete_type='soft_delete')
+        self.assertEqual('soft_delete', record.close(uuids.instance))
+        self.assertEqual('soft_delete', record.close(
+            uuids.instance, record.set_aside))
+        self.assertTrue(record.exists(uuids.instance))
+
+    def test_set_aside(self):
+        self.write()
+        self.assertIsNone(record.close(uuids.instance, record.set_aside))
+        self.assertEqual([uuids.instance], record.all_instances(record.LOST))
+
+    def test_delete_at_this_very_moment(self):
+        for _time in range(20):
+            self.write()
+            results = []
+
+            def delete():
+                try:
+                    results.append(record.update(
+                        uuids.instance, delete_type='delete').delete_type)
+                except FileNotFoundError:
+                    results.append(None)
+
+            thread = threading.Thread(target=delete)
+            thread.start()
+            closed = record.close(uuids.instance)
+            thread.join()
+            # Whoever comes first: both know of it, or the delete is late.
+            if closed is None and results == ['delete']:
+                self.fail('forgotten')
+            record.remove(uuids.instance)
+
+
+class TestSync(RecordTestCase):
+
+    def test_names_survive_a_crash(self):
+        synced = []
+        fsync = os.fsync
+        self.useFixture(fixtures.MonkeyPatch(
+            'os.fsync', lambda file: (synced.append(
+                os.readlink('/proc/self/fd/%d' % file)), fsync(file))))
+        self.write()
+        self.assertEqual(str(self.folder), synced[-1])
+        self.assertEqual(2, len(synced))
