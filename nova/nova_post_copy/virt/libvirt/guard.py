@@ -3,28 +3,36 @@
 """Refuse operations that could start or destroy a copy of a migrating guest.
 
 Nova does not request any of them while the server is ``migrating``. But an
-operator can reset that state, and a peer without nova-post-copy can mistake a
-broken post-copy migration for a failed one.
+operator can reset that state, and a peer can mistake a broken post-copy
+migration for a failed one.
 """
 
 from collections.abc import Callable
+import os
 import typing
 
+import nova.conf
+from nova import context as nova_context
 from nova import exception as nova_exception
+from nova.network import model as network_model
 from nova import objects
 from nova.virt.libvirt import host as libvirt_host
+from nova.virt.libvirt import utils as libvirt_utils
 
 from nova_post_copy.compute import record
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
-from nova_post_copy.objects.migration import requested_by
 from nova_post_copy.virt.libvirt import domain
+
+CONF = nova.conf.CONF
 
 # The guest may run on the other host; its memory here must not be touched.
 _ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN)
-# The guest runs here.
-_LIVE = (Condition.RUNNING, Condition.POST_COPY, Condition.BROKEN)
+# On the destination: nothing has arrived that could be the only copy. Any
+# other condition is that of a guest which has, whatever it does now.
+_NOT_ARRIVED = (Condition.ABSENT, Condition.MIGRATING, Condition.SHUTOFF,
+                Condition.MIGRATED)
 
 
 def _guarded(name: str) -> Callable[..., typing.Any]:
@@ -45,6 +53,12 @@ class Guard:
 
     _host: libvirt_host.Host
 
+    attach_interface = _guarded('attach_interface')
+    attach_volume = _guarded('attach_volume')
+    detach_interface = _guarded('detach_interface')
+    detach_volume = _guarded('detach_volume')
+    extend_volume = _guarded('extend_volume')
+    migrate_disk_and_power_off = _guarded('migrate_disk_and_power_off')
     pause = _guarded('pause')
     power_off = _guarded('power_off')
     power_on = _guarded('power_on')
@@ -52,38 +66,93 @@ class Guard:
     rescue = _guarded('rescue')
     resume = _guarded('resume')
     resume_state_on_host_boot = _guarded('resume_state_on_host_boot')
+    spawn = _guarded('spawn')
     suspend = _guarded('suspend')
     unpause = _guarded('unpause')
+    unrescue = _guarded('unrescue')
+
+    def destroy(self, context, instance, *args, **kwargs):
+        """Destroy a guest, unless it has left for where Nova will record it.
+
+        What an evacuated server has left here is destroyed when nova-compute
+        starts, which must not fail.
+        """
+        if instance.host == CONF.host:
+            self._refuse_if_elsewhere(instance)
+        return super().destroy(  # type: ignore[misc]
+            context, instance, *args, **kwargs)
 
     def _refuse_if_elsewhere(self, instance: objects.Instance) -> None:
         """Refuse to touch a guest that has left this host.
 
         :raises PostCopyElsewhere: the guest has left
         """
-        if not record.exists(instance.uuid):
+        if not record.exists(instance.uuid) or _was_rolled_back(instance):
             return
         found = domain.ask(self._host, instance)
         if found in _ELSEWHERE or found in condition.GONE:
             raise exception.PostCopyElsewhere(
                 instance_uuid=instance.uuid, found=found.value)
 
-    def rollback_live_migration_at_destination(
-            self, context, instance, network_info, block_device_info,
-            destroy_disks=True, migrate_data=None) -> None:
-        """Clean up after a failed migration, unless the guest runs here.
+    def check_not_arrived(self, instance: objects.Instance) -> None:
+        """Check that a guest has not arrived on this host.
 
-        :raises PostCopyLiveCopy: the guest runs on this host
+        :raises PostCopyLiveCopy: it has
         :raises HypervisorUnavailable: libvirt does not answer; upstream would
             delete the disks anyway
         """
-        if requested_by(migrate_data):
-            found = domain.ask(self._host, instance)
-            if found is Condition.UNKNOWN:
-                raise nova_exception.HypervisorUnavailable()
-            if found in _LIVE:
-                raise exception.PostCopyLiveCopy(
-                    instance_uuid=instance.uuid, found=found.value)
-        # A type checker does not know what this class goes before.
+        found = domain.ask(self._host, instance)
+        if found is Condition.UNKNOWN:
+            raise nova_exception.HypervisorUnavailable()
+        if found not in _NOT_ARRIVED:
+            raise exception.PostCopyLiveCopy(
+                instance_uuid=instance.uuid, found=found.value)
+
+    def has_directory(self, instance: objects.Instance) -> bool:
+        """Tell whether this host has a directory for the instance's disks."""
+        return os.path.exists(libvirt_utils.get_instance_path(instance))
+
+    # A type checker does not know what this class goes before.
+
+    def rollback_live_migration_at_destination(
+            self, context, instance, network_info, block_device_info,
+            destroy_disks=True, migrate_data=None) -> None:
+        """Clean up after a failed migration, unless the guest has arrived.
+
+        Whatever the request said: it may be another one than that by which
+        the guest has arrived.
+
+        :raises PostCopyLiveCopy, HypervisorUnavailable: nothing was cleaned
+            up
+        """
+        self.check_not_arrived(instance)
         super().rollback_live_migration_at_destination(  # type: ignore[misc]
             context, instance, network_info, block_device_info,
             destroy_disks, migrate_data)
+
+    def remove_leftover(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance,
+            network_info: network_model.NetworkInfo,
+            block_device_info: dict[str, typing.Any], destroy_disks: bool,
+            migrate_data: objects.LibvirtLiveMigrateData) -> None:
+        """Remove what a guest that has left has left here.
+
+        The one destruction that the guard does not refuse.
+
+        :param destroy_disks, migrate_data: decide together what is removed,
+            as in upstream's ``cleanup``
+        """
+        self._destroy(instance)  # type: ignore[attr-defined]
+        self.cleanup(  # type: ignore[attr-defined]
+            context, instance, network_info, block_device_info,
+            destroy_disks=destroy_disks, migrate_data=migrate_data)
+
+
+def _was_rolled_back(instance: objects.Instance) -> bool:
+    """Tell whether the guest has not left, although there is a record yet."""
+    try:
+        kept = record.load(instance.uuid)
+    except (record.Damaged, record.Unreadable):
+        return False
+    return kept is None or kept.outcome == record.Outcome.ROLLED_BACK

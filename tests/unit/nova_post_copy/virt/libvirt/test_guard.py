@@ -19,6 +19,14 @@ from tests.unit.nova_post_copy.migration import scripted
 # What starts, stops or lets go on the guest, and its arguments after a
 # context, where it takes one.
 METHODS = {
+    'attach_interface': ('context', '{instance}', 'image_meta', 'vif'),
+    'attach_volume': ('context', 'connection', '{instance}', '/dev/vdb'),
+    'destroy': ('context', '{instance}', 'network_info'),
+    'detach_interface': ('context', '{instance}', 'vif'),
+    'detach_volume': ('context', 'connection', '{instance}', '/dev/vdb'),
+    'extend_volume': ('context', 'connection', '{instance}', 1 << 30),
+    'migrate_disk_and_power_off': (
+        'context', '{instance}', 'other', 'flavor', 'network_info'),
     'pause': ('{instance}',),
     'power_off': ('{instance}', 60, 10),
     'power_on': ('context', '{instance}', 'network_info'),
@@ -26,8 +34,10 @@ METHODS = {
     'rescue': ('context', '{instance}', 'network_info', 'image', 'pw', 'bdi'),
     'resume': ('context', '{instance}', 'network_info'),
     'resume_state_on_host_boot': ('context', '{instance}', 'network_info'),
+    'spawn': ('context', '{instance}', 'image_meta', [], 'pw', {}),
     'suspend': ('context', '{instance}'),
     'unpause': ('{instance}',),
+    'unrescue': ('context', '{instance}'),
 }
 ELSEWHERE = (scripted.MIGRATING, scripted.POST_COPY, scripted.BROKEN,
              scripted.MIGRATED, scripted.CRASHED)
@@ -37,6 +47,12 @@ class Upstream:
     def rollback_live_migration_at_destination(
             self, context, instance, *args, **kwargs):
         self.cleaned_up = True
+
+    def _destroy(self, instance):
+        self.removed = []
+
+    def cleanup(self, context, instance, *args, **kwargs):
+        self.removed.append((args, kwargs))
 
 
 for _name in METHODS:
@@ -58,7 +74,8 @@ class GuardTestCase(test.NoDBTestCase):
         self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
         self.source = scripted.Source(None)
         self.driver = Driver(self.source)
-        self.instance = fake_instance.fake_instance_obj(None)
+        self.flags(host='here')
+        self.instance = fake_instance.fake_instance_obj(None, host='here')
 
     def record(self):
         record.write(records.make(self.instance.uuid))
@@ -114,6 +131,38 @@ class TestSource(GuardTestCase):
         self.source.domain_state = scripted.BROKEN
         self.assert_refused('power_on')
 
+    def test_rolled_back(self):
+        # Only Cinder or neutron has not agreed yet: the server is here.
+        record.write(records.make(
+            self.instance.uuid, outcome=record.Outcome.ROLLED_BACK))
+        for state in (scripted.RUNNING, scripted.CRASHED):
+            self.source.domain_state = state
+            for name in METHODS:
+                self.assertEqual(name, self.call(name))
+
+    def test_has_arrived_on_the_destination(self):
+        for outcome in (record.Outcome.ARRIVED, record.Outcome.LOST):
+            record.write(records.make(self.instance.uuid, outcome=outcome))
+            self.source.domain_state = scripted.BROKEN
+            self.assert_refused('power_on')
+
+    def test_evacuated(self):
+        self.record()
+        self.instance.host = 'third'
+        self.source.domain_state = scripted.BROKEN
+        # At the start of nova-compute, which must not fail.
+        self.assertEqual('destroy', self.call('destroy'))
+
+    def test_leftover_is_removed_on_purpose(self):
+        self.record()
+        self.source.domain_state = scripted.BROKEN
+        self.driver.remove_leftover(
+            'context', self.instance, 'network', 'volumes', False, 'data')
+        self.assertEqual(
+            [(('network', 'volumes'),
+              {'destroy_disks': False, 'migrate_data': 'data'})],
+            self.driver.removed)
+
     def test_instance_by_keyword(self):
         self.record()
         self.source.domain_state = scripted.POST_COPY
@@ -131,27 +180,25 @@ class TestDestination(GuardTestCase):
             self.source.errors['get_guest'].append(error)
         self.driver.cleaned_up = False
         migration = objects.Migration()
-        if post_copy:
-            migration.post_copy = True
+        if post_copy is not None:
+            migration.post_copy = post_copy
         self.driver.rollback_live_migration_at_destination(
             'context', self.instance, [], None, destroy_disks=True,
             migrate_data=objects.LibvirtLiveMigrateData(migration=migration))
 
     def test_never_the_copy_that_runs(self):
         runs = names.VIR_DOMAIN_RUNNING
-        for state in (
-                scripted.RUNNING,
-                (runs, names.VIR_DOMAIN_RUNNING_POSTCOPY),
-                (runs, names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED),
-                scripted.POST_COPY, scripted.BROKEN):
-            error = self.assertRaises(
-                exception.PostCopyLiveCopy, self._clean_up, state)
-            self.assertIn('live on this host', error.format_message())
-            self.assertFalse(self.driver.cleaned_up)
-
-    def test_others_are_upstreams(self):
-        self._clean_up(scripted.RUNNING, post_copy=False)
-        self.assertTrue(self.driver.cleaned_up)
+        for post_copy in (True, False, None):
+            for state in (
+                    scripted.RUNNING, scripted.PAUSED,
+                    (runs, names.VIR_DOMAIN_RUNNING_POSTCOPY),
+                    (runs, names.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED),
+                    scripted.POST_COPY, scripted.BROKEN):
+                error = self.assertRaises(
+                    exception.PostCopyLiveCopy, self._clean_up, state,
+                    post_copy=post_copy)
+                self.assertIn('live on this host', error.format_message())
+                self.assertFalse(self.driver.cleaned_up)
 
     def test_never_while_nobody_knows(self):
         self.assertRaises(
