@@ -1,61 +1,121 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Watch, on the destination, for sources that died in post-copy.
+"""Stand in, on the destination, for a source whose nova-compute is down.
 
-A guest on this host waits for memory that only its source has. When the
-nova-compute of the source is down, only the destination can tell the user, and
-end the migration once an operator has given up the source.
+A guest on this host waits for memory that only its source has. Only the
+destination can tell the user then, put back states that somebody resets
+meanwhile, and, once an operator has given the migration up, let ports and
+allocations follow.
 """
 
+from oslo_log import log as logging
+
 from nova.compute import manager as upstream
-from nova.compute import task_states
 from nova.compute import vm_states
+import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
-from nova.i18n import _
 from nova import objects
 from nova import servicegroup
 
-from nova_post_copy.compute import reconcile
+from nova_post_copy.compute import bindings
+from nova_post_copy.compute import closing
+from nova_post_copy.compute import states
+from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
-from nova_post_copy.objects.migration import unfinished
+from nova_post_copy.objects.migration import BETWEEN_HOSTS
+from nova_post_copy.objects.migration import FINAL
+from nova_post_copy.objects.migration import live_migrations
+from nova_post_copy.objects.migration import requested
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
 
 
 def report(manager: upstream.ComputeManager,
            context: nova_context.RequestContext) -> None:
-    """Report each dead source whose memory a guest on this host needs."""
+    """Stand in for each dead source of a guest on this host."""
+    for migration in live_migrations(context, dest_compute=manager.host,
+                                     status=list(BETWEEN_HOSTS)):
+        if requested(migration) and not _is_up(context, migration):
+            try:
+                _watch(manager, context, migration)
+            except nova_exception.InstanceNotFound:
+                continue
+
+
+def _watch(manager: upstream.ComputeManager,
+           context: nova_context.RequestContext,
+           migration: objects.Migration) -> None:
+    instance = objects.Instance.get_by_uuid(
+        context, migration.instance_uuid, expected_attrs=closing.ATTRIBUTES)
+    if (instance.host != migration.source_compute or
+            instance.task_state in states.DELETING):
+        return
+    found = manager.driver.post_copy_condition(instance)
+    states.put_back(instance, found)
+    if found is not Condition.BROKEN:
+        return
+    fault = exception.PostCopySourceSilent(
+        host=migration.source_compute, dest=manager.host)
+    if not _is_told(context, instance, fault):
+        instance_fault.add(context, instance, fault)
+    if (CONF.post_copy.error_when_unreachable and
+            instance.vm_state != vm_states.ERROR):
+        instance.vm_state = vm_states.ERROR
+        instance.save()
+
+
+def _is_told(context: nova_context.RequestContext,
+             instance: objects.Instance,
+             fault: exception.PostCopyFault) -> bool:
+    """Tell whether the newest fault says it, also after a restart."""
+    faults = objects.InstanceFaultList.get_by_instance_uuids(
+        context, [instance.uuid])
+    return bool(faults) and faults[0].message == fault.PUBLIC
+
+
+def settle_given_up(manager: upstream.ComputeManager,
+                    context: nova_context.RequestContext) -> None:
+    """Let ports and allocations of lost servers follow them to this host.
+
+    Their source does that itself, if it is alive.
+    """
     for uuid in manager.driver.post_copy_broken_guests():
         try:
             instance = objects.Instance.get_by_uuid(
-                context, uuid, expected_attrs=reconcile.ATTRIBUTES)
+                context, uuid, expected_attrs=closing.ATTRIBUTES)
         except nova_exception.InstanceNotFound:
             continue
         if instance.host == manager.host:
-            continue
-        service = objects.Service.get_by_compute_host(context, instance.host)
-        if servicegroup.API().service_is_up(service):
-            continue
-        fault = exception.PostCopySourceSilent(
-            host=instance.host, dest=manager.host)
-        if instance.task_state != task_states.MIGRATING:
-            _give_up_source(manager, context, instance)
-        elif instance.vm_state != vm_states.ERROR:
-            instance.vm_state = vm_states.ERROR
-            instance.save()
-            instance_fault.add(context, instance, fault)
+            for migration in live_migrations(
+                    context, instance_uuid=uuid, dest_compute=manager.host,
+                    status=list(FINAL)):
+                _follow(manager, context, instance, migration)
 
 
-def _give_up_source(manager: upstream.ComputeManager,
-                    context: nova_context.RequestContext,
-                    instance: objects.Instance) -> None:
-    """End the migration of a server whose state an operator has reset.
+def _follow(manager: upstream.ComputeManager,
+            context: nova_context.RequestContext,
+            instance: objects.Instance,
+            migration: objects.Migration) -> None:
+    if not requested(migration) or _is_up(context, migration):
+        return
+    try:
+        bindings.settle(manager, context, instance,
+                        {migration.source_compute} - {manager.host})
+        closing.release(manager, context, instance, migration)
+    except Exception as exc:
+        LOG.warning('Ports and allocations have not followed the server to '
+                    'this host yet: %s', exc, instance=instance)
 
-    The reset says that the source does not come back.
-    """
-    migration = unfinished(context, instance.uuid, source=instance.host)
-    if migration is not None:
-        reconcile.move_lost(
-            manager, context, instance, migration, exception.PostCopyLost(
-                host=instance.host, dest=manager.host,
-                reason=_('an operator has given up the source')))
+
+def _is_up(context: nova_context.RequestContext,
+           migration: objects.Migration) -> bool:
+    try:
+        service = objects.Service.get_by_compute_host(
+            context, migration.source_compute)
+    except nova_exception.NotFound:
+        # Somebody has removed the host.
+        return False
+    return servicegroup.API().service_is_up(service)

@@ -12,13 +12,15 @@ from oslo_log import log as logging
 from oslo_utils import timeutils
 
 from nova.compute import manager as upstream
+from nova.compute import task_states
 from nova import context as nova_context
 from nova.i18n import _
 from nova import objects
 
-from nova_post_copy.compute import reconcile
+from nova_post_copy.compute import closing
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
+from nova_post_copy.objects.migration import between_hosts
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
 from nova_post_copy.objects.migration import requested
@@ -63,10 +65,38 @@ def give_up(manager: upstream.ComputeManager,
             continue
         instance = objects.Instance.get_by_uuid(
             context, migration.instance_uuid,
-            expected_attrs=reconcile.ATTRIBUTES)
-        reconcile.roll_back(manager, context, instance, migration)
+            expected_attrs=closing.ATTRIBUTES)
+        roll_back(manager, context, instance, migration)
         instance_fault.add(context, instance, exception.PostCopyRolledBack(
             host=manager.host,
             dest=migration.dest_compute or _('another host'),
             reason=_('nova-conductor dropped the request')
         ))
+
+
+def refuse(manager: upstream.ComputeManager,
+           context: nova_context.RequestContext, instance: objects.Instance,
+           migration: objects.Migration) -> None:
+    """Refuse a request for a server whose last migration is not over."""
+    roll_back(manager, context, instance, migration)
+    instance_fault.add(context, instance, exception.PostCopyRolledBack(
+        host=instance.host, dest=migration.dest_compute,
+        reason=_('the last live migration of the server has not finished')))
+
+
+def roll_back(manager: upstream.ComputeManager,
+              context: nova_context.RequestContext,
+              instance: objects.Instance,
+              migration: objects.Migration) -> None:
+    """Undo the conductor's steps of a migration that never started."""
+    manager._revert_allocation(context, instance, migration)
+    other = between_hosts(context, instance.uuid)
+    if migration.dest_compute and (
+            other is None or other.dest_compute != migration.dest_compute):
+        manager.network_api.setup_networks_on_host(
+            context, instance, host=migration.dest_compute, teardown=True)
+    if instance.task_state == task_states.MIGRATING:
+        instance.task_state = None
+        instance.save(expected_task_state=task_states.MIGRATING)
+    migration.status = Status.ERROR
+    migration.save()

@@ -3,10 +3,13 @@
 """Remove what is left on the source of a server whose memory was lost.
 
 That is the old half of its memory, in a paused QEMU, or the definition of a
-domain whose QEMU has died. Neither can be continued, but while the half on the
-destination is alive, that is for an operator to decide. What is left uses
-memory that Nova does not count, and a second copy could be started from it.
-So it is removed as soon as the server runs again elsewhere.
+domain whose QEMU has died; its connections to volumes; and, where the hosts
+share the disks but not the directories of servers, its directory, which would
+be in the way of the next migration to this host. None of it can be continued,
+but while the half on the destination is alive, that is for an operator to
+decide. What is left uses memory that Nova does not count, and a second copy
+could be started from it. So it is removed as soon as the server runs again
+elsewhere.
 
 Disks are never touched; an operator removes them.
 """
@@ -14,17 +17,22 @@ Disks are never touched; an operator removes them.
 from oslo_log import log as logging
 
 from nova.compute import manager as upstream
+from nova import context as nova_context
 from nova import exception
+from nova.network import model as network_model
 from nova import objects
 
+from nova_post_copy.compute import attachments
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
+from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 
 LOG = logging.getLogger(__name__)
 
-# Conditions on the source of a guest that has left without all of its memory.
-LEFT = (Condition.BROKEN, Condition.SHUTOFF, Condition.MIGRATED)
+# Conditions on the source of a guest that has left, with all of its memory or
+# without.
+LEFT = (Condition.BROKEN, Condition.MIGRATED, *condition.OFF)
 
 
 def remove_unneeded(manager: upstream.ComputeManager) -> None:
@@ -42,13 +50,20 @@ def remove_unneeded(manager: upstream.ComputeManager) -> None:
 
 
 def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
-    kept = record.load(uuid, record.LOST)
+    try:
+        kept = record.load(uuid, record.LOST)
+    except record.Damaged as exc:
+        LOG.warning('%s. Remove what the server has left on this host '
+                    'manually', exc, instance_uuid=uuid)
+        return False
     if kept is None:
         return False
     context = kept.context()
     try:
         instance = objects.Instance.get_by_uuid(
-            context, uuid, expected_attrs=['info_cache', 'flavor'])
+            context, uuid,
+            expected_attrs=['info_cache', 'flavor', 'system_metadata',
+                            'migration_context'])
     except exception.InstanceNotFound:
         # Upstream cleans up after deleted servers ([DEFAULT]
         # running_deleted_instance_action).
@@ -63,16 +78,58 @@ def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
     # its way back.
     instance.refresh()
     found = manager.driver.post_copy_condition(instance)
-    if found is Condition.ABSENT:
-        return False
-    if (there is not Condition.RUNNING or found not in LEFT or
-            instance.task_state is not None):
+    if (there is not Condition.RUNNING or
+            found not in (*LEFT, Condition.ABSENT) or
+            instance.task_state is not None or
+            instance.host == manager.host):
         return True
     LOG.info('The server runs on %s: removing what its failed migration left '
              'on this host, except disks', instance.host, instance=instance)
-    manager.driver.destroy(
-        context, instance, instance.get_network_info(),
-        manager._get_instance_block_device_info(
-            context, instance, bdms=kept.source_bdms),
-        destroy_disks=False)
+    _remove(manager, context, instance, kept, destroy_disks=False)
     return False
+
+
+def remove(manager: upstream.ComputeManager,
+           context: nova_context.RequestContext,
+           instance: objects.Instance, kept: record.Record) -> None:
+    """Remove all that a server that is to be deleted has left here.
+
+    Also its disk, unless the other host uses it.
+    """
+    _cleanup, destroy_disks = manager._live_migration_cleanup_flags(
+        kept.migrate_data, migr_ctxt=instance.migration_context)
+    _remove(manager, context, instance, kept, destroy_disks)
+
+
+def remove_if_left(manager: upstream.ComputeManager,
+                   context: nova_context.RequestContext,
+                   instance: objects.Instance, kept: record.Record) -> None:
+    """Remove all that a server that was deleted elsewhere has left here.
+
+    What runs is for upstream to remove, which asks the operator how.
+    """
+    if manager.driver.post_copy_condition(instance) in (
+            *LEFT, Condition.ABSENT):
+        remove(manager, context, instance, kept)
+
+
+def _remove(manager: upstream.ComputeManager,
+            context: nova_context.RequestContext,
+            instance: objects.Instance, kept: record.Record,
+            destroy_disks: bool) -> None:
+    bdms = attachments.source_bdms(manager, context, kept)
+    manager.driver.remove_leftover(
+        context, instance, _source_vifs(instance, kept),
+        manager._get_instance_block_device_info(context, instance, bdms=bdms),
+        destroy_disks, kept.migrate_data)
+    attachments.release_source(
+        manager, context, instance, kept._replace(source_bdms=bdms))
+
+
+def _source_vifs(instance: objects.Instance,
+                 kept: record.Record) -> network_model.NetworkInfo:
+    """Return the interfaces as they were plugged on the source."""
+    if 'vifs' in kept.migrate_data and kept.migrate_data.vifs:
+        return network_model.NetworkInfo.hydrate(
+            [vif.source_vif for vif in kept.migrate_data.vifs])
+    return instance.get_network_info()

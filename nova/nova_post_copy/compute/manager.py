@@ -16,7 +16,6 @@ from nova_post_copy.seams.seam import Part
 check.require(Part.MANAGER)
 
 import functools
-import sys
 import threading
 
 from oslo_log import log as logging
@@ -28,18 +27,20 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 
+from nova_post_copy.compute import arrivals
 from nova_post_copy.compute import dead_sources
+from nova_post_copy.compute import deletes
 from nova_post_copy.compute import dropped_requests
 from nova_post_copy.compute import endpoint
+from nova_post_copy.compute import last_steps
 from nova_post_copy.compute import leftovers
 from nova_post_copy.compute import reconcile
 from nova_post_copy.compute import record
+from nova_post_copy.compute.record import DeleteType
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.compute import shut_down
-from nova_post_copy import exception
-from nova_post_copy import instance_fault
+from nova_post_copy.compute import states
 from nova_post_copy.objects.migration import requested
-from nova_post_copy.objects.migration import Status
 from nova_post_copy import threads
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ RECONCILE_INTERVAL_S = 10
 SWEEP_INTERVAL_S = 60
 
 
-class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
+class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
+                     shut_down.ShutDown, manager.ComputeManager):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -64,6 +66,7 @@ class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
         # The ids of migrations whose request is ignored if it still arrives.
         self._given_up: set[int] = set()
         self._claiming = threading.Lock()
+        self.ending = states.Ending()
 
     # Keep the record
 
@@ -81,6 +84,9 @@ class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
                 LOG.warning('Ignoring a request for a live migration that '
                             'arrived while it was being given up',
                             instance=instance)
+                return
+            if record.exists(instance.uuid):
+                dropped_requests.refuse(self, context, instance, migration)
                 return
             self._handled.add(instance.uuid)
         try:
@@ -125,49 +131,6 @@ class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
         else:
             work.add_done_callback(lambda _work: self._handled.discard(uuid))
 
-    def _post_live_migration_update_host(
-            self, ctxt, instance, dest, block_migration=False,
-            migrate_data=None, source_bdms=None,
-            lost: exception.PostCopyFault | None = None) -> None:
-        """Update Nova when the guest has left for the destination.
-
-        :param lost: set if memory of the guest was lost, with the reason; the
-            newest disk is on the destination
-        :raises Exception: a step failed; all steps are repeated later
-        """
-        if not requested(migrate_data.migration):
-            super()._post_live_migration_update_host(
-                ctxt, instance, dest, block_migration, migrate_data,
-                source_bdms)
-            return
-        if lost is None:
-            self._post_live_migration(
-                ctxt, instance, dest, block_migration, migrate_data,
-                source_bdms)
-        else:
-            reconcile.move_lost(self, ctxt, instance, migrate_data.migration,
-                                lost)
-        reconcile.close(self, ctxt, instance.uuid)
-
-    def _rollback_live_migration(
-            self, context, instance, dest, migrate_data=None,
-            migration_status=Status.FAILED, source_bdms=None,
-            pre_live_migration=False) -> None:
-        """Update Nova when the migration failed and the guest is here."""
-        ours = record.exists(instance.uuid)
-        # Upstream passes FAILED, and records no fault, when the destination
-        # could not be prepared; else the virt driver reports the reason.
-        unprepared = ours and migration_status == Status.FAILED
-        super()._rollback_live_migration(
-            context, instance, dest, migrate_data,
-            Status.ERROR if unprepared else migration_status, source_bdms,
-            pre_live_migration)
-        if unprepared:
-            instance_fault.add(context, instance, exception.PostCopyRolledBack(
-                host=self.host, dest=dest, reason=sys.exc_info()[1]))
-        if ours:
-            reconcile.close(self, context, instance.uuid)
-
     # Reconcile what no thread handles
 
     def _init_instance(self, context, instance) -> None:
@@ -188,6 +151,7 @@ class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
 
     @periodic_task.periodic_task(spacing=RECONCILE_INTERVAL_S)
     def _reconcile_migrations(self, context) -> None:
+        states.put_back_handled(self, context, self._handled)
         self.reconcile_migrations()
 
     @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
@@ -205,6 +169,10 @@ class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
     @periodic_task.periodic_task(spacing=RECONCILE_INTERVAL_S)
     def _report_dead_sources(self, context) -> None:
         dead_sources.report(self, context)
+
+    @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
+    def _settle_given_up(self, context) -> None:
+        dead_sources.settle_given_up(self, context)
 
     @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
     def _remove_leftovers(self, context) -> None:
@@ -256,25 +224,17 @@ class ComputeManager(shut_down.ShutDown, manager.ComputeManager):
 
     def terminate_instance(self, context, instance, bdms) -> None:
         """Delete an instance, a migrating one when its migration is over."""
-        if not record.exists(instance.uuid):
-            super().terminate_instance(context, instance, bdms)
-            return
-        try:
-            kept = record.update(instance.uuid, deleting=True)
-        except FileNotFoundError:
-            # The migration has just ended, on either host.
-            instance.refresh()
-            self.compute_rpcapi.terminate_instance(context, instance, bdms)
-            return
-        LOG.info('The server will be deleted when its live migration is over',
-                 instance=instance)
-        # The steps that end the migration expect this task state.
-        instance.task_state = task_states.MIGRATING
-        instance.save(expected_task_state=task_states.DELETING)
-        try:
-            self.live_migration_abort(
-                context, instance, kept.migration_id)
-        except Exception as exc:
-            # The migration has switched, or is about to end.
-            LOG.info('The live migration is not aborted: %s', exc,
-                     instance=instance)
+        if not deletes.postpone(self, context, instance, DeleteType.DELETE):
+            self.terminate_now(context, instance, bdms)
+
+    def terminate_now(self, context, instance, bdms) -> None:
+        super().terminate_instance(context, instance, bdms)
+
+    def soft_delete_instance(self, context, instance) -> None:
+        """Soft delete an instance, as above."""
+        if not deletes.postpone(
+                self, context, instance, DeleteType.SOFT_DELETE):
+            self.soft_delete_now(context, instance)
+
+    def soft_delete_now(self, context, instance) -> None:
+        super().soft_delete_instance(context, instance)

@@ -14,26 +14,29 @@ from oslo_log import log as logging
 
 from nova.compute import manager as upstream
 from nova.compute import task_states
-from nova.compute import vm_states
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
 
+from nova_post_copy.compute import closing
+from nova_post_copy.compute import deletes
 from nova_post_copy.compute import leftovers
+from nova_post_copy.compute import rebuilding
 from nova_post_copy.compute import record
+from nova_post_copy.compute.record import Outcome
+from nova_post_copy.compute import states
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
-from nova_post_copy import exception
-from nova_post_copy import instance_fault
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import Status
 from nova_post_copy.objects.migration import unfinished
 
 LOG = logging.getLogger(__name__)
 
-ATTRIBUTES = ('info_cache', 'metadata', 'system_metadata', 'numa_topology',
-              'flavor', 'migration_context')
+
+class NotYet(Exception):
+    """What is found does not allow to finish now."""
 
 
 # When the service starts
@@ -42,56 +45,17 @@ def is_ours(context: nova_context.RequestContext, host: str,
             instance: objects.Instance) -> bool:
     """Tell whether an instance on this host has a migration to reconcile.
 
-    A durable record that cannot be read is written anew.
+    Upstream would reset the instance, whose guest may be gone.
     """
-    if record.load(instance.uuid) is not None:
+    try:
+        if rebuilding.kept(context, host, instance) is not None:
+            return True
+    except (record.Unreadable, OSError) as exc:
+        LOG.error('The live migration is not reconciled until its record can '
+                  'be read and written: %s', exc, instance=instance)
         return True
-    migration = _in_progress(context, host, instance)
-    if migration is None or migration.status == Status.ACCEPTED:
-        record.remove(instance.uuid)
-    else:
-        try:
-            record.write(_rebuilt(context, instance, migration))
-        except OSError as exc:
-            # Upstream would reset the instance, whose guest may be gone.
-            LOG.error('The live migration is not reconciled until its record '
-                      'can be written: %s', exc, instance=instance)
-    return migration is not None
-
-
-def _in_progress(context: nova_context.RequestContext, host: str,
-                 instance: objects.Instance) -> objects.Migration | None:
-    if instance.task_state != task_states.MIGRATING:
-        return None
-    return unfinished(context, instance.uuid, source=host)
-
-
-def _rebuilt(context: nova_context.RequestContext,
-             instance: objects.Instance,
-             migration: objects.Migration) -> record.Record:
-    """Rebuild the durable record from the database.
-
-    The database does not say whether the hosts share storage, so nothing is
-    deleted on either host, as if they did.
-    """
-    request = next(
-        (action for action in objects.InstanceActionList.get_by_instance_uuid(
-            context, instance.uuid) if action.action == 'live-migration'),
-        None)
-    LOG.warning('There is no readable record of the live migration: remove '
-                'disks that the migration leaves on either host manually',
-                instance=instance)
-    return record.Record(
-        instance_uuid=instance.uuid, migration_id=migration.id,
-        dest=migration.dest_compute, block_migration=False,
-        request_id=request.request_id if request else context.request_id,
-        user_id=instance.user_id, project_id=instance.project_id,
-        migrate_data=objects.LibvirtLiveMigrateData(
-            is_shared_instance_path=True, is_shared_block_storage=True,
-            block_migration=False),
-        source_bdms=objects.BlockDeviceMappingList.get_by_instance_uuid(
-            context, instance.uuid),
-        started=True)
+    # The request of a conductor may be on its way.
+    return unfinished(context, instance.uuid, source=host) is not None
 
 
 # Migrations that no thread handles
@@ -107,37 +71,104 @@ def bring_to_end(manager: upstream.ComputeManager,
     context = nova_context.get_admin_context()
     try:
         instance = objects.Instance.get_by_uuid(
-            context, uuid, expected_attrs=ATTRIBUTES)
+            context, uuid, expected_attrs=closing.ATTRIBUTES)
     except nova_exception.InstanceNotFound:
-        LOG.info('Forgetting the live migration of a deleted instance',
-                 instance_uuid=uuid)
-        record.remove(uuid)
+        _forget(manager, uuid)
         return None
-    if record.load(uuid) is None and not is_ours(
-            context, manager.host, instance):
-        return instance
-    kept = record.load(uuid)
+    kept = rebuilding.kept(context, manager.host, instance)
     if kept is None:
-        # The conductor's request is still on its way.
-        return None
+        # Over; or the conductor's request is still on its way.
+        return (None if unfinished(context, uuid, source=manager.host)
+                else instance)
     migration = objects.Migration.get_by_id(context, kept.migration_id)
-    if instance.host != manager.host:
+    if kept.outcome is not None:
+        closing.close(manager, kept.context(), uuid, Outcome(kept.outcome))
+    elif instance.host == manager.host:
+        _go_on(manager, kept, instance, migration)
+    elif instance.host == kept.dest:
         _finish(manager, kept, instance, migration)
     else:
-        _go_on(manager, kept, instance, migration)
-    instance.refresh()
+        _leave(manager, kept, instance, migration)
+    return _still_here(manager, context, uuid)
+
+
+def _still_here(manager: upstream.ComputeManager,
+                context: nova_context.RequestContext,
+                uuid: str) -> objects.Instance | None:
+    try:
+        instance = objects.Instance.get_by_uuid(
+            context, uuid, expected_attrs=closing.ATTRIBUTES)
+    except nova_exception.InstanceNotFound:
+        return None
     return instance if instance.host == manager.host else None
+
+
+def _forget(manager: upstream.ComputeManager, uuid: str) -> None:
+    try:
+        kept = record.load(uuid)
+    except record.Damaged as exc:
+        LOG.warning('%s. It was of a deleted server', exc, instance_uuid=uuid)
+        kept = None
+    if kept is None:
+        record.remove(uuid)
+        return
+    try:
+        instance = objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(read_deleted='yes'), uuid,
+            expected_attrs=closing.ATTRIBUTES)
+    except nova_exception.InstanceNotFound:
+        # Its rows were archived.
+        record.remove(uuid)
+        return
+    closing.forget(manager, instance, kept)
 
 
 def _finish(manager: upstream.ComputeManager, kept: record.Record,
             instance: objects.Instance,
             migration: objects.Migration) -> None:
     """Finish a migration whose instance is recorded on the destination."""
-    if migration.status not in FINAL:
-        migration.status = Status.COMPLETED
+    found = manager.driver.post_copy_condition(instance)
+    lost = migration.status in (Status.ERROR, Status.FAILED)
+    if found in (Condition.UNKNOWN, *condition.HERE) or (
+            found is Condition.POST_COPY and not lost):
+        raise NotYet(_(
+            'the server is recorded on %(dest)s, but its guest on this host '
+            'is in state "%(found)s"') % {'dest': kept.dest, 'found': found})
+    if not lost and found is Condition.BROKEN:
+        # Recorded there as lost, and not more than that.
+        lost = True
+        migration.status = Status.ERROR
         migration.save()
+    if not lost:
+        if migration.status == Status.COMPLETED:
+            # Given up by an operator while this host was down, when all of
+            # the guest had arrived: upstream's steps were never taken here.
+            leftovers.remove(manager, kept.context(), instance, kept)
+        else:
+            migration.status = Status.COMPLETED
+            migration.save()
     manager._delete_allocation_after_move(kept.context(), instance, migration)
-    close(manager, kept.context(), instance.uuid)
+    closing.close(manager, kept.context(), instance.uuid,
+                  Outcome.LOST if lost else Outcome.ARRIVED)
+
+
+def _leave(manager: upstream.ComputeManager, kept: record.Record,
+           instance: objects.Instance, migration: objects.Migration) -> None:
+    """End a migration whose instance is on neither of its hosts.
+
+    It was given up, and evacuated to a third one.
+    """
+    found = manager.driver.post_copy_condition(instance)
+    if found not in (*leftovers.LEFT, Condition.ABSENT):
+        raise NotYet(_(
+            'the server is recorded on %(third)s, but its guest on this host '
+            'is in state "%(found)s": nova-compute removes it at its next '
+            'start, if the server was evacuated') % {
+                'third': instance.host, 'found': found})
+    if migration.status not in FINAL:
+        migration.status = Status.ERROR
+        migration.save()
+    closing.close(manager, kept.context(), instance.uuid, Outcome.LOST)
 
 
 def _go_on(manager: upstream.ComputeManager, kept: record.Record,
@@ -146,23 +177,50 @@ def _go_on(manager: upstream.ComputeManager, kept: record.Record,
     found = manager.driver.post_copy_condition(instance)
     if found is Condition.UNKNOWN:
         raise nova_exception.HypervisorUnavailable()
-    if instance.task_state == task_states.DELETING:
-        record.update(instance.uuid, deleting=True)
-    if instance.task_state == task_states.MIGRATING:
-        pass
-    elif (found in (*condition.HERE, Condition.SHUTOFF) and
-          (migration.status in FINAL or not kept.started)):
-        # Cancelled while queued, or the state of the server was reset.
-        if migration.status not in FINAL:
-            roll_back(manager, kept.context(), instance, migration)
-        close(manager, kept.context(), instance.uuid)
-        return
-    elif found is not Condition.BROKEN:
-        # Resetting the state does not stop libvirt, and the steps that end the
-        # migration expect this task state.
-        instance.task_state = task_states.MIGRATING
-        instance.save()
+    deletes.remember(instance)
+    if migration.status in FINAL:
+        if not kept.started:
+            _cancelled(manager, kept, instance)
+            return
+        _take_up(manager, instance, migration, found)
+    states.put_back(instance, found)
     _watch(manager, kept, instance, migration, found)
+
+
+def _cancelled(manager: upstream.ComputeManager, kept: record.Record,
+               instance: objects.Instance) -> None:
+    """Close a migration that was cancelled or given up while queued."""
+    if instance.task_state == task_states.MIGRATING:
+        instance.task_state = None
+        instance.save(expected_task_state=[task_states.MIGRATING])
+    closing.close(manager, kept.context(), instance.uuid,
+                  Outcome.ROLLED_BACK)
+
+
+def _take_up(manager: upstream.ComputeManager, instance: objects.Instance,
+             migration: objects.Migration, found: Condition) -> None:
+    """Take up a migration that ended in the database only.
+
+    An operator has given it up while this host was down, and recorded the
+    server here, because its guest was not seen on the destination.
+
+    :raises NotYet: somebody works on the server: it is evacuated
+    """
+    if instance.task_state not in (None, task_states.MIGRATING,
+                                   *states.DELETING):
+        raise NotYet(_(
+            'its live migration was given up, and the task state of the '
+            'server is now "%s"') % instance.task_state)
+    if found in condition.HERE:
+        try:
+            manager.driver.live_migration_abort(instance)
+        except Exception as exc:
+            # libvirt has ended it by itself.
+            LOG.debug('Nothing to abort: %s', exc, instance=instance)
+    elif found is not Condition.BROKEN:
+        # It has switched since, or is about to: the guest alone is right.
+        migration.status = Status.RUNNING_POST_COPY
+        migration.save()
 
 
 def _watch(manager: upstream.ComputeManager, kept: record.Record,
@@ -174,10 +232,6 @@ def _watch(manager: upstream.ComputeManager, kept: record.Record,
         # process may have missed.
         manager.network_api.migrate_instance_start(
             context, instance, migration)
-    if not kept.started:
-        manager._remove_remote_volume_connections(
-            context, kept.dest, [bdm for bdm in kept.source_bdms
-                                 if bdm.is_volume], instance)
     kept.migrate_data.migration = migration
     manager.driver.watch_live_migration(
         context, instance, kept.dest,
@@ -187,110 +241,3 @@ def _watch(manager: upstream.ComputeManager, kept: record.Record,
                           source_bdms=kept.source_bdms,
                           pre_live_migration=not kept.started),
         kept.block_migration, kept.migrate_data)
-
-
-def close(manager: upstream.ComputeManager,
-          context: nova_context.RequestContext, uuid: str) -> None:
-    """Close a reconciled migration, and do what has waited for its end."""
-    kept = record.load(uuid)
-    if kept is None:
-        record.remove(uuid)
-        return
-    instance = objects.Instance.get_by_uuid(
-        context, uuid, expected_attrs=ATTRIBUTES)
-    _release_resources(
-        manager, context, instance,
-        objects.Migration.get_by_id(context, kept.migration_id))
-    left = (instance.host != manager.host and
-            manager.driver.post_copy_condition(instance) in leftovers.LEFT)
-    if left and not kept.deleting:
-        record.set_aside(uuid)
-        return
-    if left:
-        manager.driver.destroy(
-            context, instance, instance.get_network_info(),
-            destroy_disks=not kept.migrate_data.is_shared_instance_path)
-    record.remove(uuid)
-    if kept.deleting:
-        instance.task_state = task_states.DELETING
-        instance.save()
-        manager.compute_rpcapi.terminate_instance(
-            context, instance,
-            objects.BlockDeviceMappingList.get_by_instance_uuid(
-                context, uuid))
-
-
-def _release_resources(manager: upstream.ComputeManager,
-                       context: nova_context.RequestContext,
-                       instance: objects.Instance,
-                       migration: objects.Migration) -> None:
-    """Make sure that the migration itself holds no allocations any more.
-
-    Upstream has already released them, but treats a placement that does not
-    answer as one that did.
-
-    :raises keystoneauth1.exceptions.base.ClientException: placement still
-        does not answer
-    :raises nova.exception.AllocationDeleteFailed: the migration still holds
-        allocations
-    """
-    if not _holds_resources(manager, context, migration):
-        return
-    if instance.host == manager.host:
-        manager._revert_allocation(context, instance, migration)
-    else:
-        manager._delete_allocation_after_move(context, instance, migration)
-    if _holds_resources(manager, context, migration):
-        raise nova_exception.AllocationDeleteFailed(
-            consumer_uuid=migration.uuid, error=_('it is still there'))
-
-
-def _holds_resources(manager: upstream.ComputeManager,
-                     context: nova_context.RequestContext,
-                     migration: objects.Migration) -> bool:
-    return bool(manager.reportclient.get_allocs_for_consumer(
-        context, migration.uuid)['allocations'])
-
-
-# Lost memory and failed migrations
-
-def move_lost(manager: upstream.ComputeManager,
-              context: nova_context.RequestContext,
-              instance: objects.Instance, migration: objects.Migration,
-              fault: exception.PostCopyFault) -> None:
-    """Record on the destination an instance whose memory was lost.
-
-    Its newest disk is there, from which an operator can start it. Nothing is
-    cleaned up on either host.
-    """
-    node = manager._get_compute_info(context, migration.dest_compute)
-    manager.network_api.migrate_instance_start(context, instance, migration)
-    instance.apply_migration_context()
-    instance.drop_migration_context()
-    instance.host = migration.dest_compute
-    instance.node = node.hypervisor_hostname
-    instance.compute_id = node.id
-    instance.vm_state = vm_states.ERROR
-    instance.task_state = None
-    instance.progress = 0
-    instance.save()
-    migration.status = Status.ERROR
-    migration.save()
-    instance_fault.add(context, instance, fault)
-    manager._delete_allocation_after_move(context, instance, migration)
-
-
-def roll_back(manager: upstream.ComputeManager,
-              context: nova_context.RequestContext,
-              instance: objects.Instance,
-              migration: objects.Migration) -> None:
-    """Undo the conductor's steps of a migration that never started."""
-    manager._revert_allocation(context, instance, migration)
-    if migration.dest_compute:
-        manager.network_api.setup_networks_on_host(
-            context, instance, host=migration.dest_compute, teardown=True)
-    if instance.task_state == task_states.MIGRATING:
-        instance.task_state = None
-        instance.save(expected_task_state=task_states.MIGRATING)
-    migration.status = Status.ERROR
-    migration.save()

@@ -2,18 +2,20 @@
 
 """What the actors of nova-compute act upon: hosts, Nova, records."""
 
-
 import fixtures
 from keystoneauth1 import exceptions as ks_exc
+from neutronclient.common import exceptions as neutron_exception
 from nova.compute import task_states
 from nova.compute import vm_states
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova.network import model
 from nova import objects
 from nova import test
 
 from nova_post_copy.compute import reconcile
 from nova_post_copy.compute import record
+from nova_post_copy.compute import states
 from nova_post_copy.decisions.condition import Condition
 from tests.unit.nova_post_copy.compute import records
 
@@ -41,9 +43,12 @@ class Driver:
             'recover': recover_method.keywords,
             'block_migration': block_migration, 'data': migrate_data}
 
-    def destroy(self, context, instance, network_info,
-                block_device_info=None, destroy_disks=True):
-        self._outside.do('destroy', instance.uuid, destroy_disks)
+    def remove_leftover(self, context, instance, network_info,
+                        block_device_info, destroy_disks, migrate_data):
+        self._outside.do('remove', instance.uuid, destroy_disks)
+
+    def live_migration_abort(self, instance):
+        self._outside.do('abort', instance.uuid)
 
 
 class Outside:
@@ -56,18 +61,68 @@ class Outside:
     def do(self, *what):
         if self.error == what[0]:
             raise test.TestingException(what[0])
-        self.done.append(what)
+        if what[0].partition(' ')[0] not in ('get', 'list', 'refresh'):
+            self.done.append(what)
 
 
 class Network:
+    """neutron: the bindings of the only port, by host."""
+
     def __init__(self, outside):
         self._outside = outside
+        self.bindings = {}
+
+    def has_port_binding_extension(self, context):
+        return True
+
+    def list_ports(self, context, **params):
+        self._outside.do('list ports')
+        return {'ports': [{'id': 'port'}]}
+
+    def get_instance_nw_info(self, context, instance):
+        self._outside.do('refresh ports')
+
+    def show_port_binding(self, port, host):
+        if host not in self.bindings:
+            raise neutron_exception.PortNotFoundClient()
+        return {'binding': {'status': self.bindings[host]}}
+
+    def activate_port_binding(self, port, host):
+        self._outside.do('activate', host)
+        for other in self.bindings:
+            self.bindings[other] = (
+                'ACTIVE' if other == host else 'INACTIVE')
 
     def migrate_instance_start(self, context, instance, migration):
         self._outside.do('activate ports', migration.dest_compute)
 
     def setup_networks_on_host(self, context, instance, host, teardown):
         self._outside.do('remove ports', host, teardown)
+        self.bindings.pop(host, None)
+
+
+class Volumes:
+    """Cinder: which attachments there are, of volumes of 1 GiB."""
+
+    def __init__(self, outside):
+        self._outside = outside
+        self.attachments = set()
+        self.size = 1
+
+    def get(self, context, volume_id):
+        self._outside.do('get volume')
+        return {'size': self.size}
+
+    def attachment_get(self, context, attachment_id):
+        self._outside.do('get attachment')
+        if attachment_id not in self.attachments:
+            raise nova_exception.VolumeAttachmentNotFound(
+                attachment_id=attachment_id)
+        return {'connection_info': {'data': {'of': attachment_id}}}
+
+    def attachment_delete(self, context, attachment_id):
+        self._outside.do('delete attachment', attachment_id)
+        self.attachments.discard(attachment_id)
 
 
 class Compute:
@@ -76,6 +131,13 @@ class Compute:
 
     def terminate_instance(self, context, instance, bdms):
         self._outside.do('terminate', instance.host, instance.task_state)
+
+    def soft_delete_instance(self, context, instance):
+        self._outside.do('soft delete', instance.host, instance.task_state)
+
+    def external_instance_event(self, context, instances, events, host):
+        self._outside.do('tell', host, [
+            (event.name, event.tag) for event in events])
 
 
 class Placement:
@@ -91,6 +153,11 @@ class Placement:
         return {'allocations': {'provider': {}} if consumer in self._held
                 else {}}
 
+    def delete_allocation_for_instance(
+            self, context, consumer, consumer_type, force):
+        self._outside.do('release', consumer_type)
+        self._held.discard(consumer)
+
 
 class Manager:
     """nova-compute, as far as it reaches out of the database."""
@@ -103,6 +170,8 @@ class Manager:
         self.network_api = Network(outside)
         self.compute_rpcapi = Compute(outside)
         self.reportclient = Placement(outside)
+        self.volume_api = Volumes(outside)
+        self.ending = states.Ending()
 
     def _post_live_migration_update_host(self):
         pass
@@ -123,9 +192,22 @@ class Manager:
         if self._outside.error != 'placement':
             self.reportclient._held.discard(migration.uuid)
 
-    def _remove_remote_volume_connections(self, context, dest, bdms,
-                                          instance):
-        self._outside.do('disconnect', dest, [bdm.volume_id for bdm in bdms])
+    def _live_migration_cleanup_flags(self, migrate_data, migr_ctxt):
+        return True, not (migrate_data.is_shared_instance_path or
+                          migrate_data.is_shared_block_storage)
+
+    def _get_instance_block_device_info(self, context, instance, bdms):
+        return {}
+
+    def terminate_now(self, context, instance, bdms):
+        self._outside.do('terminate here', instance.task_state)
+
+    def soft_delete_now(self, context, instance):
+        self._outside.do('soft delete here', instance.task_state)
+
+    def external_instance_event(self, context, instances, events):
+        self._outside.do('happened', [
+            (event.name, event.tag) for event in events])
 
     def _get_compute_info(self, context, host):
         return objects.ComputeNode(id=42, hypervisor_hostname='node-' + host)
@@ -141,6 +223,11 @@ class ReconcileTestCase(test.TestCase):
         self.context = nova_context.get_admin_context()
         self.outside = Outside()
         self.manager = Manager(self.outside)
+        self.network = self.manager.network_api
+        self.volumes = self.manager.volume_api
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.network.neutron.get_client',
+            lambda context, admin: self.network))
         self.driver = self.manager.driver
         self.instance = objects.Instance(
             self.context, host='src', node='node-src', compute_id=1,

@@ -7,6 +7,7 @@ from nova import objects
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.compute import dead_sources
+from nova_post_copy.decisions.condition import Condition
 from tests.unit.nova_post_copy.compute import base
 
 
@@ -22,6 +23,7 @@ class TestDeadSource(base.ReconcileTestCase):
             'nova.servicegroup.API.service_is_up',
             lambda api, service: self.up and service.host == 'src'))
         self.driver.broken = [self.instance.uuid]
+        self.driver.condition = Condition.BROKEN
         objects.Service(self.context, host='src',
                         binary='nova-compute').create()
 
@@ -31,13 +33,18 @@ class TestDeadSource(base.ReconcileTestCase):
         return self.instance.vm_state
 
     def test_source_is_silent(self):
-        self.assertEqual(vm_states.ERROR, self.report())
+        # An alarm: the server runs, and controllers take ERROR for its end.
+        self.assertEqual(vm_states.ACTIVE, self.report())
         self.assertIn('part of its memory is on src', self.fault())
         # It recovers if the source comes back.
         self.assertEqual(('interrupted (post-copy)', 'migrating'),
                          self.now())
         self.assertEqual('src', self.instance.host)
         self.assert_untouched()
+
+    def test_operator_wants_to_see_an_error(self):
+        self.flags(error_when_unreachable=True, group='post_copy')
+        self.assertEqual(vm_states.ERROR, self.report())
 
     def test_told_once(self):
         self.report()
@@ -47,24 +54,57 @@ class TestDeadSource(base.ReconcileTestCase):
 
     def test_source_works(self):
         self.up = True
+        self.change(task_state=None)
         self.assertEqual(vm_states.ACTIVE, self.report())
         self.assertIsNone(self.fault())
+        # That is the source's to put back.
+        self.assertIsNone(self.instance.task_state)
 
     def test_recorded_here_already(self):
         self.change(host='dest')
-        self.assertEqual(vm_states.ACTIVE, self.report())
+        self.report()
+        self.assertIsNone(self.fault())
 
-    def test_operator_gives_it_up(self):
-        self.change(task_state=None)
-        self.assertEqual(vm_states.ERROR, self.report())
-        self.assertEqual(('error', None), self.now())
-        self.assertEqual('dest', self.instance.host)
-        self.assertIn('given up the source', self.fault())
+    def test_guest_waits_for_nothing(self):
+        self.driver.condition = Condition.POST_COPY
+        self.report()
+        self.assertIsNone(self.fault())
+
+    def test_reset_is_put_back(self):
+        for vm_state in (vm_states.ERROR, vm_states.ACTIVE):
+            self.change(task_state=None, vm_state=vm_state)
+            self.assertEqual(vm_states.ACTIVE, self.report())
+            # It does not give the memory up.
+            self.assertEqual(('interrupted (post-copy)', 'migrating'),
+                             self.now())
+            self.assertEqual('src', self.instance.host)
+
+    def test_deleted(self):
+        self.instance.destroy()
+        dead_sources.report(self.manager, self.context)
+
+    def give_up(self):
+        self.status('error')
+        self.change(host='dest', task_state=None, vm_state=vm_states.ERROR)
+        self.network.bindings = {'src': 'INACTIVE', 'dest': 'ACTIVE'}
+        self.manager.reportclient._held.add(self.migration.uuid)
+        dead_sources.settle_given_up(self.manager, self.context)
+
+    def test_given_up(self):
+        self.give_up()
+        self.assertEqual({'dest': 'ACTIVE'}, self.network.bindings)
+        self.assertFalse(self.manager.reportclient._held)
         self.outside.done.clear()
         # That was all.
-        self.report()
+        dead_sources.settle_given_up(self.manager, self.context)
+        self.assertEqual([], self.outside.done)
+
+    def test_given_up_and_the_source_works(self):
+        self.up = True
+        self.give_up()
         self.assertEqual([], self.outside.done)
 
     def test_guest_that_nova_does_not_know(self):
         self.driver.broken.insert(0, uuids.unknown)
-        self.assertEqual(vm_states.ERROR, self.report())
+        self.give_up()
+        self.assertEqual({'dest': 'ACTIVE'}, self.network.bindings)

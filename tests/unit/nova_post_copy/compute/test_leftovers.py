@@ -3,6 +3,7 @@
 import fixtures
 from nova.compute import task_states
 from nova import test
+from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.compute import leftovers
 from nova_post_copy.compute import record
@@ -19,8 +20,6 @@ class TestLeftovers(base.ReconcileTestCase):
         self.meanwhile = lambda: None
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.compute.rpcapi.PostCopyComputeAPI', lambda: self))
-        self.manager._get_instance_block_device_info = (
-            lambda context, instance, bdms: bdms)
         self.driver.condition = Condition.BROKEN
         self.change(host='dest', task_state=None)
         self.keep()
@@ -46,16 +45,18 @@ class TestLeftovers(base.ReconcileTestCase):
 
     def test_server_was_started_anew(self):
         for found in (Condition.BROKEN, Condition.SHUTOFF,
-                      Condition.MIGRATED):
+                      Condition.MIGRATED, Condition.ABSENT):
             self.outside.done.clear()
             self.keep()
             record.set_aside(self.instance.uuid)
             self.driver.condition = found
             # Never its disk.
             self.assertEqual(
-                [('destroy', self.instance.uuid, False)], self.look())
+                [('remove', self.instance.uuid, False),
+                 ('delete attachment', uuids.source_attachment)],
+                self.look())
             self.assertEqual([], record.all_instances(record.LOST))
-        self.assertEqual([('dest', self.instance.uuid)] * 3, self.asked)
+        self.assertEqual([('dest', self.instance.uuid)] * 4, self.asked)
 
     def test_server_is_not_started(self):
         for there in set(Condition) - {Condition.RUNNING} | {None}:
@@ -83,10 +84,6 @@ class TestLeftovers(base.ReconcileTestCase):
         self.change(host='src')
         self.assert_forgotten()
 
-    def test_removed_by_hand(self):
-        self.driver.condition = Condition.ABSENT
-        self.assert_forgotten()
-
     def test_server_was_deleted(self):
         self.instance.destroy()
         self.assert_forgotten()
@@ -99,10 +96,10 @@ class TestLeftovers(base.ReconcileTestCase):
         self.assert_forgotten()
 
     def test_failure(self):
-        self.outside.error = 'destroy'
+        self.outside.error = 'remove'
         self.assert_kept()
         self.outside.error = None
-        self.assertEqual(1, len(self.look()))
+        self.assertEqual(2, len(self.look()))
 
     def test_database_is_away(self):
         self.useFixture(fixtures.MockPatch(

@@ -14,7 +14,6 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.compute import manager
 from nova_post_copy.compute import record
-from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from tests.unit.nova_post_copy.compute import records
 
@@ -76,7 +75,7 @@ class ManagerTestCase(test.NoDBTestCase):
 
     def _save(self, instance, expected_task_state=None):
         if expected_task_state is not None and (
-                expected_task_state != self.task_state):
+                self.task_state not in expected_task_state):
             raise nova_exception.UnexpectedTaskStateError(
                 instance_uuid=instance.uuid, expected=expected_task_state,
                 actual=self.task_state)
@@ -118,12 +117,12 @@ class TestLiveMigration(ManagerTestCase):
         self.live_migration()
         self.assertEqual(
             (7, 'dest', True, 'req-' + uuids.request, 'user', 'project',
-             '192.0.2.9', False, False),
+             '192.0.2.9', False, None),
             (self.kept.migration_id, self.kept.dest,
              self.kept.block_migration, self.kept.request_id,
              self.kept.user_id, self.kept.project_id,
              self.kept.recovery_addr, self.kept.started,
-             self.kept.deleting))
+             self.kept.delete_type))
         self.assertEqual(1, len(self.kept.source_bdms))
         self.assertEqual({self.instance.uuid}, self.handled)
         self.assert_kept(True)
@@ -164,6 +163,13 @@ class TestLiveMigration(ManagerTestCase):
         # Nor when a former process had accepted it.
         self.manager._handled.clear()
         self.assertFalse(self._find_lost())
+
+    def test_last_one_is_not_over(self):
+        self.keep(migration_id=6)
+        self.does(COMPUTE + 'dropped_requests.refuse')
+        self.live_migration()
+        self.assertEqual(['refuse'], self.done)
+        self.assertEqual(6, record.load(self.instance.uuid).migration_id)
 
     def test_error_is_settled_later(self):
         self.errors['live_migration'] = test.TestingException()
@@ -234,72 +240,102 @@ class TestEnd(ManagerTestCase):
     def setUp(self):
         super().setUp()
         for name in ('_post_live_migration', '_rollback_live_migration',
-                     '_post_live_migration_update_host'):
+                     '_post_live_migration_update_host',
+                     '_remove_remote_volume_connections'):
             self.does(UPSTREAM + name)
-        self.does(COMPUTE + 'reconcile.move_lost')
-        self.replace('nova.objects.Instance.get_by_uuid',
-                     lambda cls, *args, **kwargs: self.instance)
-        self.replace('nova.objects.Migration.get_by_id',
-                     lambda cls, *args: self.migration)
-        self.replace(COMPUTE + 'reconcile._release_resources',
-                     lambda *args: None)
-        self.left = Condition.ABSENT
-        self.manager.driver.post_copy_condition = lambda instance: self.left
+        self.does(COMPUTE + 'lost.move_lost')
+        self.does(COMPUTE + 'states.put_back_here')
+        self.does(COMPUTE + 'bindings.activate')
+        self.replace('nova.objects.BlockDeviceMappingList.'
+                     'get_by_instance_uuid', lambda *args: records.none())
+        self.closed = []
+        self.replace(COMPUTE + 'closing.close', self._close)
         self.keep()
+
+    def _close(self, manager, context, uuid, outcome):
+        self.closed.append(outcome)
+        if 'close' in self.errors:
+            raise self.errors.pop('close')
 
     def post(self, **kwargs):
         self.manager._post_live_migration_update_host(
             self.context, self.instance, 'dest', True, self.migrate_data,
-            source_bdms=None, **kwargs)
+            source_bdms=records.none(), **kwargs)
 
-    def roll_back(self, status='error'):
+    def roll_back(self, status='error', **kwargs):
         self.manager._rollback_live_migration(
-            self.context, self.instance, 'dest', self.migrate_data, status)
+            self.context, self.instance, 'dest', self.migrate_data, status,
+            records.none(), **kwargs)
 
     def test_completed(self):
         self.post()
-        self.assertEqual(['_post_live_migration'], self.done)
-        self.assert_kept(False)
-
-    def test_what_is_left_behind_is_kept_in_mind(self):
-        self.instance.host = 'dest'
-        self.left = Condition.BROKEN
-        self.post(lost=exception.PostCopyLost(
-            host='src', dest='dest', reason='why'))
-        self.assert_kept(False)
-        self.assertEqual([self.instance.uuid],
-                         record.all_instances(record.LOST))
+        self.assertEqual(['put_back_here', '_post_live_migration'], self.done)
+        self.assertEqual(['arrived'], self.closed)
 
     def test_failed_step_is_repeated_later(self):
         # Upstream would record the host, and leave the rest undone.
         self.errors['_post_live_migration'] = test.TestingException()
         self.assertRaises(test.TestingException, self.post)
-        self.assertEqual([], self.done)
+        self.assertEqual([], self.closed)
         self.assert_kept(True)
+
+    def test_states_cannot_be_put_back(self):
+        self.errors['put_back_here'] = test.TestingException()
+        self.assertRaises(test.TestingException, self.post)
+        self.assertEqual([], self.done)
+
+    def test_nobody_puts_states_back_meanwhile(self):
+        seen = []
+
+        def upstreams(*args, **kwargs):
+            with self.manager.ending.excluded(self.instance.uuid) as nobody:
+                seen.append(nobody)
+
+        self.replace(UPSTREAM + '_post_live_migration', upstreams)
+        self.post()
+        with self.manager.ending.excluded(self.instance.uuid) as nobody:
+            self.assertEqual(([False], True), (seen, nobody))
 
     def test_lost(self):
         self.post(lost=exception.PostCopyLost(
             host='src', dest='dest', reason='why'))
-        self.assertEqual(['move_lost'], self.done)
-        self.assert_kept(False)
+        self.assertEqual(['put_back_here', 'move_lost'], self.done)
+        self.assertEqual(['lost'], self.closed)
 
     def test_lost_is_repeated_later(self):
         self.errors['move_lost'] = test.TestingException()
         self.assertRaises(
             test.TestingException, self.post, lost=exception.PostCopyLost(
                 host='src', dest='dest', reason='why'))
-        self.assert_kept(True)
+        self.assertEqual([], self.closed)
 
     def test_others_are_upstreams(self):
         self.migrate_data.migration = objects.Migration(id=7)
         self.post()
-        self.assertEqual(['_post_live_migration_update_host'], self.done)
-        self.assert_kept(True)
+        self.roll_back()
+        self.assertEqual(['_post_live_migration_update_host',
+                          '_rollback_live_migration'], self.done)
+        self.assertEqual([], self.closed)
 
     def test_rolled_back(self):
         self.roll_back()
-        self.assertEqual(['_rollback_live_migration'], self.done)
-        self.assert_kept(False)
+        # Before upstream deletes the destination's bindings.
+        self.assertEqual(['put_back_here', 'activate',
+                          '_rollback_live_migration'], self.done)
+        self.assertEqual(['rolled back'], self.closed)
+
+    def test_rolled_back_before_it_had_begun(self):
+        self.roll_back(pre_live_migration=True)
+        self.assertEqual(
+            ['put_back_here', 'activate', '_remove_remote_volume_connections',
+             '_rollback_live_migration'], self.done)
+
+    def test_service_that_fails_does_not_end_it_otherwise(self):
+        # The reason of the rollback has still to be told.
+        self.errors['close'] = test.TestingException()
+        self.roll_back()
+        self.assertEqual(['rolled back'], self.closed)
+        self.assert_kept(True)
 
     def test_destination_that_could_not_be_prepared(self):
         told = []
@@ -322,7 +358,87 @@ class TestEnd(ManagerTestCase):
     def test_rollback_is_repeated_later(self):
         self.errors['_rollback_live_migration'] = test.TestingException()
         self.assertRaises(test.TestingException, self.roll_back)
-        self.assert_kept(True)
+        self.assertEqual([], self.closed)
+
+
+class TestVolumes(ManagerTestCase):
+    """Which connections upstream may touch at the end."""
+
+    def setUp(self):
+        super().setUp()
+        self.touched = []
+        for name, index in (
+                ('_remove_remote_volume_connections', 3),
+                ('_rollback_volume_bdms', 2),
+                ('_post_live_migration_remove_source_vol_connections', 3)):
+            self.replace(UPSTREAM + name, self._note(index))
+        self.released = []
+        self.replace(COMPUTE + 'attachments.release_source',
+                     lambda *args: self.released.append(args[3]))
+        self.source = records.make().source_bdms
+        self.dest = records.make().source_bdms
+        self.dest[0].attachment_id = uuids.dest_attachment
+
+    def _note(self, index):
+        return lambda *args: self.touched.append(
+            [bdm.attachment_id for bdm in args[index]])
+
+    def roll_back(self, bdms):
+        self.touched.clear()
+        self.manager._remove_remote_volume_connections(
+            self.context, 'dest', bdms, self.instance)
+        self.manager._rollback_volume_bdms(
+            self.context, bdms, self.source, self.instance)
+        return self.touched
+
+    def test_destination_has_prepared_them(self):
+        self.keep(source_bdms=self.source)
+        self.assertEqual([[uuids.dest_attachment]] * 2,
+                         self.roll_back(self.dest))
+
+    def test_destination_has_not_prepared_them(self):
+        # There the LUN number is another server's volume.
+        self.keep(source_bdms=self.source)
+        self.assertEqual([[], []], self.roll_back(self.source))
+
+    def test_not_known(self):
+        self.keep(source_bdms=records.none())
+        self.assertEqual([[], []], self.roll_back(self.dest))
+
+    def test_record_cannot_be_read(self):
+        self.keep(source_bdms=self.source)
+        self.useFixture(fixtures.MockPatch(
+            'builtins.open', side_effect=PermissionError))
+        self.assertRaises(record.Unreadable, self.roll_back, self.dest)
+
+    def test_others_are_upstreams(self):
+        self.assertEqual([[uuids.source_attachment]] * 2,
+                         self.roll_back(self.source))
+
+    def complete(self):
+        self.manager._post_live_migration_remove_source_vol_connections(
+            self.context, self.instance, self.source)
+        return self.touched
+
+    def test_source(self):
+        self.keep(source_bdms=self.source)
+        # Not as upstream, which does not repeat it.
+        self.assertEqual([[]], self.complete())
+        self.assertEqual(1, len(self.released))
+        self.assertTrue(record.load(self.instance.uuid).released)
+
+    def test_source_of_others(self):
+        self.assertEqual([[uuids.source_attachment]], self.complete())
+        self.assertEqual([], self.released)
+
+    def test_cinder_fails(self):
+        self.keep(source_bdms=self.source)
+        self.replace(COMPUTE + 'attachments.release_source', self._fail)
+        self.complete()
+        self.assertFalse(record.load(self.instance.uuid).released)
+
+    def _fail(self, *args):
+        raise test.TestingException('Cinder')
 
 
 class TestBringToEnd(ManagerTestCase):
@@ -458,42 +574,112 @@ class TestDelete(ManagerTestCase):
 
     def setUp(self):
         super().setUp()
-        self.does(UPSTREAM + 'terminate_instance')
-        self.does(UPSTREAM + 'live_migration_abort')
-        self.instance.task_state = self.task_state = task_states.DELETING
+        for name in ('terminate_instance', 'soft_delete_instance',
+                     'live_migration_abort'):
+            self.does(UPSTREAM + name)
+        self.task_state = task_states.DELETING
+        self.replace(COMPUTE + 'rebuilding.kept', self._kept)
+        self.replace('nova.objects.BlockDeviceMappingList.'
+                     'get_by_instance_uuid', lambda *args: records.none())
+        self.replace('nova.objects.Instance.get_by_uuid',
+                     lambda cls, *args, **kwargs: self.fresh)
+        self.fresh = fake_instance.fake_instance_obj(
+            self.context, uuid=self.instance.uuid, host='src')
+        self.replace('nova.objects.Instance.refresh',
+                     lambda instance: setattr(
+                         instance, 'host', self.fresh.host))
+        self.replace(COMPUTE + 'deletes.live_migrations',
+                     lambda *args, **kwargs: [self.migration])
+        self.replace('nova.objects.Migration.get_by_id',
+                     lambda cls, *args: self.migration)
+        self.asked = []
+        for name in ('terminate_instance', 'soft_delete_instance'):
+            setattr(self.manager.compute_rpcapi, name, self._ask(name))
+        self.migration.status = 'running'
+
+    def _kept(self, context, host, instance):
+        return record.load(instance.uuid)
+
+    def _ask(self, name):
+        return lambda context, instance, *args: self.asked.append(
+            (name, instance.host))
 
     def terminate(self):
+        self.instance.task_state = self.task_state = task_states.DELETING
         self.manager.terminate_instance(self.context, self.instance, [])
+
+    def soft_delete(self):
+        self.instance.task_state = self.task_state = (
+            task_states.SOFT_DELETING)
+        self.manager.soft_delete_instance(self.context, self.instance)
 
     def test_not_migrating(self):
         self.terminate()
-        self.assertEqual(['terminate_instance'], self.done)
+        self.soft_delete()
+        self.assertEqual(['terminate_instance', 'soft_delete_instance'],
+                         self.done)
+        self.assertEqual([], self.asked)
 
     def test_the_migration_ends_at_this_moment(self):
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.compute.record.exists', lambda uuid: True))
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova.objects.Instance.refresh',
-            lambda instance: setattr(instance, 'host', 'dest')))
-        asked = []
-        self.manager.compute_rpcapi.terminate_instance = (
-            lambda context, instance, bdms: asked.append(instance.host))
+        self.keep()
+        self.fresh.host = 'dest'
+        # Closed before the delete is written into it.
+        self.errors['update'] = FileNotFoundError()
+        self.does(COMPUTE + 'record.update')
         self.terminate()
-        self.assertEqual((['dest'], []), (asked, self.done))
+        self.assertEqual([('terminate_instance', 'dest')], self.asked)
+        self.assertEqual([], self.done)
+
+    def test_it_has_moved_since_it_was_asked_for(self):
+        self.fresh.host = 'dest'
+        self.terminate()
+        self.soft_delete()
+        self.assertEqual([('terminate_instance', 'dest'),
+                          ('soft_delete_instance', 'dest')], self.asked)
+        self.assertEqual([], self.done)
+
+    def test_moved_by_others_is_upstreams(self):
+        self.fresh.host = 'dest'
+        self.migration.post_copy = False
+        self.terminate()
+        self.assertEqual((['terminate_instance'], []),
+                         (self.done, self.asked))
 
     def test_as_soon_as_the_migration_is_over(self):
-        self.keep()
-        self.terminate()
-        self.assertEqual(['live_migration_abort'], self.done)
-        self.assertTrue(record.load(self.instance.uuid).deleting)
-        self.assertEqual(task_states.MIGRATING, self.task_state)
+        for delete, delete_type in ((self.terminate, 'delete'),
+                                    (self.soft_delete, 'soft_delete')):
+            self.done.clear()
+            self.keep()
+            delete()
+            self.assertEqual(['live_migration_abort'], self.done)
+            self.assertEqual(
+                delete_type, record.load(self.instance.uuid).delete_type)
+            self.assertEqual(task_states.MIGRATING, self.task_state)
 
     def test_after_the_switch(self):
-        self.keep()
-        self.errors['live_migration_abort'] = (
-            nova_exception.InvalidMigrationState(
-                migration_id=7, instance_uuid=self.instance.uuid,
-                state='running (post-copy)', method='abort'))
+        for status in ('running (post-copy)', 'interrupted (post-copy)'):
+            self.keep()
+            self.migration.status = status
+            self.terminate()
+            # An abort that is refused would be a fault of the server.
+            self.assertEqual([], self.done)
+            self.assertEqual(
+                'delete', record.load(self.instance.uuid).delete_type)
+            self.assertEqual(task_states.MIGRATING, self.task_state)
+
+    def test_only_cinder_has_not_agreed(self):
+        self.keep(outcome='rolled back')
         self.terminate()
-        self.assertTrue(record.load(self.instance.uuid).deleting)
-        self.assertEqual(task_states.MIGRATING, self.task_state)
+        self.assertEqual(['terminate_instance'], self.done)
+
+    def test_record_cannot_be_read(self):
+        self.keep()
+        self.replace(COMPUTE + 'rebuilding.kept', self._unreadable)
+        for _time in range(31):
+            self.terminate()
+        # It stays in this task state, and is not cast to anybody.
+        self.assertEqual(([], []), (self.done, self.asked))
+        self.assertEqual(task_states.DELETING, self.task_state)
+
+    def _unreadable(self, *args):
+        raise record.Unreadable('EIO')

@@ -9,7 +9,9 @@ from nova.compute import task_states
 from nova.compute import vm_states
 from nova import exception as nova_exception
 from nova import test
+from oslo_utils.fixture import uuidsentinel as uuids
 
+from nova_post_copy.compute import lost
 from nova_post_copy.compute import manager
 from nova_post_copy.compute import reconcile
 from nova_post_copy.compute import record
@@ -19,6 +21,8 @@ from nova_post_copy.virt.libvirt import driver
 from tests.unit.nova_post_copy.compute import base
 from tests.unit.nova_post_copy.compute import records
 
+# Of neutron's client, which Nova wraps.
+CLIENT = ('show_port_binding', 'activate_port_binding')
 ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.MIGRATED,
              Condition.ABSENT)
 
@@ -33,8 +37,9 @@ class TestManager(test.NoDBTestCase):
                 (dir(fake), real), (vars(base.Network), real.network_api),
                 (vars(base.Compute), real.compute_rpcapi),
                 (vars(base.Placement), real.reportclient),
+                (vars(base.Volumes), real.volume_api),
                 (vars(base.Driver), driver.LibvirtDriver)):
-            for name in set(like) - {'_outside', '_release'}:
+            for name in set(like) - {'_outside', '_release', *CLIENT}:
                 self.assertTrue(hasattr(whole, name), name)
 
 
@@ -51,18 +56,47 @@ class TestIsOurs(base.ReconcileTestCase):
         self.assertTrue(self.ours())
 
     def test_nothing(self):
+        self.status('completed')
         self.change(task_state=None)
         self.assertFalse(self.ours())
 
+    def test_reset(self):
+        # It says nothing about the migration.
+        self.change(task_state=None)
+        self.assertTrue(self.ours())
+        self.assertIsNotNone(record.load(self.instance.uuid))
+
     def test_junk_is_removed(self):
         self.damage()
+        self.migration.post_copy = False
+        self.migration.save()
         self.change(task_state=None)
         self.assertFalse(self.ours())
         self.assert_closed()
 
+    def test_damaged_record_of_one_that_is_over(self):
+        for host, status, outcome in (
+                ('src', 'cancelled', 'rolled back'),
+                ('dest', 'completed', 'arrived'), ('dest', 'error', 'lost')):
+            self.damage()
+            self.change(host=host, task_state=None)
+            self.status(status)
+            self.assertTrue(self.ours())
+            kept = record.load(self.instance.uuid)
+            self.assertEqual((outcome, []), (
+                kept.outcome, list(kept.source_bdms)))
+
+    def test_cannot_be_read_now(self):
+        self.keep()
+        self.useFixture(fixtures.MockPatch(
+            'builtins.open', side_effect=PermissionError))
+        self.assertTrue(self.ours())
+        self.assertRaises(record.Unreadable, self.bring_to_end)
+
     def test_junk_that_cannot_be_removed(self):
         os.makedirs('%s/post_copy/%s.json' % (
             record.CONF.state_path, self.instance.uuid))
+        self.status('completed')
         self.change(task_state=None)
         # Not that nova-compute did not start for it.
         self.assertFalse(self.ours())
@@ -101,7 +135,7 @@ class TestIsOurs(base.ReconcileTestCase):
         self.damage()
         with mock.patch('os.fsync', side_effect=OSError):
             self.assertTrue(self.ours())
-            self.assertIsNone(self.bring_to_end())
+            self.assertRaises(OSError, self.bring_to_end)
         # Once there is room again.
         self.bring_to_end()
         self.assertIsNotNone(self.driver.watched)
@@ -168,9 +202,9 @@ class TestGoOn(base.ReconcileTestCase):
         self.bring_to_end()
         self.assertTrue(
             self.driver.watched['recover']['pre_live_migration'])
-        ((what, dest, volumes),) = self.outside.done
-        self.assertEqual(('disconnect', 'dest', 1),
-                         (what, dest, len(volumes)))
+        # Whether the destination has connected anything is told when it is
+        # rolled back: until then the database has the source's connections.
+        self.assertEqual([], self.outside.done)
 
     def test_libvirt_does_not_answer(self):
         self.keep()
@@ -190,7 +224,7 @@ class TestGoOn(base.ReconcileTestCase):
         self.assert_closed()
 
     def test_placement_did_not_answer_when_it_was_rolled_back(self):
-        self.keep()
+        self.keep(outcome='rolled back', source_bdms=records.none())
         self.status('error')
         self.change(task_state=None)
         self.manager.reportclient._held.add(self.migration.uuid)
@@ -204,11 +238,10 @@ class TestGoOn(base.ReconcileTestCase):
         self.change(task_state=None)
         self.status('queued')
         self.bring_to_end()
-        self.assertEqual(('error', None), self.now())
-        self.assertEqual(
-            [('give back destination', self.migration.id),
-             ('remove ports', 'dest', True)], self.outside.done)
-        self.assert_closed()
+        # The monitor finds that libvirt has never begun.
+        self.assertEqual(('queued', 'migrating'), self.now())
+        self.assertTrue(
+            self.driver.watched['recover']['pre_live_migration'])
 
     def test_reset_does_not_stop_libvirt(self):
         for found in (Condition.RUNNING, Condition.PAUSED, Condition.SHUTOFF,
@@ -220,39 +253,83 @@ class TestGoOn(base.ReconcileTestCase):
             self.assertEqual('migrating', self.driver.watched['task_state'])
             self.assertEqual(('running', 'migrating'), self.now())
 
-    def test_reset_gives_up_a_broken_one(self):
+    def test_reset_does_not_give_up_a_broken_one(self):
+        for vm_state in (vm_states.ERROR, vm_states.ACTIVE):
+            self.keep()
+            self.change(task_state=None, vm_state=vm_state)
+            self.driver.condition = Condition.BROKEN
+            self.bring_to_end()
+            self.assertEqual(('running', 'migrating'), self.now())
+            self.assertEqual(vm_states.ACTIVE, self.instance.vm_state)
+
+    def test_paused_guest_is_paused_again(self):
+        self.keep()
+        self.change(task_state=None, vm_state=vm_states.ACTIVE)
+        self.driver.condition = Condition.PAUSED
+        self.bring_to_end()
+        self.now()
+        self.assertEqual(vm_states.PAUSED, self.instance.vm_state)
+
+    def test_given_up_but_it_runs_here(self):
+        # The source was down, not dead, and copies on.
         self.keep()
         self.change(task_state=None)
-        self.driver.condition = Condition.BROKEN
+        self.status('error')
         self.bring_to_end()
-        # So the monitor sees that it was.
-        self.assertIsNone(self.driver.watched['task_state'])
-
-    def test_delete_is_remembered(self):
-        self.keep()
-        self.change(task_state=task_states.DELETING)
-        self.driver.condition = Condition.POST_COPY
-        self.bring_to_end()
-        self.assertTrue(record.load(self.instance.uuid).deleting)
+        self.assertEqual([('abort', self.instance.uuid)], self.outside.done)
         self.assertEqual('migrating', self.driver.watched['task_state'])
 
-    def test_delete_of_one_that_is_not_started(self):
-        self.keep(started=False)
-        self.change(task_state=task_states.DELETING)
-        self.bring_to_end()
-        self.assertEqual(('terminate', 'src', 'deleting'),
-                         self.outside.done[-1])
-        self.assert_closed()
-
-    def test_again_after_a_failure(self):
-        self.keep(started=False)
+    def test_given_up_but_it_has_left(self):
+        self.keep()
         self.change(task_state=None)
-        self.outside.error = 'remove ports'
+        self.status('error')
+        self.driver.condition = Condition.POST_COPY
+        self.bring_to_end()
+        self.assertEqual(('running (post-copy)', 'migrating'), self.now())
+        self.assertIsNotNone(self.driver.watched)
+
+    def test_given_up_and_evacuated_just_now(self):
+        self.keep()
+        self.change(task_state=task_states.REBUILDING)
+        self.status('error')
+        self.assertRaises(reconcile.NotYet, self.bring_to_end)
+        self.assert_untouched()
+
+    def test_delete_is_remembered(self):
+        for task_state, delete_type in (
+                (task_states.DELETING, 'delete'),
+                (task_states.SOFT_DELETING, 'soft_delete')):
+            self.keep()
+            self.change(task_state=task_state)
+            self.driver.condition = Condition.POST_COPY
+            self.bring_to_end()
+            self.assertEqual(
+                delete_type, record.load(self.instance.uuid).delete_type)
+            self.assertEqual('migrating', self.driver.watched['task_state'])
+
+    def test_delete_of_one_that_was_cancelled(self):
+        for delete_type, done in (
+                ('delete', ('terminate here', 'deleting')),
+                ('soft_delete', ('soft delete here', 'soft-deleting'))):
+            self.outside.done.clear()
+            self.keep(started=False, delete_type=delete_type)
+            self.status('cancelled')
+            self.change(task_state='migrating')
+            self.bring_to_end()
+            self.assertEqual([done], self.outside.done)
+            self.assert_closed()
+
+    def test_bindings_follow_the_guest_until_neutron_agrees(self):
+        self.keep(outcome='rolled back', source_bdms=records.none())
+        self.change(task_state=None)
+        self.status('error')
+        self.network.bindings = {'src': 'INACTIVE', 'dest': 'ACTIVE'}
+        self.outside.error = 'activate'
         self.assertRaises(test.TestingException, self.bring_to_end)
         self.assertTrue(record.exists(self.instance.uuid))
         self.outside.error = None
         self.bring_to_end()
-        self.assertEqual(('error', None), self.now())
+        self.assertEqual({'src': 'ACTIVE'}, self.network.bindings)
         self.assert_closed()
 
     def test_unreadable_record(self):
@@ -281,21 +358,83 @@ class TestGoOn(base.ReconcileTestCase):
 class TestFinish(base.ReconcileTestCase):
     """The instance is not recorded here any more."""
 
+    def setUp(self):
+        super().setUp()
+        self.driver.condition = Condition.ABSENT
+
     def test_deleted(self):
         self.keep()
+        self.manager.reportclient._held.add(self.migration.uuid)
         self.instance.destroy()
         self.assertIsNone(self.bring_to_end())
-        self.assert_untouched()
+        self.assertEqual(
+            [('release', 'migration'),
+             ('delete attachment', uuids.source_attachment)],
+            self.outside.done)
         self.assert_closed()
+
+    def test_deleted_while_it_was_left_here(self):
+        self.keep()
+        self.change(host='dest')
+        self.instance.destroy()
+        for found in (Condition.BROKEN, Condition.ABSENT):
+            self.keep()
+            self.outside.done.clear()
+            self.driver.condition = found
+            self.bring_to_end()
+            self.assertEqual(('remove', self.instance.uuid, True),
+                             self.outside.done[0])
+            self.assert_closed()
 
     def test_moved(self):
         self.keep()
         self.change(host='dest', task_state=None)
         self.assertIsNone(self.bring_to_end())
         self.assertEqual(('completed', None), self.now())
-        self.assertEqual([('give back source', self.migration.id)],
-                         self.outside.done)
+        self.assertEqual(
+            [('give back source', self.migration.id),
+             ('delete attachment', uuids.source_attachment)],
+            self.outside.done)
         self.assert_closed()
+
+    def test_given_up_when_all_had_arrived(self):
+        self.keep()
+        self.change(host='dest', task_state=None)
+        self.status('completed')
+        self.driver.condition = Condition.MIGRATED
+        self.bring_to_end()
+        # The steps that upstream has not taken here.
+        self.assertEqual(('remove', self.instance.uuid, True),
+                         self.outside.done[0])
+        self.assert_closed()
+
+    def test_runs_here_though_it_is_recorded_there(self):
+        self.keep()
+        self.change(host='dest', task_state=None)
+        for found in (Condition.RUNNING, Condition.POST_COPY,
+                      Condition.UNKNOWN):
+            self.driver.condition = found
+            self.assertRaises(reconcile.NotYet, self.bring_to_end)
+        self.assert_untouched()
+
+    def test_third_host_is_neither(self):
+        self.keep()
+        self.change(host='third', task_state=None)
+        self.driver.condition = Condition.BROKEN
+        self.network.bindings = {
+            'src': 'INACTIVE', 'dest': 'INACTIVE', 'third': 'ACTIVE'}
+        self.bring_to_end()
+        self.assertEqual(('error', None), self.now())
+        self.assertEqual({'third': 'ACTIVE'}, self.network.bindings)
+        self.assertEqual([self.instance.uuid],
+                         record.all_instances(record.LOST))
+
+    def test_third_host_and_a_copy_here(self):
+        self.keep()
+        self.change(host='third', task_state=None)
+        self.driver.condition = Condition.RUNNING
+        self.assertRaises(reconcile.NotYet, self.bring_to_end)
+        self.assert_untouched()
 
     def test_placement_does_not_answer(self):
         self.keep()
@@ -309,6 +448,19 @@ class TestFinish(base.ReconcileTestCase):
         self.assertFalse(self.manager.reportclient._held)
         self.assertFalse(record.exists(self.instance.uuid))
 
+    def test_cinder_does_not_answer(self):
+        self.keep()
+        self.change(host='dest', task_state=None)
+        self.manager.reportclient._held.add(self.migration.uuid)
+        self.outside.error = 'delete attachment'
+        self.assertRaises(test.TestingException, self.bring_to_end)
+        # Nothing else waits for Cinder.
+        self.assertFalse(self.manager.reportclient._held)
+        self.assertTrue(record.exists(self.instance.uuid))
+        self.outside.error = None
+        self.bring_to_end()
+        self.assert_closed()
+
     def test_lost(self):
         self.keep()
         self.change(host='dest', task_state=None)
@@ -316,81 +468,78 @@ class TestFinish(base.ReconcileTestCase):
         self.bring_to_end()
         self.assertEqual(('error', None), self.now())
         self.assert_closed()
-
-    def test_placement_is_away(self):
-        self.keep()
-        self.change(host='dest', task_state=None)
-        self.outside.error = 'give back source'
-        self.assertRaises(test.TestingException, self.bring_to_end)
-        self.assertTrue(record.exists(self.instance.uuid))
+        self.assertEqual([self.instance.uuid],
+                         record.all_instances(record.LOST))
+        # Its half here has them open.
+        self.assertNotIn('delete attachment',
+                         [what[0] for what in self.outside.done])
 
     def test_deferred_delete(self):
-        self.keep(deleting=True)
-        self.change(host='dest', task_state=None)
-        self.driver.condition = Condition.ABSENT
-        self.bring_to_end()
-        self.assertEqual(
-            [('give back source', self.migration.id),
-             ('terminate', 'dest', 'deleting')], self.outside.done)
-        self.assertEqual(('completed', 'deleting'), self.now())
-        self.assert_closed()
+        for delete_type, done in (
+                ('delete', ('terminate', 'dest', 'deleting')),
+                ('soft_delete', ('soft delete', 'dest', 'soft-deleting'))):
+            self.keep(delete_type=delete_type)
+            self.change(host='dest', task_state=None)
+            self.bring_to_end()
+            self.assertEqual(done, self.outside.done[-1])
+            self.assertEqual('completed', self.now()[0])
+            self.assert_closed()
 
     def test_deferred_delete_of_one_that_was_lost(self):
-        self.keep(deleting=True)
+        self.keep(delete_type='delete')
+        self.status('error')
         self.change(host='dest', task_state=None)
         self.driver.condition = Condition.BROKEN
         self.bring_to_end()
         # What is left here would never go away.
-        self.assertIn(('destroy', self.instance.uuid, True),
-                      self.outside.done)
-        self.assertEqual(('terminate', 'dest', 'deleting'),
-                         self.outside.done[-1])
+        self.assertEqual(
+            [('remove', self.instance.uuid, True),
+             ('delete attachment', uuids.source_attachment),
+             ('terminate', 'dest', 'deleting')], self.outside.done[-3:])
 
     def test_deferred_delete_goes_on_where_it_failed(self):
-        self.keep(deleting=True)
+        self.keep(delete_type='delete')
+        self.status('error')
         self.change(host='dest', task_state=None)
         self.driver.condition = Condition.SHUTOFF
-        self.outside.error = 'destroy'
+        self.outside.error = 'remove'
         self.assertRaises(test.TestingException, self.bring_to_end)
         self.outside.error = None
         self.bring_to_end()
-        self.assertEqual(
-            [('destroy', self.instance.uuid, True),
-             ('terminate', 'dest', 'deleting')], self.outside.done[-2:])
+        self.assertEqual(('terminate', 'dest', 'deleting'),
+                         self.outside.done[-1])
         self.assert_closed()
 
-    def test_what_is_left_here_is_kept_in_mind(self):
-        for found, left in ((Condition.BROKEN, True),
-                            (Condition.SHUTOFF, True),
-                            (Condition.ABSENT, False)):
-            self.keep()
-            self.change(host='dest', task_state=None)
-            self.status('error')
-            self.driver.condition = found
-            self.bring_to_end()
-            self.assert_closed()
-            self.assertEqual([self.instance.uuid] * left,
-                             record.all_instances(record.LOST))
-            record.remove(self.instance.uuid, record.LOST)
-        self.assertNotIn('destroy', [what[0] for what in self.outside.done])
-
     def test_disks_that_are_shared_are_not_deleted_here(self):
-        kept = records.make()
-        kept.migrate_data.is_shared_instance_path = True
-        self.keep(deleting=True, migrate_data=kept.migrate_data)
-        self.change(host='dest', task_state=None)
-        self.driver.condition = Condition.BROKEN
-        self.bring_to_end()
-        self.assertIn(('destroy', self.instance.uuid, False),
-                      self.outside.done)
+        # Upstream asks two questions: RBD images are shared, and the
+        # directories are not.
+        for path, block in ((True, True), (False, True), (True, False)):
+            migrate_data = records.make().migrate_data
+            migrate_data.is_shared_instance_path = path
+            migrate_data.is_shared_block_storage = block
+            self.outside.done.clear()
+            self.keep(delete_type='delete', migrate_data=migrate_data)
+            self.status('error')
+            self.change(host='dest', task_state=None)
+            self.driver.condition = Condition.BROKEN
+            self.bring_to_end()
+            self.assertIn(('remove', self.instance.uuid, False),
+                          self.outside.done)
 
 
 class TestMoveLost(base.ReconcileTestCase):
 
-    def test_recorded_where_its_disk_is(self):
-        reconcile.move_lost(
+    def setUp(self):
+        super().setUp()
+        self.network.bindings = {'src': 'ACTIVE', 'dest': 'INACTIVE'}
+
+    def move(self):
+        lost.move_lost(
             self.manager, self.context, self.instance, self.migration,
             exception.PostCopyLost(host='src', dest='dest', reason='why'))
+
+    def test_recorded_where_its_disk_is(self):
+        self.move()
         self.assertEqual(('error', None), self.now())
         self.assertEqual(
             ('dest', 'node-dest', 42, vm_states.ERROR),
@@ -399,5 +548,12 @@ class TestMoveLost(base.ReconcileTestCase):
         self.assertIn('reboot --hard', self.fault())
         # Nothing is started, stopped or deleted.
         self.assertEqual(
-            [('activate ports', 'dest'),
+            [('activate', 'dest'),
              ('give back source', self.migration.id)], self.outside.done)
+
+    def test_started_again_by_who_has_given_it_up(self):
+        self.change(host='dest', task_state=None, vm_state=vm_states.ACTIVE)
+        self.move()
+        self.now()
+        self.assertEqual(vm_states.ACTIVE, self.instance.vm_state)
+        self.assertIsNone(self.fault())

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Refuse what could start or end a copy, as a source and as a destination.
+
+Whatever a request said: this host knows what runs here, and which migration
+of its own is not over. A refusal before the migration is a sentence that the
+user reads; one during a rollback protects the only copy.
+"""
+
+from nova import exception as nova_exception
+from nova.i18n import _
+from nova import objects
+
+from nova_post_copy.compute import record
+from nova_post_copy import exception
+
+
+class Arrivals:
+    """Mixin that comes before upstream's manager in the MRO.
+
+    A type checker does not know what this class goes before.
+    """
+
+    host: str
+
+    # As a source
+
+    def check_can_live_migrate_source(self, ctxt, instance, dest_check_data):
+        _check_no_other(instance)
+        return super(  # type: ignore[misc]
+        ).check_can_live_migrate_source(ctxt, instance, dest_check_data)
+
+    # As a destination
+
+    def check_can_live_migrate_destination(self, ctxt, instance, *args,
+                                           **kwargs):
+        self._refuse_if_arrived(instance)
+        data = super(  # type: ignore[misc]
+        ).check_can_live_migrate_destination(ctxt, instance, *args, **kwargs)
+        self._refuse_if_in_the_way(instance, data)
+        return data
+
+    def pre_live_migration(self, context, instance, disk, migrate_data):
+        self._refuse_if_arrived(instance)
+        return super().pre_live_migration(  # type: ignore[misc]
+            context, instance, disk, migrate_data)
+
+    def rollback_live_migration_at_destination(
+            self, context, instance, destroy_disks, migrate_data) -> None:
+        """Clean up after a failed migration, unless the guest has arrived."""
+        self._check_not_arrived(instance)
+        super(  # type: ignore[misc]
+        ).rollback_live_migration_at_destination(
+            context, instance, destroy_disks, migrate_data)
+
+    def remove_volume_connection(self, context, volume_id, instance,
+                                 delete_attachment=False) -> None:
+        """Disconnect a volume, unless a guest that has arrived uses it."""
+        if instance.host != self.host:
+            self._check_not_arrived(instance)
+        super().remove_volume_connection(  # type: ignore[misc]
+            context, volume_id, instance, delete_attachment)
+
+    def _check_not_arrived(self, instance: objects.Instance) -> None:
+        driver = self.driver  # type: ignore[attr-defined]
+        # Another driver knows nothing of post-copy.
+        if hasattr(driver, 'check_not_arrived'):
+            driver.check_not_arrived(instance)
+
+    def _refuse_if_arrived(self, instance: objects.Instance) -> None:
+        try:
+            self._check_not_arrived(instance)
+        except exception.PostCopyLiveCopy as exc:
+            raise nova_exception.MigrationPreCheckError(reason=_(
+                'a copy of the server is on that host already')) from exc
+
+    def _refuse_if_in_the_way(
+            self, instance: objects.Instance,
+            migrate_data: objects.LibvirtLiveMigrateData) -> None:
+        """Refuse a server whose directory is on this host already.
+
+        Upstream would find that out later, and then delete the directory,
+        which may be the only disk as it was before a loss of memory.
+        """
+        driver = self.driver  # type: ignore[attr-defined]
+        if (hasattr(driver, 'has_directory') and
+                not migrate_data.is_shared_instance_path and
+                driver.has_directory(instance)):
+            raise nova_exception.MigrationPreCheckError(reason=_(
+                'that host still has a directory of the server in '
+                'instances_path, from a live migration in which memory was '
+                'lost or from elsewhere. Move the directory away when nothing '
+                'in it is needed any more'))
+
+
+def _check_no_other(instance: objects.Instance) -> None:
+    """Refuse to migrate a server whose migration from here is not over."""
+    try:
+        kept = record.load(instance.uuid)
+        settled = kept is None or kept.outcome is not None
+    except (record.Damaged, record.Unreadable):
+        settled = False
+    if not settled:
+        raise nova_exception.MigrationPreCheckError(reason=_(
+            'the last live migration of the server has not finished'))

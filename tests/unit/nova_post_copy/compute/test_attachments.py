@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from types import SimpleNamespace
+
+from cinderclient import exceptions as cinder_exception
+import fixtures
+from nova import objects
+from nova import test
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from nova_post_copy.compute import attachments
+from nova_post_copy.compute import record
+from nova_post_copy import exception
+from tests.unit.nova_post_copy.compute import base
+from tests.unit.nova_post_copy.compute import records
+
+
+class TestOfSource(test.NoDBTestCase):
+    """Which attachment is the source's, of a volume with some."""
+
+    def of(self, recorded, attached, prepared=True):
+        return attachments.of_source(recorded, attached, 'src', prepared)
+
+    def test_hosts_are_named(self):
+        self.assertEqual('a', self.of('b', {'a': 'src', 'b': 'dest'}))
+        self.assertEqual('a', self.of('a', {'a': 'src', 'b': 'dest'}))
+
+    def test_source_has_none(self):
+        self.assertIsNone(self.of('b', {'b': 'dest'}))
+
+    def test_hosts_are_not_named(self):
+        self.assertEqual('a', self.of('b', {'a': None, 'b': None}))
+        self.assertEqual(
+            'a', self.of('b', {'a': None, 'b': None}, prepared=False))
+
+    def test_only_one_is_complete(self):
+        # The destination was being prepared.
+        self.assertEqual('a', self.of('a', {'a': None}, prepared=False))
+        self.assertEqual('a', self.of('b', {'a': None}, prepared=False))
+        # The source's was deleted already.
+        self.assertIsNone(self.of('b', {'b': None}))
+
+    def test_not_known(self):
+        self.assertIsNone(self.of('c', {}))
+        self.assertIsNone(self.of('c', {}, prepared=False))
+        self.assertIsNone(self.of('c', {'a': None, 'b': None}))
+        self.assertIsNone(self.of('b', {'a': 'src', 'c': 'src'}))
+
+
+class AttachmentsTestCase(base.ReconcileTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.keep()
+        self.volumes.attachments = {
+            uuids.source_attachment, uuids.dest_attachment}
+        self.bdm = objects.BlockDeviceMapping(
+            self.context, instance_uuid=self.instance.uuid,
+            volume_id=uuids.volume, source_type='volume',
+            destination_type='volume', device_name='/dev/vdb',
+            attachment_id=uuids.dest_attachment, volume_size=1,
+            connection_info='{"of": "dest"}', tag=None, boot_index=None)
+        self.bdm.create()
+
+    def kept(self):
+        return record.load(self.instance.uuid)
+
+    def settle(self):
+        attachments.settle(self.manager, self.context, self.instance,
+                           self.kept())
+        self.refresh()
+        return self.volumes.attachments
+
+    def refresh(self):
+        self.bdm = objects.BlockDeviceMapping.get_by_volume_and_instance(
+            self.context, uuids.volume, self.instance.uuid)
+
+
+class TestSettle(AttachmentsTestCase):
+
+    def test_completed(self):
+        self.change(host='dest')
+        self.assertEqual({uuids.dest_attachment}, self.settle())
+
+    def test_completed_and_done(self):
+        self.keep(released=True)
+        self.change(host='dest')
+        self.settle()
+        self.assertEqual([], self.outside.done)
+
+    def test_never_that_of_the_running_server(self):
+        # As a record that was rebuilt before took it for the source's.
+        self.bdm.attachment_id = uuids.source_attachment
+        self.bdm.save()
+        self.change(host='dest')
+        self.settle()
+        self.assertEqual([], self.outside.done)
+
+    def test_rolled_back(self):
+        self.assertEqual({uuids.source_attachment}, self.settle())
+        self.assertEqual(uuids.source_attachment, self.bdm.attachment_id)
+        self.assertIn('serial', self.bdm.connection_info)
+
+    def test_rolled_back_by_upstream(self):
+        self.bdm.attachment_id = uuids.source_attachment
+        self.bdm.save()
+        self.settle()
+        self.assertEqual([], self.outside.done)
+
+    def test_attached_anew_since(self):
+        self.volumes.attachments.discard(uuids.source_attachment)
+        self.assertEqual({uuids.dest_attachment}, self.settle())
+        self.assertEqual(uuids.dest_attachment, self.bdm.attachment_id)
+
+    def test_detached_since(self):
+        self.bdm.destroy()
+        attachments.settle(self.manager, self.context, self.instance,
+                           self.kept())
+        self.assertEqual([], self.outside.done)
+
+    def test_cinder_fails(self):
+        self.outside.error = 'delete attachment'
+        self.assertRaises(test.TestingException, self.settle)
+        self.refresh()
+        self.assertEqual(uuids.dest_attachment, self.bdm.attachment_id)
+
+    def test_refusal_says_what_to_configure(self):
+        def refuse():
+            with attachments.refusal_explained():
+                raise cinder_exception.Unauthorized(401)
+        error = self.assertRaises(exception.PostCopyCinderRefused, refuse)
+        self.assertIn('[cinder]', error.format_message())
+
+
+class TestRebuilt(AttachmentsTestCase):
+    """A record that was rebuilt does not know the source's."""
+
+    def setUp(self):
+        super().setUp()
+        self.keep(source_bdms=None)
+        self.named = {uuids.source_attachment: 'src',
+                      uuids.dest_attachment: 'dest'}
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.volume.cinder.cinderclient', self._client))
+
+    def _client(self, context, microversion, skip_version_check):
+        return SimpleNamespace(volumes=SimpleNamespace(get=self._get))
+
+    def _get(self, volume_id):
+        return SimpleNamespace(attachments=[
+            {'attachment_id': attachment, 'host_name': host,
+             'server_id': self.instance.uuid}
+            for attachment, host in self.named.items()] + [
+                {'attachment_id': uuids.other, 'host_name': 'src',
+                 'server_id': uuids.other_server}])
+
+    def source_bdms(self):
+        return attachments.source_bdms(
+            self.manager, self.context, self.kept())
+
+    def test_found_in_cinder(self):
+        (bdm,) = self.source_bdms()
+        self.assertEqual(uuids.source_attachment, bdm.attachment_id)
+        self.assertIn(uuids.source_attachment, bdm.connection_info)
+        self.assertIn('serial', bdm.connection_info)
+        # Before anything changes, and for good.
+        self.assertEqual(1, len(self.kept().source_bdms))
+
+    def test_not_touched_if_it_is_not_known(self):
+        self.named = {}
+        self.assertEqual([], list(self.source_bdms()))
+        for host in ('src', 'dest'):
+            self.change(host=host)
+            self.settle()
+        self.assertEqual([], self.outside.done)
+
+    def test_completed(self):
+        self.change(host='dest')
+        self.assertEqual({uuids.dest_attachment}, self.settle())
+
+    def test_rolled_back(self):
+        self.assertEqual({uuids.source_attachment}, self.settle())
+        self.assertEqual(uuids.source_attachment, self.bdm.attachment_id)
+
+
+class TestOnDestination(test.NoDBTestCase):
+
+    def _bdms(self, **fields):
+        bdms = records.make().source_bdms
+        bdms[0].update(fields)
+        return bdms
+
+    def on_destination(self, source, **fields):
+        return [bdm.volume_id for bdm in attachments.on_destination(
+            self._bdms(**fields), source)]
+
+    def test_by_attachment(self):
+        self.assertEqual([uuids.volume], self.on_destination(
+            self._bdms(), attachment_id=uuids.dest_attachment))
+        self.assertEqual([], self.on_destination(self._bdms()))
+
+    def test_without_attachments(self):
+        source = self._bdms(attachment_id=None)
+        self.assertEqual([], self.on_destination(
+            source, attachment_id=None))
+        self.assertEqual([uuids.volume], self.on_destination(
+            source, attachment_id=None, connection_info='{"lun": 2}'))
+
+    def test_not_known(self):
+        self.assertEqual([], self.on_destination(
+            records.none(), attachment_id=uuids.dest_attachment))
