@@ -9,6 +9,7 @@ import fixtures
 
 from lab.simulation import guest
 from nova.compute import manager
+from nova import objects
 from tests.functional import base
 
 
@@ -179,10 +180,19 @@ class TestSourceHostDies(base.BreakingHosts):
         service = self.api.get_services(binary='nova-compute', host='src')[0]
         self.api.put_service_force_down(service['id'], True)
 
-        self.wait_for('ERROR', lambda: self.show()['status'] == 'ERROR')
-        self.assertIn('runs on dest', self.show()['fault']['details'])
+        self.wait_for('fault', lambda: self.faults())
+        self.assertIn('runs on dest', self.fault())
+        # An alarm, and not the end of the server.
+        self.assertEqual('MIGRATING', self.show()['status'])
 
         self.api.put_service_force_down(service['id'], False)
         self.restart_compute('src')
         self.hosts.heal()
         self.settled('completed', 'dest')
+
+    def faults(self):
+        with base.context.target_cell(
+                base.context.get_admin_context(),
+                self.cell_mappings['cell1']) as cell:
+            return objects.InstanceFaultList.get_by_instance_uuids(
+                cell, [self.server['id']])
