@@ -163,8 +163,9 @@ import nova_post_copy.compute.manager
         self.assertIn(
             'nova.compute.manager.ComputeManager._revert_allocation(context, '
             'instance, migration), which nova-post-copy calls in '
-            'compute.reconcile (what the migration holds in placement goes '
-            'back to the server), takes (context, migration)',
+            'compute.closing, compute.dropped_requests (what the migration '
+            'holds in placement goes back to the server), takes (context, '
+            'migration)',
             self._refused('compute', after=self._LOAD_MANAGER % (
                 'upstream.ComputeManager._revert_allocation = '
                 'lambda self, context, migration: None')))

@@ -27,7 +27,9 @@ class TestShutDown(test_manager.ManagerTestCase):
         for name in ('_do_post_live_migration_at_destination',
                      '_rollback_live_migration'):
             self.does(UPSTREAM + name)
-        self.does('nova_post_copy.compute.reconcile.close')
+        for name in ('states.put_back_here', 'bindings.activate',
+                     'closing.close'):
+            self.does(test_manager.COMPUTE + name)
 
     def arrive(self):
         self.manager._do_post_live_migration_at_destination(

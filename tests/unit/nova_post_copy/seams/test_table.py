@@ -26,7 +26,7 @@ PAGE = (pathlib.Path(__file__).parents[4] /
         'doc' / 'source' / 'seams.inc')
 
 # What named tuples have, whose fields have no such names.
-NAMED_TUPLE = {'_asdict', '_fields', '_replace'}
+NAMED_TUPLE = {'_asdict', '_fields', '_make', '_replace'}
 # Classes that others are put together with.
 MIXED = {'nova_post_copy.virt.libvirt.guard.Guard':
          'nova_post_copy.virt.libvirt.driver.LibvirtDriver',
