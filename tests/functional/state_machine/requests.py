@@ -2,10 +2,14 @@
 
 """What users, operators and HA tools ask for, at any time."""
 
+import io
+
+import fixtures
 from hypothesis import stateful
 from hypothesis import strategies as st
 
 from nova_post_copy.api import microversion
+from nova_post_copy.cmd import give_up
 from tests.functional.state_machine import world
 
 #: whatever could start, stop, move or change a copy of the server
@@ -134,6 +138,26 @@ class Requests(world.World):
                 self.test.assertFalse(self.between_hosts(),
                                       'evacuated between two hosts')
                 self.lost = self.touched = True
+
+    @stateful.rule(host=st.sampled_from(['src', 'dest']), off=st.booleans())
+    def give_up(self, host, off):
+        """Give a host up by the operator's command.
+
+        :param off: whether the operator has made sure that the host is off
+        """
+        migration = self.migration()
+        instance = self.instance()
+        if migration is None or instance is None or not self.unfinished():
+            return
+        if off:
+            self._fence(host)
+            if host in self.test.computes:
+                self.test.die(host)
+        with fixtures.MonkeyPatch('sys.stdout', io.StringIO()):
+            status = getattr(give_up.MigrationCommands(), 'give-up')(
+                str(migration['id']), instance.display_name, [host])
+        self.lost |= status != 1    # 1: refused, nothing was changed
+        self.react()
 
     def _fence(self, host):
         """Let nothing of a host run any more."""

@@ -113,11 +113,15 @@ class World(stateful.RuleBasedStateMachine):
         phase = moves[-1].migration.phase if moves else None
         return None if phase in guest.ENDED else phase
 
+    def migration(self):
+        """Return the newest live migration."""
+        return next((migration for migration in self.test.migrations()
+                     if migration['migration_type'] == 'live-migration'), None)
+
     def status(self):
         """Return the status of the newest live migration."""
-        return next((migration['status'] for migration
-                     in self.test.migrations()
-                     if migration['migration_type'] == 'live-migration'), None)
+        migration = self.migration()
+        return migration and migration['status']
 
     def unfinished(self):
         """Tell whether Nova says that a migration is not over."""
