@@ -82,10 +82,10 @@ def _live_migrate(**more: typing.Any) -> dict[str, typing.Any]:
         'host': None, 'block_migration': 'auto'} | more}
 
 
-def _deleted(status: int) -> tuple[Answers, Answers]:
+def _deleted(status: int, but: str = '') -> tuple[Answers, Answers]:
     return (
         _by_phase(
-            Answer(status, 'cancels the migration, deletes the server'),
+            Answer(status, 'cancels the migration, deletes the server' + but),
             Answer(status, 'aborts the migration, deletes the server'),
             Answer(status, 'deletes the server when the migration is over')),
         _by_phase(
@@ -144,7 +144,8 @@ ACTIONS = (
         _by_phase(Answer(400, '400: nova-compute is up'), REFUSED, REFUSED),
         _by_phase(Answer(200, 'done'), REFUSED, REFUSED)),
     # Also where the cloud keeps deleted servers for a while.
-    Action('delete, soft delete', (Request('DELETE', ''),), *_deleted(204)),
+    Action('delete, soft delete', (Request('DELETE', ''),), *_deleted(
+        204, ' (a soft delete while accepted: 409)')),
     Action('force delete', _actions({'forceDelete': None}), *_deleted(202)),
     Action(
         'abort the migration', (

@@ -79,11 +79,14 @@ class TestSource(base.BreakingHosts):
     def test_no_second_copy_before_it_is_settled(self):
         self.killed_in(guest.Happening.RESUMED)
         self.wait_for_happening(guest.Happening.COMPLETED)
-        # An operator gives up waiting, and starts the server again.
+        # An operator gives up waiting, and would start the server again.
         self.api.post_server_action(
             self.server['id'], {'os-resetState': {'state': 'active'}})
-        self.api.post_server_action(
-            self.server['id'], {'reboot': {'type': 'HARD'}})
+        status, message = self.request(
+            'POST', '/servers/%s/action' % self.server['id'],
+            {'reboot': {'type': 'HARD'}})
+        self.assertEqual(409, status)
+        self.assertIn('has not finished', message)
         self.restart()
 
         self.wait_for('on dest', lambda: (

@@ -40,6 +40,8 @@ class Refused(enum.Enum):
     BETWEEN_HOSTS = enum.auto()
     #: then, if the nova-compute that would carry the request out is down
     BETWEEN_HOSTS_AND_DOWN = enum.auto()
+    #: likewise, and while a conductor chooses the destination
+    ACCEPTED_TOO = enum.auto()
 
 
 class Rule(typing.NamedTuple):
@@ -56,6 +58,10 @@ _DELETES = Rule(
     Refused.BETWEEN_HOSTS_AND_DOWN,
     'is carried out when the migration is over; without nova-compute, '
     'upstream frees ports and volumes of a server that runs')
+_SOFT_DELETES = Rule(
+    Refused.ACCEPTED_TOO,
+    'is carried out like a delete; but a conductor that finds no destination '
+    'makes the server ACTIVE again, as if nobody had deleted it')
 _READS = Rule(Refused.NEVER, 'reads')
 _RECORD = Rule(Refused.NEVER, 'changes only what the database says')
 _NETWORK = Rule(Refused.NEVER, 'changes ports in neutron, not the guest')
@@ -86,7 +92,7 @@ RULES = {
     'evacuate': _EVACUATES,
     'delete': _DELETES,
     'force_delete': _DELETES,
-    'soft_delete': _DELETES,
+    'soft_delete': _SOFT_DELETES,
     'backup': _STALE,
     'snapshot': _STALE,
     'snapshot_volume_backed': _STALE,
@@ -190,7 +196,11 @@ def _refusal(api: compute.API, context, instance: objects.Instance,
         migration = between or _before_libvirt(context, instance)
         return migration and _unfinished(instance, migration, method)
     if between is None:
-        return None
+        if refused is not Refused.ACCEPTED_TOO:
+            return None
+        accepted = _before_libvirt(context, instance)
+        return (_unfinished(instance, accepted, method)
+                if accepted and accepted.status == Status.ACCEPTED else None)
     if refused is Refused.BETWEEN_HOSTS:
         return _evacuation(instance, between)
     if _is_up(api, context, instance.host):
@@ -228,6 +238,9 @@ def _unfinished(instance: objects.Instance, migration: objects.Migration,
     elif migration.status == Status.RUNNING_POST_COPY:
         advice = _('It can no longer be aborted. Repeat the request when it '
                    'has ended.')
+    elif migration.status == Status.ACCEPTED:
+        advice = _('Its destination is being chosen. Repeat the request in a '
+                   'moment.')
     else:
         advice = _('Abort it, or wait for its end, and repeat the request.')
     return exception.PostCopyUnfinished(

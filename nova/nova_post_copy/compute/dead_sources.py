@@ -11,6 +11,7 @@ allocations follow.
 from oslo_log import log as logging
 
 from nova.compute import manager as upstream
+from nova.compute import task_states
 from nova.compute import vm_states
 import nova.conf
 from nova import context as nova_context
@@ -54,7 +55,7 @@ def _watch(manager: upstream.ComputeManager,
             instance.task_state in states.DELETING):
         return
     found = manager.driver.post_copy_condition(instance)
-    states.put_back(instance, found)
+    _put_back(context, instance, migration, found)
     if found is not Condition.BROKEN:
         return
     fault = exception.PostCopySourceSilent(
@@ -65,6 +66,21 @@ def _watch(manager: upstream.ComputeManager,
             instance.vm_state != vm_states.ERROR):
         instance.vm_state = vm_states.ERROR
         instance.save()
+
+
+def _put_back(context: nova_context.RequestContext,
+              instance: objects.Instance, migration: objects.Migration,
+              found: Condition) -> None:
+    """Put back what a reset has changed, unless it was no reset.
+
+    Giving the migration up changes the same states, perhaps at this moment.
+    """
+    before = instance.vm_state
+    states.put_back(instance, found)
+    if objects.Migration.get_by_id(context, migration.id).status in FINAL:
+        instance.vm_state = before
+        instance.task_state = None
+        instance.save(expected_task_state=[task_states.MIGRATING])
 
 
 def _is_told(context: nova_context.RequestContext,

@@ -31,8 +31,9 @@ from nova_post_copy.decisions.condition import Condition
 LOG = logging.getLogger(__name__)
 
 # Conditions on the source of a guest that has left, with all of its memory or
-# without.
-LEFT = (Condition.BROKEN, Condition.MIGRATED, *condition.OFF)
+# without; or that libvirt has forgotten in between.
+LEFT = (Condition.BROKEN, Condition.MIGRATING, Condition.MIGRATED,
+        *condition.OFF)
 
 
 def remove_unneeded(manager: upstream.ComputeManager) -> None:

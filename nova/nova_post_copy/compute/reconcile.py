@@ -184,7 +184,7 @@ def _go_on(manager: upstream.ComputeManager, kept: record.Record,
             return
         _take_up(manager, instance, migration, found)
     states.put_back(instance, found)
-    _watch(manager, kept, instance, migration, found)
+    _watch(manager, kept, instance, migration)
 
 
 def _cancelled(manager: upstream.ComputeManager, kept: record.Record,
@@ -224,17 +224,11 @@ def _take_up(manager: upstream.ComputeManager, instance: objects.Instance,
 
 
 def _watch(manager: upstream.ComputeManager, kept: record.Record,
-           instance: objects.Instance, migration: objects.Migration,
-           found: Condition) -> None:
-    context = kept.context()
-    if found in (Condition.POST_COPY, Condition.BROKEN):
-        # Upstream does this at libvirt's event of the switch, which this
-        # process may have missed.
-        manager.network_api.migrate_instance_start(
-            context, instance, migration)
+           instance: objects.Instance,
+           migration: objects.Migration) -> None:
     kept.migrate_data.migration = migration
     manager.driver.watch_live_migration(
-        context, instance, kept.dest,
+        kept.context(), instance, kept.dest,
         functools.partial(manager._post_live_migration_update_host,
                           source_bdms=kept.source_bdms),
         functools.partial(manager._rollback_live_migration,

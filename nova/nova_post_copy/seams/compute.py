@@ -129,7 +129,7 @@ MANAGER = (
          'what a lost server has left is removed',
          'context, instance, bdms='),
     Seam('nova.network.neutron', 'API.migrate_instance_start', Kind.CALLS,
-         'compute.reconcile, migration.link',
+         'migration.link',
          'the network is moved to the destination',
          'context, instance, migration'),
     Seam('nova.network.neutron', 'get_client', Kind.CALLS,

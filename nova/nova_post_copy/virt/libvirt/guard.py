@@ -28,7 +28,8 @@ from nova_post_copy.virt.libvirt import domain
 CONF = nova.conf.CONF
 
 # The guest may run on the other host; its memory here must not be touched.
-_ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN)
+_ELSEWHERE = (Condition.MIGRATING, Condition.POST_COPY, Condition.BROKEN,
+              Condition.SHUTTING_DOWN)
 # On the destination: nothing has arrived that could be the only copy. Any
 # other condition is that of a guest which has, whatever it does now.
 _NOT_ARRIVED = (Condition.ABSENT, Condition.MIGRATING, Condition.SHUTOFF,

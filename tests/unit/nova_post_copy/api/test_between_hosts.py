@@ -401,6 +401,15 @@ class TestDelete(BetweenHosts):
             'interrupted (post-copy)', objects.Migration.get_by_id(
                 self.cell_context, migration.id).status)
 
+    def test_soft_delete_while_the_destination_is_chosen(self):
+        self.create_migration('accepted', post_copy=True)
+        for task_state in (task_states.MIGRATING, None):
+            self.task_state_is(task_state)
+            answer, message = self.delete('soft delete')
+            self.assertEqual(409, answer, message)
+            self.assertIn('in a moment', message)
+            self.assert_nothing_was_done()
+
     def test_before_libvirt_was_asked(self):
         # As upstream: the server is on its source, and nowhere else.
         self.create_migration('queued', post_copy=True)

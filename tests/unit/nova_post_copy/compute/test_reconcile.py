@@ -161,7 +161,8 @@ class TestGoOn(base.ReconcileTestCase):
 
     def test_watched(self):
         for found in (Condition.RUNNING, Condition.PAUSED, Condition.SHUTOFF,
-                      Condition.MIGRATING, Condition.MIGRATED,
+                      Condition.MIGRATING, Condition.POST_COPY,
+                      Condition.BROKEN, Condition.MIGRATED,
                       Condition.ABSENT):
             self.keep()
             self.driver.condition = found
@@ -180,22 +181,6 @@ class TestGoOn(base.ReconcileTestCase):
                 self.assertEqual(1, len(keywords['source_bdms']))
             self.assertEqual(self.migration.id,
                              watched['data'].migration.id)
-
-    def test_ports_are_activated_after_the_switch(self):
-        for found in (Condition.POST_COPY, Condition.BROKEN):
-            self.outside.done.clear()
-            self.keep()
-            self.driver.condition = found
-            self.bring_to_end()
-            self.assertEqual([('activate ports', 'dest')], self.outside.done)
-            self.assertIsNotNone(self.driver.watched)
-
-    def test_not_watched_before_the_ports_are(self):
-        self.keep()
-        self.driver.condition = Condition.POST_COPY
-        self.outside.error = 'activate ports'
-        self.assertRaises(test.TestingException, self.bring_to_end)
-        self.assertIsNone(self.driver.watched)
 
     def test_not_started(self):
         self.keep(started=False)
