@@ -9,12 +9,15 @@ it may be left anywhere.
 import time
 
 from lab.simulation import guest
+from nova.compute import task_states
 from nova.compute import vm_states
 from nova.tests.fixtures import libvirt as fake
 from tests.functional.state_machine import world
 
 # Real seconds in which everything has to be quiet.
 QUIET_S = 40.0
+# Real seconds after which a delete that has failed is requested again.
+AGAIN_S = 5.0
 FINAL = {'completed', 'cancelled', 'error', 'failed', 'done'}
 
 
@@ -77,10 +80,31 @@ class Ending(world.World):
         instance = self.instance()
         if instance is None:
             return self.left() if self.deleted else 'deleted by nobody'
+        if self.deleted == 'delete':
+            self._delete_again(instance)
         if self.deleted == 'delete' and not self.forgot:
             return 'not deleted: %s' % _state(instance)
         return (self._in_between(instance) or self._misplaced(instance.host)
                 or self._wrong_state(instance))
+
+    def _delete_again(self, instance):
+        """Do as a user does whose delete failed in the middle.
+
+        Upstream begins it once: a service that is away just then leaves ERROR
+        or the task state behind. A delete that was never begun is a violation.
+        """
+        begun = (instance.task_state == task_states.DELETING or
+                 instance.vm_state == vm_states.ERROR and not self.lost)
+        over = not self.test.recorded(self.server) and {
+            migration['status']
+            for migration in self.test.migrations()} <= FINAL
+        if not (begun and over):
+            self.delete_failed_at = None
+        elif self.delete_failed_at is None:
+            self.delete_failed_at = time.monotonic()
+        elif time.monotonic() - self.delete_failed_at > AGAIN_S:
+            self.delete_failed_at = None
+            self.test.request('DELETE', '/servers/' + self.server)
 
     def _resume_what_stands_still(self):
         """Let a guest run again whose disk was full."""
