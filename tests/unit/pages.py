@@ -54,6 +54,24 @@ def pages() -> list[Page]:
     return [Page(path) for path in sorted(guides)]
 
 
+def has_test(name: str) -> bool:
+    """Tell whether a module, class or method of tests exists.
+
+    :param name: with dots, from ``tests`` on
+    """
+    parts = name.split('.')
+    while parts and not PROJECT.joinpath(*parts).with_suffix(
+            '.py').is_file() and not PROJECT.joinpath(*parts).is_dir():
+        parts.pop()
+    rest = name.split('.')[len(parts):]
+    path = PROJECT.joinpath(*parts)
+    if path.is_dir():
+        return not rest
+    source = path.with_suffix('.py').read_text()
+    return all(re.search(r'\b(class|def) %s\b' % each, source)
+               for each in rest)
+
+
 def files() -> set[str]:
     """Return the paths of our files and folders, from the root."""
     found = {path.name for path in PROJECT.iterdir() if path.is_file()}

@@ -175,6 +175,12 @@ class TestDocuments(testtools.TestCase):
             (table.name, name) for name in table.literals()]
         self.assertAll([case for case in cases if case[1] not in matrix.CASES])
 
+    def test_tests_that_show_something(self):
+        self.assertAll([
+            (page, name) for page, name
+            in self.each(r'``(tests\.(?:unit|functional)\.[\w.]+)``')
+            if not pages.has_test(name)])
+
     def test_policies(self):
         known = {rule.name for rule in
                  [*upstream_policies.list_rules(), *policies.list_rules()]}
@@ -192,7 +198,7 @@ class TestDocuments(testtools.TestCase):
         known = {events.DEGRADED, events.RECOVERY, instance_fault.EVENT,
                  traits.POST_COPY, *(
                      'instance.%s.%s' % (notifications.ACTION, phase)
-                     for phase in ('start', 'end', 'error'))}
+                     for phase in ('start', 'progress', 'end', 'error'))}
         self.assertAll([
             (page, name) for page, name in self.each(
                 r'compute_live_migration_\w+|CUSTOM_\w+'
