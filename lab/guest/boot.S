@@ -13,6 +13,13 @@
 # Both numbers count on for ever, so that a reader who missed lines still
 # knows all that was done meanwhile.
 #
+# Between two beats it does what it is told by one character over COM1:
+#
+#     s    stay: touch no memory until the next character comes
+#     o    power off
+#     r    reset
+#     w    write the sector WRITTEN of its disk (IDE, the first one)
+#
 # Parameters, by "as --defsym":
 #   PAGES     pages of the working set, a multiple of BEAT
 #   FILLED    pages that are filled once, at the beginning; PAGES or more
@@ -28,6 +35,11 @@
         .set    PAGE_SIZE, 4096
         .set    MEMORY, 0x1000000       # above 16 MiB nothing else lives
         .set    COM1, 0x3f8
+        .set    POWER, 0x604            # of ACPI, where the firmware puts it
+        .set    KEYBOARD, 0x64          # its controller has the reset line
+        .set    DISK_DATA, 0x1f0
+        .set    DISK, 0x1f2             # number of sectors, the first of 6
+        .set    WRITTEN, 1024           # in the middle of the image
         .set    CODE, 8                 # selectors in our GDT
         .set    DATA, 16
 
@@ -127,6 +139,11 @@ done:
         call    put_number
         mov     al, '\n'
         call    put_character
+        mov     dx, COM1 + 5
+        in      al, dx
+        test    al, 1
+        jnz     command
+obeyed:
 .if PERIOD
         sti                             # a tick that came during the beat
         hlt                             # was kept for us: then no pause
@@ -136,6 +153,50 @@ done:
         jb      next_beat
         inc     ebx
         jmp     next_pass
+
+command:                                # dx is COM1 + 5
+        in      al, dx
+        test    al, 1
+        jz      command
+        mov     dl, COM1 & 0xff
+        in      al, dx
+        cmp     al, 'o'
+        je      power_off
+        cmp     al, 'r'
+        je      reset
+        cmp     al, 'w'
+        je      write
+        mov     dl, (COM1 + 5) & 0xff   # stay
+        jmp     command
+power_off:
+        mov     dx, POWER
+        mov     ax, 0x2000
+        out     dx, ax
+reset:
+        mov     al, 0xfe
+        out     KEYBOARD, al
+        jmp     obeyed
+write:
+        mov     dx, DISK
+        mov     al, 1
+        out     dx, al
+        mov     eax, 0xe0000000 + WRITTEN   # of drive 0, by its number
+        mov     ecx, 4
+1:      inc     edx
+        out     dx, al
+        shr     eax, 8
+        loop    1b
+        inc     edx
+        mov     al, 0x30                # the command to write
+        out     dx, al
+2:      in      al, dx                  # until it asks for the data
+        test    al, 8
+        jz      2b
+        mov     dl, DISK_DATA & 0xff
+        mov     ecx, 256
+3:      out     dx, ax
+        loop    3b
+        jmp     obeyed
 
 put_number:                             # eax, as 8 hex digits
         mov     ecx, 8

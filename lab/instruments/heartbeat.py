@@ -46,6 +46,7 @@ class Heartbeat:
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._wanted: dict[Address, float] = {}     # when to open it next
+        self._opened: dict[Address, socket.socket] = {}
         self._samples: list[record.Sample] = []
         self._ended = threading.Event()
         #: pages since boot that were not what the guest had written
@@ -60,6 +61,14 @@ class Heartbeat:
         """Listen to one more console; it need not be there yet."""
         # A new dict: the thread may be walking through the old one.
         self._wanted = {address: 0.0} | self._wanted
+
+    def tell(self, character: str) -> None:
+        """Send a command of one character (``boot.S``) to the guest."""
+        for connection in self._opened.values():
+            try:
+                connection.send(character.encode())
+            except OSError:
+                pass        # the guest has left this host
 
     def stop(self) -> None:
         """Close the consoles and end the thread."""
@@ -106,6 +115,8 @@ class Heartbeat:
                 continue
             consoles.register(connection, selectors.EVENT_READ,
                               _Console(address, connection))
+            # A new dict: somebody may be walking through the old one.
+            self._opened = self._opened | {address: connection}
 
     def _take(self, consoles: selectors.BaseSelector,
               console: _Console) -> None:

@@ -77,6 +77,7 @@ class GuestTestCase(testtools.TestCase):
              '-serial', 'tcp:127.0.0.1:%d,server=on,wait=off' % console,
              '-gdb', 'tcp:127.0.0.1:%d' % self.debugger],
             stderr=subprocess.DEVNULL)
+        self.image, self.qemu = image, qemu
         self.addCleanup(qemu.wait)
         self.addCleanup(qemu.terminate)
         self.heartbeat = heartbeat.Heartbeat()
@@ -150,6 +151,38 @@ class RunningGuestTestCase(GuestTestCase):
     def test_nothing_else_is_filled(self):
         self.assertEqual(-(WORKING_SET + 16 * layout.MIB),
                          self.passes(16 * layout.MIB // guest.PAGE_BYTES))
+
+
+class ObedientGuestTestCase(GuestTestCase):
+    """What a guest does that is told so."""
+
+    def test_stays_until_the_next_character(self):
+        self.heartbeat.tell('s')
+        wait.until(lambda: self.heartbeat.silence() > 1, 'silence', 30)
+        self.heartbeat.tell('s')
+        wait.until(lambda: self.heartbeat.silence() > 2, 'silence', 30)
+        self.assertIsNone(self.qemu.poll())
+        self.heartbeat.tell('r')
+        wait.until(lambda: self.heartbeat.setbacks, 'guest that is reset', 30)
+        self.wait_for_beats(10)
+
+    def test_powers_off(self):
+        self.heartbeat.tell('o')
+        wait.until(lambda: self.qemu.poll() == 0, 'end of QEMU', 30)
+
+    def test_writes(self):
+        before = self.image.read_bytes()
+        self.heartbeat.tell('w')
+        wait.until(lambda: self.image.read_bytes() != before,
+                   'change of the disk', 30)
+        self.wait_for_beats(10)
+        self.assertEqual(0, self.heartbeat.wrong_pages)
+        after = self.image.read_bytes()
+        self.assertEqual({1024}, {
+            sector for sector in range(len(after) // guest.SECTOR_BYTES)
+            for begin in [sector * guest.SECTOR_BYTES]
+            if after[begin:begin + guest.SECTOR_BYTES]
+            != before[begin:begin + guest.SECTOR_BYTES]})
 
 
 class BurstyGuestTestCase(GuestTestCase):
