@@ -53,6 +53,7 @@ class Situation(typing.NamedTuple):
     #: a resume has failed since the destination reported its condition
     refused: bool = False
     attempting: bool = False    #: a resume is being tried
+    calling: bool = False       #: libvirt's first call has not ended yet
     #: the last answer of the destination, which it may not have repeated yet
     newest: condition.Condition | None = None
 
@@ -63,6 +64,10 @@ def decide(situation: Situation, timeout: float) -> Decision:
     :param timeout: seconds after which to give up, 0 for never
     """
     if situation.destination in condition.SHUT_DOWN:
+        if situation.calling:
+            # A domain that is stopped before that keeps its job, and libvirt
+            # lets nobody undefine it (seen with 9.0). It takes 30 s.
+            return Decision(Action.WAIT)
         return Decision(
             Action.LET_GO, 'the server was shut down on the destination, and '
             'needs no memory any more')

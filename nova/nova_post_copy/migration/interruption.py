@@ -98,6 +98,7 @@ class Interruption(MonitorPhase):
                 given_up=self._answer.given_up,
                 refused=self._refused,
                 attempting=self.attempt is not None,
+                calling=not self.operation_is_over(),
                 newest=self._answer.destination),
             timeout=CONF.post_copy.recovery_timeout)
         # RESUME is decided only if an address is reachable.

@@ -59,6 +59,12 @@ class TestDecide(testtools.TestCase):
         for there in condition.SHUT_DOWN:
             self.assertIs(Action.LET_GO, _decide(destination=there).action)
 
+    def test_copy_is_not_stopped_while_libvirt_calls(self):
+        for there in condition.SHUT_DOWN:
+            self.assertIs(Action.WAIT, _decide(
+                destination=there, calling=True, given_up=True,
+                timeout=10, elapsed=20).action)
+
     def test_guest_that_shuts_itself_down_is_not_resumed(self):
         # It has said so once. A resume would hang for 40 s.
         for there in condition.SHUT_DOWN:
@@ -94,13 +100,14 @@ class TestDecide(testtools.TestCase):
     @given(situation=situations, timeout=timeouts)
     def test_gives_up_only_for_a_reason(self, situation, timeout):
         decision = recovery.decide(situation, timeout)
+        nothing_to_give_up = (
+            situation.destination in condition.SHUT_DOWN or
+            decision.action is Action.LET_GO)
         self.assertEqual(
-            situation.given_up and
-            decision.action is not Action.LET_GO or
             situation.destination in (
                 Condition.MIGRATED, Condition.SHUTOFF, Condition.ABSENT) or
-            bool(timeout) and situation.elapsed > timeout
-            and decision.action is not Action.LET_GO,
+            (situation.given_up or bool(timeout) and
+             situation.elapsed > timeout) and not nothing_to_give_up,
             decision.action is Action.GIVE_UP)
         self.assertEqual(
             decision.action in (Action.GIVE_UP, Action.LET_GO),

@@ -187,6 +187,16 @@ class TestInterruption(test.NoDBTestCase):
             self.link.let_go_at[-1] - self.link.let_go_at[0],
             5.0 * (len(self.link.let_go_at) - 1))
 
+    def test_guest_has_shut_itself_down_and_libvirt_does_not_know(self):
+        self.link.open = False
+        self.link.answer = link.Answer(Condition.SHUTTING_DOWN, False)
+        self.interruption.operation = call = futurist.Future()
+        self.assertIsNone(self.step(times=100))
+        self.assertEqual([], self.link.let_go_at)
+        call.set_result(None)
+        self.assertIsNone(self.step())
+        self.assertEqual(1, len(self.link.let_go_at))
+
     def test_guest_that_stands_still_is_resumed(self):
         self.link.answer = link.Answer(Condition.IO_ERROR, False)
         self.step(times=40)
