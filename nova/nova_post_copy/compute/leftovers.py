@@ -77,8 +77,8 @@ def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
         context, instance.host, instance)
     # The answer may have taken a while: check last that the server is not on
     # its way back.
-    instance.refresh()
     found = manager.driver.post_copy_condition(instance)
+    instance.refresh()
     if (there is not Condition.RUNNING or
             found not in (*LEFT, Condition.ABSENT) or
             instance.task_state is not None or

@@ -75,8 +75,7 @@ class TestLeftovers(base.ReconcileTestCase):
 
     def test_not_what_was_left(self):
         for found in (Condition.RUNNING, Condition.PAUSED,
-                      Condition.MIGRATING, Condition.POST_COPY,
-                      Condition.UNKNOWN):
+                      Condition.POST_COPY, Condition.UNKNOWN):
             self.driver.condition = found
             self.assert_kept()
 
