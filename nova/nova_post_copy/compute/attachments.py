@@ -28,8 +28,7 @@ from nova.volume import cinder
 
 from nova_post_copy.compute import record
 from nova_post_copy import exception
-from nova_post_copy.objects.migration import IN_LIBVIRT
-from nova_post_copy.objects.migration import Status
+from nova_post_copy.objects.migration import BETWEEN_HOSTS
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def source_bdms(manager: upstream.ComputeManager,
     if kept.source_bdms is not None:
         return kept.source_bdms
     migration = objects.Migration.get_by_id(context, kept.migration_id)
-    prepared = migration.status in (*IN_LIBVIRT, Status.POST_MIGRATING)
+    prepared = migration.status in BETWEEN_HOSTS
     found = Bdms(context, objects=[])
     for bdm in volumes(Bdms.get_by_instance_uuid(
             context, kept.instance_uuid)):

@@ -14,8 +14,8 @@ from nova import context as nova_context
 from nova import objects
 
 from nova_post_copy.compute import record
+from nova_post_copy.objects.migration import BETWEEN_HOSTS
 from nova_post_copy.objects.migration import FINAL
-from nova_post_copy.objects.migration import IN_LIBVIRT
 from nova_post_copy.objects.migration import live_migrations
 from nova_post_copy.objects.migration import requested
 from nova_post_copy.objects.migration import Status
@@ -81,8 +81,7 @@ def _rebuilt(context: nova_context.RequestContext, host: str,
             block_migration=False),
         # Of a migration that is over nobody can tell.
         source_bdms=objects.BlockDeviceMappingList() if over else None,
-        started=over or migration.status in (
-            *IN_LIBVIRT, Status.POST_MIGRATING),
+        started=over or migration.status in BETWEEN_HOSTS,
         outcome=_outcome(host, instance, migration) if over else None)
 
 
