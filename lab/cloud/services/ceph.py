@@ -52,9 +52,6 @@ osd_pool_default_pg_num = 8
 osd_pool_default_pg_autoscale_mode = off
 mon_allow_pool_size_one = true
 mon_warn_on_pool_no_redundancy = false
-# A client that has died is forgotten in seconds: the next writer waits so
-# long for the lock of the image.
-osd_client_watch_timeout = %(watch_timeout)d
 
 [mon]
 mon_data = %(directory)s/mon
@@ -89,7 +86,7 @@ def configure() -> None:
     CONFIG.write_text(_CONF % {
         'fsid': _FSID, 'address': layout.MACHINE, 'port': layout.CEPH_PORT,
         'keyring': _KEYRING, 'directory': DIRECTORY,
-        'watch_timeout': 30, 'osd_bytes': _OSD_BYTES})
+        'osd_bytes': _OSD_BYTES})
     if _KEYRING.exists():
         return
     _KEYRING.touch(mode=0o600)
@@ -142,29 +139,6 @@ def key() -> bytes:
     """Return the key of :data:`USER`, as libvirt takes it."""
     lines = _KEYRING.read_text().split('[client.%s]' % USER)[1].splitlines()
     return base64.b64decode(lines[1].partition('= ')[2])
-
-
-def watchers(pool: str, image: str) -> list[str]:
-    """Return the addresses of those who have an image open.
-
-    Of a client that has died the address stays for up to the watch timeout.
-
-    :returns: empty also if there is no such image
-    """
-    done = subprocess.run(
-        ['rbd', '--conf', CONFIG, 'status', '--format=json',
-         '%s/%s' % (pool, image)], capture_output=True, text=True)
-    if done.returncode:
-        return []
-    return [found['address'].partition(':')[0]
-            for found in json.loads(done.stdout)['watchers']]
-
-
-def images(pool: str) -> list[str]:
-    """Return the names of the images of a pool."""
-    return json.loads(subprocess.run(
-        ['rbd', '--conf', CONFIG, 'ls', '--format=json', pool], check=True,
-        capture_output=True, text=True).stdout)
 
 
 def _make_monitor() -> None:
