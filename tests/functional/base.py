@@ -347,6 +347,32 @@ class BreakingHosts(TwoHosts):
         self.hosts.stop_at = set()
         return self.wait_for_migration('running', 'running (post-copy)')
 
+    def interrupt(self):
+        """Break the stream while the network is cut; it stays cut.
+
+        :returns: the migration
+        """
+        self.hosts.cut()
+        self.hosts.break_streams()
+        self.go_on()
+        return self.wait_for_migration('interrupted (post-copy)')
+
+    def lose_and_start_again(self):
+        """Lose the memory in post-copy, and start the server from its disk.
+
+        What is left on the source and not needed is removed.
+        """
+        self.begin()
+        self.hosts.kill_qemu('dest', self.server['id'])
+        self.go_on()
+        self.wait_for_migration('error')
+        self.wait_until_settled()
+        self.api.post_server_action(
+            self.server['id'], {'reboot': {'type': 'HARD'}})
+        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+        self.inside('src', self.computes['src'].manager._remove_leftovers,
+                    None)
+
     def wait_for_happening(self, what):
         self.wait_for(what.value, lambda: self.move().at(what) is not None)
 

@@ -172,7 +172,4 @@ class TestInterrupted(Answers, base.BreakingHosts):
     def setUp(self):
         super().setUp()
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.migration = self.wait_for_migration(str(self.PHASE))
+        self.migration = self.interrupt()

@@ -61,12 +61,6 @@ class Sequences(base.BreakingHosts):
         self.compute_rp_uuids.pop('src')
         self.restart_compute('src')
 
-    def interrupt(self):
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        return self.wait_for_migration('interrupted (post-copy)')
-
     def assert_refused(self, action, *words):
         status, message = self.act(action)
         self.assertEqual(409, status, message)

@@ -175,10 +175,7 @@ class TestInterrupted(Deletes):
     def setUp(self):
         super().setUp()
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
+        self.interrupt()
 
     def deleted_when_the_network_is_back(self, kind):
         self.delete(kind)

@@ -18,13 +18,6 @@ class GuestActs(base.BreakingHosts):
     def act(self, act):
         self.hosts.let_guest(self.server['id'], act)
 
-    def interrupt(self):
-        self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
-
     def assert_stopped_on(self, host, status):
         """Check that the server is stopped there, and can be started."""
         migration = self.wait_for_migration(
@@ -59,6 +52,7 @@ class TestPowersItselfOff(GuestActs):
         self.assertEqual([], self.notified('error'))
 
     def test_while_it_is_interrupted(self):
+        self.begin()
         self.interrupt()
         self.act(Act.power_off)
         self.assert_stopped_on('dest', 'completed')
@@ -82,6 +76,7 @@ class TestRestarts(GuestActs):
         self.settled('completed', 'dest')
 
     def test_while_it_is_interrupted(self):
+        self.begin()
         self.interrupt()
         self.act(Act.restart_guest)
         self.hosts.heal()
@@ -112,9 +107,6 @@ class TestStandsStill(GuestActs):
     def test_and_its_stream_breaks(self):
         self.begin()
         self.act(Act.stand_still)
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
+        self.interrupt()
         self.hosts.heal()
         self.assert_paused_on_dest()

@@ -20,10 +20,7 @@ class TestInterrupted(base.BreakingHosts):
     def setUp(self):
         super().setUp()
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.migration = self.wait_for_migration('interrupted (post-copy)')
+        self.migration = self.interrupt()
 
     def test_goes_on_when_the_network_is_back(self):
         (migration,) = self.in_progress()

@@ -9,16 +9,7 @@ from nova import objects
 from tests.functional import base
 
 
-class Interrupted(base.BreakingHosts):
-
-    def interrupt(self):
-        self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-
-
-class TestStatus(Interrupted):
+class TestStatus(base.BreakingHosts):
 
     def test_a_write_that_fails_is_repeated(self):
         upstream = objects.Migration.save
@@ -33,19 +24,19 @@ class TestStatus(Interrupted):
 
         self.useFixture(fixtures.MonkeyPatch(
             'nova.objects.Migration.save', save))
+        self.begin()
         self.interrupt()
-        self.wait_for_migration('interrupted (post-copy)')
         self.assertEqual(2, len(failed))
         self.hosts.heal()
         self.settled('completed', 'dest')
 
 
-class TestSilence(Interrupted):
+class TestSilence(base.BreakingHosts):
     """nova-compute on one host does not answer for long."""
 
     def test_destination(self):
+        self.begin()
         self.interrupt()
-        self.wait_for_migration('interrupted (post-copy)')
         self.kill_compute('dest')
         (told,) = self.wait_for('notification', lambda: self.notified(
             'progress'))
@@ -65,8 +56,8 @@ class TestSilence(Interrupted):
 
     def test_destination_where_that_is_an_error(self):
         self.flags(error_when_unreachable=True, group='post_copy')
+        self.begin()
         self.interrupt()
-        self.wait_for_migration('interrupted (post-copy)')
         self.kill_compute('dest')
         self.wait_for('ERROR', lambda: self.show()['status'] == 'ERROR')
         self.hosts.heal()
@@ -76,8 +67,8 @@ class TestSilence(Interrupted):
     def test_source_whose_control_network_is_lost(self):
         # Its nova-compute runs, and knows nothing of what others report.
         self.flags(error_when_unreachable=True, group='post_copy')
+        self.begin()
         self.interrupt()
-        self.wait_for_migration('interrupted (post-copy)')
         self.force_down('src')
         self.wait_for('ERROR', lambda: self.show()['status'] == 'ERROR')
         self.force_down('src', False)

@@ -45,10 +45,7 @@ class TestSource(base.BreakingHosts):
 
     def test_while_it_is_interrupted(self):
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
+        self.interrupt()
         self.kill_compute('src')
         self.hosts.heal()
         self.restart()
@@ -115,10 +112,7 @@ class TestDestination(base.BreakingHosts):
 
     def test_dead_while_it_is_interrupted(self):
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
+        self.interrupt()
         self.kill_compute('dest')
         self.hosts.heal()
         self.wait_for_happening(guest.Happening.COMPLETED)
@@ -175,10 +169,7 @@ class TestLastSteps(base.BreakingHosts):
 class TestSourceHostDies(base.BreakingHosts):
     def test_destination_says_so_until_it_comes_back(self):
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
+        self.interrupt()
         self.kill_compute('src')
         service = self.api.get_services(binary='nova-compute', host='src')[0]
         self.api.put_service_force_down(service['id'], True)

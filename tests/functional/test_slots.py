@@ -65,10 +65,7 @@ class TestOneSlot(ManyServers):
     def test_an_interrupted_migration_gives_its_slot_back(self):
         self.create_more(1)
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
+        self.interrupt()
 
         # Another server gets its turn at once, and fails in pre-copy.
         self.migrate(self.servers[1])
@@ -83,10 +80,7 @@ class TestOneSlot(ManyServers):
 
     def test_stopped_while_it_is_interrupted(self):
         self.begin()
-        self.hosts.cut()
-        self.hosts.break_streams()
-        self.go_on()
-        self.wait_for_migration('interrupted (post-copy)')
+        self.interrupt()
         # Nobody waits for it, and the next start continues it.
         self.computes['src'].stop()
         self.kill_compute('src')

@@ -207,16 +207,7 @@ class TestLost(Volumes):
     BOOT_FROM_VOLUME = False
 
     def test_way_back(self):
-        self.begin()
-        self.hosts.kill_qemu('dest', self.server['id'])
-        self.go_on()
-        self.wait_for_migration('error')
-        self.wait_until_settled()
-        self.api.post_server_action(
-            self.server['id'], {'reboot': {'type': 'HARD'}})
-        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
-        self.inside('src', self.computes['src'].manager._remove_leftovers,
-                    None)
+        self.lose_and_start_again()
         self.assert_on('dest')
 
         self.live_migrate(True)
@@ -229,16 +220,7 @@ class TestLostWithALocalDisk(base.BreakingHosts):
     SHARED_INSTANCES_PATH = False
 
     def test_move_back_is_refused_before_it_begins(self):
-        self.begin()
-        self.hosts.kill_qemu('dest', self.server['id'])
-        self.go_on()
-        self.wait_for_migration('error')
-        self.wait_until_settled()
-        self.api.post_server_action(
-            self.server['id'], {'reboot': {'type': 'HARD'}})
-        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
-        self.inside('src', self.computes['src'].manager._remove_leftovers,
-                    None)
+        self.lose_and_start_again()
         self.make_busy()
 
         for post_copy in (True, base.ABSENT):
