@@ -82,7 +82,6 @@ class Ending(world.World):
             return self.left() if self.deleted else 'deleted by nobody'
         if self.deleted == 'delete':
             self._delete_again(instance)
-        if self.deleted == 'delete' and not self.forgot:
             return 'not deleted: %s' % _state(instance)
         return (self._in_between(instance) or self._misplaced(instance.host)
                 or self._wrong_state(instance))
@@ -91,9 +90,10 @@ class Ending(world.World):
         """Do as a user does whose delete failed in the middle.
 
         Upstream begins it once: a service that is away just then leaves ERROR
-        or the task state behind. A delete that was never begun is a violation.
+        or the task state behind, and an operator is told of a record that is
+        damaged. Another delete that was never begun is a violation.
         """
-        begun = (instance.task_state == task_states.DELETING or
+        begun = (self.forgot or instance.task_state == task_states.DELETING or
                  instance.vm_state == vm_states.ERROR and not self.lost)
         over = not self.test.recorded(self.server) and {
             migration['status']

@@ -17,8 +17,9 @@ from tests.functional.state_machine import requests
 
 #: in all, to be shared by the storages; None: a few, the same each time
 EXAMPLES = os.environ.get('STATE_MACHINE_EXAMPLES')
-FEW = 4
 STORAGES = 4
+#: of each storage
+COUNT = -(-int(EXAMPLES) // STORAGES) if EXAMPLES else 4
 STEPS = 12
 
 
@@ -28,6 +29,8 @@ class Events(hosts.Hosts, guests.Guests, requests.Requests,
 
 
 class AnyOrder:
+    # The limit of a test is that of a few examples.
+    TIMEOUT_SCALING_FACTOR = max(1, COUNT // 4)
     SPEED = 8.0
     HOSTS = ('src', 'dest', 'other')
     WAITS = base.BreakingHosts.WAITS | {
@@ -42,8 +45,6 @@ class AnyOrder:
         self.forget_server()
 
     def test_any_order(self):
-        count = -(-int(EXAMPLES) // STORAGES) if EXAMPLES else FEW
-
         def machine():
             return Events(self)
 
@@ -52,7 +53,7 @@ class AnyOrder:
             hypothesis.seed(zlib.crc32(type(self).__name__.encode()))(machine)
         stateful.run_state_machine_as_test(
             machine, settings=hypothesis.settings(
-                max_examples=count, stateful_step_count=STEPS,
+                max_examples=COUNT, stateful_step_count=STEPS,
                 derandomize=False, report_multiple_bugs=False,
                 phases=[hypothesis.Phase.generate],
                 suppress_health_check=list(hypothesis.HealthCheck)))
