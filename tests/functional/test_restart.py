@@ -7,6 +7,7 @@ import os
 
 import fixtures
 
+from lab.simulation import domain_object
 from lab.simulation import guest
 from nova.compute import manager
 from nova import objects
@@ -164,6 +165,40 @@ class TestLastSteps(base.BreakingHosts):
 
     def test_all_of_them(self):
         self.complete_although('_post_live_migration')
+
+
+class TestRollback(base.BreakingHosts):
+    """nova-compute is killed when all but the record is rolled back."""
+
+    def killed_before_its_record_is_closed(self):
+        closed = []
+        self.computes['src'].manager._close = (
+            lambda *args: closed.append(args))
+        self.go_on()
+        self.wait_for('rolled back', lambda: closed)
+        self.kill_compute('src')
+        self.restart_compute('src')
+
+    def test_aborted(self):
+        migration = self.begin(guest.Happening.ITERATION)
+        self.api.api_delete('/servers/%s/migrations/%s' % (
+            self.server['id'], migration['id']))
+        self.killed_before_its_record_is_closed()
+        self.settled('cancelled', 'src')
+
+    def test_guest_has_powered_itself_off(self):
+        self.begin(guest.Happening.ITERATION)
+        self.hosts.let_guest(self.server['id'],
+                             domain_object.DomainObject.power_off)
+        self.killed_before_its_record_is_closed()
+        self.assert_no_records()
+        migration = self.wait_for_migration('error')
+        server = self.wait_until_settled()
+        self.assertEqual(('src', 'SHUTOFF'), (
+            server['OS-EXT-SRV-ATTR:host'], server['status']))
+        self.assertEqual({'src'}, self.allocated_on(server['id']))
+        self.wait_for('no allocations of the migration', lambda: (
+            not self.allocated_on(migration['uuid'])))
 
 
 class TestSourceHostDies(base.BreakingHosts):

@@ -202,7 +202,8 @@ def _take_up(manager: upstream.ComputeManager, instance: objects.Instance,
     """Take up a migration that ended in the database only.
 
     An operator has given it up while this host was down, and recorded the
-    server here, because its guest was not seen on the destination.
+    server here, because its guest was not seen on the destination. Or this
+    service was stopped when all was rolled back but for the record.
 
     :raises NotYet: somebody works on the server: it is evacuated
     """
@@ -217,7 +218,7 @@ def _take_up(manager: upstream.ComputeManager, instance: objects.Instance,
         except Exception as exc:
             # libvirt has ended it by itself.
             LOG.debug('Nothing to abort: %s', exc, instance=instance)
-    elif found is not Condition.BROKEN:
+    elif found not in (Condition.BROKEN, *condition.OFF):
         # It has switched since, or is about to: the guest alone is right.
         migration.status = Status.RUNNING_POST_COPY
         migration.save()
