@@ -88,6 +88,14 @@ class PostCopyElsewhere(exception.NovaException):
                 '"openstack server migration list" shows its progress.')
 
 
+class PostCopyOtherConnection(exception.NovaException):
+    msg_fmt = _('Volume %(volume_id)s of server %(instance_uuid)s was not '
+                'extended on this host: during a live migration Nova has the '
+                "connection of the destination, which may be another server's "
+                'volume here. It is extended after the migration, on the host '
+                'where the server is.')
+
+
 class PostCopyLiveCopy(exception.NovaException):
     msg_fmt = _('Server %(instance_uuid)s was not cleaned up: the source '
                 'reports its live migration as failed, but the server is live '

@@ -11,11 +11,14 @@ from collections.abc import Callable
 import os
 import typing
 
+from oslo_serialization import jsonutils
+
 import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.network import model as network_model
 from nova import objects
+from nova.virt import block_device
 from nova.virt.libvirt import host as libvirt_host
 from nova.virt.libvirt import utils as libvirt_utils
 
@@ -58,7 +61,6 @@ class Guard:
     attach_volume = _guarded('attach_volume')
     detach_interface = _guarded('detach_interface')
     detach_volume = _guarded('detach_volume')
-    extend_volume = _guarded('extend_volume')
     migrate_disk_and_power_off = _guarded('migrate_disk_and_power_off')
     pause = _guarded('pause')
     power_off = _guarded('power_off')
@@ -71,6 +73,21 @@ class Guard:
     suspend = _guarded('suspend')
     unpause = _guarded('unpause')
     unrescue = _guarded('unrescue')
+
+    def extend_volume(self, context, connection_info, instance,
+                      requested_size):
+        """Extend a volume, if the connection to it is this host's.
+
+        :raises PostCopyElsewhere: the guest has left
+        :raises PostCopyOtherConnection: the connection is the destination's
+        """
+        self._refuse_if_elsewhere(instance)
+        if not _is_own(connection_info, instance):
+            raise exception.PostCopyOtherConnection(
+                volume_id=block_device.get_volume_id(connection_info),
+                instance_uuid=instance.uuid)
+        return super().extend_volume(  # type: ignore[misc]
+            context, connection_info, instance, requested_size)
 
     def destroy(self, context, instance, *args, **kwargs):
         """Destroy a guest, unless it has left for where Nova will record it.
@@ -157,3 +174,21 @@ def _was_rolled_back(instance: objects.Instance) -> bool:
     except (record.Damaged, record.Unreadable):
         return False
     return kept is None or kept.outcome == record.Outcome.ROLLED_BACK
+
+
+def _is_own(connection_info: dict[str, typing.Any],
+            instance: objects.Instance) -> bool:
+    """Tell whether a connection to a volume is that of this host.
+
+    From the first step of a migration until all is compared after its end,
+    the block device mapping may have that of the destination.
+    """
+    try:
+        kept = record.load(instance.uuid)
+    except (record.Damaged, record.Unreadable):
+        return False
+    if kept is None:
+        return True
+    return any(bdm.is_volume and bdm.connection_info is not None and
+               jsonutils.loads(bdm.connection_info) == connection_info
+               for bdm in kept.source_bdms or ())

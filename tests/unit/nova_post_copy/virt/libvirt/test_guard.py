@@ -8,6 +8,7 @@ from nova import objects
 from nova import test
 from nova.tests.unit import fake_instance
 from nova.virt.libvirt import driver as upstream
+from oslo_utils.fixture import uuidsentinel as uuids
 
 from lab.simulation import names
 from nova_post_copy.compute import record
@@ -16,6 +17,8 @@ from nova_post_copy.virt.libvirt import guard
 from tests.unit.nova_post_copy.compute import records
 from tests.unit.nova_post_copy.migration import scripted
 
+# As records.make() has it.
+OWN_CONNECTION = {'serial': uuids.volume}
 # What starts, stops or lets go on the guest, and its arguments after a
 # context, where it takes one.
 METHODS = {
@@ -24,7 +27,7 @@ METHODS = {
     'destroy': ('context', '{instance}', 'network_info'),
     'detach_interface': ('context', '{instance}', 'vif'),
     'detach_volume': ('context', 'connection', '{instance}', '/dev/vdb'),
-    'extend_volume': ('context', 'connection', '{instance}', 1 << 30),
+    'extend_volume': ('context', OWN_CONNECTION, '{instance}', 1 << 30),
     'migrate_disk_and_power_off': (
         'context', '{instance}', 'other', 'flavor', 'network_info'),
     'pause': ('{instance}',),
@@ -162,6 +165,23 @@ class TestSource(GuardTestCase):
             [(('network', 'volumes'),
               {'destroy_disks': False, 'migrate_data': 'data'})],
             self.driver.removed)
+
+    def test_connection_is_the_destinations(self):
+        # Its LUN may be another server's volume here, while Cinder does not
+        # answer also after a rollback.
+        self.source.domain_state = scripted.RUNNING
+        for outcome in (None, record.Outcome.ROLLED_BACK):
+            record.write(records.make(self.instance.uuid, outcome=outcome))
+            error = self.assertRaises(
+                exception.PostCopyOtherConnection, self.driver.extend_volume,
+                'context', OWN_CONNECTION | {'lun': 2}, self.instance, 1)
+            self.assertIn('was not extended', error.format_message())
+
+    def test_connections_are_not_known(self):
+        self.source.domain_state = scripted.RUNNING
+        record.write(records.make(self.instance.uuid, source_bdms=None))
+        self.assertRaises(
+            exception.PostCopyOtherConnection, self.call, 'extend_volume')
 
     def test_instance_by_keyword(self):
         self.record()
