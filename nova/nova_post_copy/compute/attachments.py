@@ -142,9 +142,20 @@ def settle(manager: upstream.ComputeManager,
     :raises Exception: Cinder does not answer, or refuses
     """
     if instance.host == manager.host:
-        _keep_source(manager, context, instance, kept)
+        _delete_unused(manager, context, instance, kept.dest_attachments)
     elif not kept.released:
         release_source(manager, context, instance, kept)
+
+
+def release(manager: upstream.ComputeManager,
+            context: nova_context.RequestContext,
+            instance: objects.Instance, kept: record.Record) -> None:
+    """Leave none of an instance that is deleted.
+
+    :raises Exception: Cinder does not answer, or refuses
+    """
+    _delete_unused(manager, context, instance, kept.dest_attachments)
+    release_source(manager, context, instance, kept)
 
 
 @contextlib.contextmanager
@@ -160,19 +171,20 @@ def refusal_explained() -> Iterator[None]:
         raise exception.PostCopyCinderRefused(reason=exc) from exc
 
 
-def _keep_source(manager: upstream.ComputeManager,
-                 context: nova_context.RequestContext,
-                 instance: objects.Instance, kept: record.Record) -> None:
-    """Delete the destination's, where the mapping still has it."""
-    at_source = source_bdms(manager, context, kept)
+def restore(instance: objects.Instance, bdms: Iterable[Bdm], at_source: Bdms,
+            kept: record.Record) -> None:
+    """Let mappings that have the destination's connection have the source's.
+
+    Not before Cinder has deleted the other, as upstream does: a server that is
+    started again with the LUN of another host may be given the volume of
+    another server. ``settle`` deletes what is written into the record here.
+    """
     before = {bdm.volume_id: bdm for bdm in volumes(at_source)}
-    for bdm in on_destination(
-            Bdms.get_by_instance_uuid(context, instance.uuid), at_source):
-        if bdm.attachment_id is None or not _exists(
-                manager, context, before[bdm.volume_id]):
-            # Legacy, or attached anew since, by a request of the user.
-            continue
-        _delete(manager, context, bdm)
+    prepared = on_destination(bdms, at_source)
+    record.update(instance.uuid, dest_attachments=sorted({
+        *kept.dest_attachments,
+        *(bdm.attachment_id for bdm in prepared if bdm.attachment_id)}))
+    for bdm in prepared:
         bdm.attachment_id = before[bdm.volume_id].attachment_id
         bdm.connection_info = before[bdm.volume_id].connection_info
         bdm.save()
@@ -182,27 +194,23 @@ def release_source(manager: upstream.ComputeManager,
                    context: nova_context.RequestContext,
                    instance: objects.Instance, kept: record.Record) -> None:
     """Delete the source's, unless an instance uses them."""
+    _delete_unused(manager, context, instance, [
+        bdm.attachment_id
+        for bdm in volumes(source_bdms(manager, context, kept))
+        if bdm.attachment_id is not None])
+
+
+def _delete_unused(manager: upstream.ComputeManager,
+                   context: nova_context.RequestContext,
+                   instance: objects.Instance,
+                   attachments: Iterable[str]) -> None:
+    """Delete attachments that no mapping of an instance has."""
     in_use = {bdm.attachment_id for bdm in volumes(
         Bdms.get_by_instance_uuid(context, instance.uuid))}
-    for bdm in volumes(source_bdms(manager, context, kept)):
-        if bdm.attachment_id not in (None, *in_use):
-            _delete(manager, context, bdm)
-
-
-def _exists(manager: upstream.ComputeManager,
-            context: nova_context.RequestContext, bdm: Bdm) -> bool:
-    try:
-        manager.volume_api.attachment_get(context, bdm.attachment_id)
-    except nova_exception.VolumeAttachmentNotFound:
-        return False
-    return True
-
-
-def _delete(manager: upstream.ComputeManager,
-            context: nova_context.RequestContext, bdm: Bdm) -> None:
-    LOG.info('Deleting attachment %(attachment)s of volume %(volume)s to the '
-             'host where the server is not',
-             {'attachment': bdm.attachment_id, 'volume': bdm.volume_id},
-             instance_uuid=bdm.instance_uuid)
-    # One that is gone is no error.
-    manager.volume_api.attachment_delete(context, bdm.attachment_id)
+    for attachment in attachments:
+        if attachment in in_use:
+            continue
+        LOG.info('Deleting attachment %s of a volume to the host where the '
+                 'server is not', attachment, instance=instance)
+        # One that is gone is no error.
+        manager.volume_api.attachment_delete(context, attachment)

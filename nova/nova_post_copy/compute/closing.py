@@ -81,7 +81,7 @@ def forget(manager: upstream.ComputeManager,
             context, migration.uuid, consumer_type='migration', force=True)
     if instance.host != manager.host:
         leftovers.remove_if_left(manager, context, instance, kept)
-    attachments.release_source(manager, context, instance, kept)
+    attachments.release(manager, context, instance, kept)
     record.remove(instance.uuid)
 
 

@@ -174,9 +174,12 @@ class LastSteps:
 
     def _rollback_volume_bdms(self, context, bdms, original_bdms,
                               instance) -> None:
+        kept = _open_record(instance)
+        if kept is not None:
+            attachments.restore(instance, bdms, original_bdms, kept)
+            return
         super()._rollback_volume_bdms(  # type: ignore[misc]
-            context, _of_destination(instance, bdms), original_bdms,
-            instance)
+            context, bdms, original_bdms, instance)
 
 
 def _of_destination(

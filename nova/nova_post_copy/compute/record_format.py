@@ -64,6 +64,8 @@ class Record(typing.NamedTuple):
     delete_type: str | None = None
     #: the source's attachments are deleted in Cinder
     released: bool = False
+    #: the destination's attachments, when the mappings have the source's again
+    dest_attachments: tuple[str, ...] = ()
     #: set when only outside facts are left to be compared
     outcome: str | None = None
 
@@ -117,6 +119,8 @@ _SCHEMAS = {
     1: _schema(1, deleting={'type': 'boolean'}),
     2: _schema(2, delete_type={'enum': [None, *DeleteType]},
                released={'type': 'boolean'},
+               dest_attachments={'type': 'array', 'items': {
+                   'type': 'string'}},
                outcome={'enum': [None, *Outcome]}),
 }
 
@@ -171,6 +175,7 @@ def _parse(content: bytes) -> Record:
 
 def _from_primitive(data: dict[str, typing.Any]) -> Record:
     context = nova_context.get_admin_context()
+    data['dest_attachments'] = tuple(data.get('dest_attachments', ()))
     record = Record(**data | {
         name: data[name] and base.NovaObject.obj_from_primitive(
             data[name], context)

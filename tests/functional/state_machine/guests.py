@@ -4,23 +4,21 @@
 
 import contextlib
 
-from hypothesis import stateful
-
 from lab.simulation.domain_object import DomainObject
 from tests.functional.state_machine import world
 
 
 class Guests(world.World):
 
-    @stateful.rule()
+    @world.rule()
     def power_off(self):
         self.off |= self._let(DomainObject.power_off)
 
-    @stateful.rule()
+    @world.rule()
     def restart(self):
         self._let(DomainObject.restart_guest)
 
-    @stateful.rule()
+    @world.rule()
     def io_error(self):
         self._let(DomainObject.stand_still)
 
@@ -35,13 +33,13 @@ class Guests(world.World):
             return True
         return False
 
-    @stateful.rule()
+    @world.rule()
     def delete_port(self):
         if self.test.neutron.bindings(self.server):
             self.test.delete_port()
             self.react()
 
-    @stateful.rule()
+    @world.rule()
     def extend_volume(self):
         for volume in sorted(self.test.cinder.volumes_of(self.server)):
             self.test.extend_volume(volume, 2)

@@ -2,7 +2,6 @@
 
 """Faults of the network, of services, of QEMU and of disks."""
 
-from hypothesis import stateful
 from hypothesis import strategies as st
 
 from lab.simulation import guest
@@ -15,17 +14,17 @@ class Hosts(world.World):
 
     # The network
 
-    @stateful.rule()
+    @world.rule()
     def cut(self):
         self.hosts.cut()
         self.react()
 
-    @stateful.rule()
+    @world.rule()
     def heal(self):
         self.hosts.heal()
         self.react()
 
-    @stateful.rule()
+    @world.rule()
     def break_streams(self):
         # Where the devices are under way this costs the destination's QEMU.
         self.lost |= self.phase() is guest.Phase.SWITCH_OVER
@@ -34,23 +33,23 @@ class Hosts(world.World):
 
     # Nova, libvirt and QEMU
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def end_nova_compute(self, host):
         if host in self.test.computes:
             self.test.die(host)
             self.react()
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def start_nova_compute(self, host):
         self.test.restart_compute(host)
         self.react()
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def restart_libvirtd(self, host):
         self.hosts.daemons[host].restart()
         self.react()
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def kill_qemu(self, host):
         if self.is_active(host) and not self.lost:
             # The half of a guest, or all of it: not so an incoming one.
@@ -59,14 +58,14 @@ class Hosts(world.World):
             self.hosts.kill_qemu(host, self.server)
             self.react()
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def disconnect(self, host):
         """Take the control network of a host away, and no more."""
         if host in self.test.computes:
             self.test.processes[host].disconnect()
             self.react()
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def reconnect(self, host):
         if host in self.test.computes:
             self.test.processes[host].reconnect()
@@ -74,13 +73,13 @@ class Hosts(world.World):
 
     # Other services
 
-    @stateful.rule(call=st.sampled_from([
+    @world.rule(call=st.sampled_from([
         'attachment_delete', 'attachment_create', 'attachment_get_all',
         None]), once=st.booleans())
     def cinder_fails(self, call, once):
         self._fail(self.test.cinder, call, once)
 
-    @stateful.rule(call=st.sampled_from([
+    @world.rule(call=st.sampled_from([
         'activate_port_binding', 'delete_port_binding', 'update_port', None]),
         once=st.booleans())
     def neutron_fails(self, call, once):
@@ -91,7 +90,7 @@ class Hosts(world.World):
                              times=1 if once else float('inf'))
         self.react()
 
-    @stateful.rule()
+    @world.rule()
     def services_work(self):
         self.test.cinder.outage.end()
         self.test.neutron.outage.end()
@@ -99,22 +98,22 @@ class Hosts(world.World):
 
     # Local disks
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def disk_is_full(self, host):
         self.test.images.full.add(host)
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def disk_cannot_be_read(self, host):
         self.test.unreadable.add(host)
         self.react()
 
-    @stateful.rule(host=HOSTS)
+    @world.rule(host=HOSTS)
     def disk_works(self, host):
         self.test.images.full.discard(host)
         self.test.unreadable.discard(host)
         self.react()
 
-    @stateful.rule()
+    @world.rule()
     def record_is_damaged(self):
         # What is not known is not deleted.
         self.forgot = True

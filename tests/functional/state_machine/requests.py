@@ -5,7 +5,6 @@
 import io
 
 import fixtures
-from hypothesis import stateful
 from hypothesis import strategies as st
 
 from nova_post_copy.api import microversion
@@ -43,12 +42,12 @@ class Requests(world.World):
 
     # Of the migration itself
 
-    @stateful.rule()
+    @world.rule()
     def abort(self):
         for migration in self.test.migrations():
             self.ask('DELETE', '/migrations/%s' % migration['id'])
 
-    @stateful.rule()
+    @world.rule()
     def force_complete(self):
         for migration in self.test.migrations():
             self.ask('POST', '/migrations/%s/action' % migration['id'],
@@ -56,22 +55,22 @@ class Requests(world.World):
 
     # Of the server
 
-    @stateful.rule(action=st.sampled_from(sorted(ACTIONS)))
+    @world.rule(action=st.sampled_from(sorted(ACTIONS)))
     def act(self, action):
         self._ask_unfinished('POST', '/action', ACTIONS[action])
 
-    @stateful.rule()
+    @world.rule()
     def attach_volume(self):
         self._ask_unfinished('POST', '/os-volume_attachments', {
             'volumeAttachment': {'volumeId': self.test.cinder.new_volume()}})
 
-    @stateful.rule()
+    @world.rule()
     def detach_volume(self):
         for volume in sorted(self.test.cinder.volumes_of(self.server)):
             self._ask_unfinished(
                 'DELETE', '/os-volume_attachments/' + volume)
 
-    @stateful.rule()
+    @world.rule()
     def attach_interface(self):
         self._ask_unfinished('POST', '/os-interface',
                              {'interfaceAttachment': {}})
@@ -87,12 +86,12 @@ class Requests(world.World):
                 % (path, body))
             self.touched = True
 
-    @stateful.rule(state=st.sampled_from(['active', 'error']))
+    @world.rule(state=st.sampled_from(['active', 'error']))
     def reset_state(self, state):
         self.reset |= state == 'error' and not self.unfinished()
         self.ask('POST', '/action', {'os-resetState': {'state': state}})
 
-    @stateful.rule(force=st.booleans())
+    @world.rule(force=st.booleans())
     def delete(self, force):
         if self.deleted:
             return
@@ -104,7 +103,7 @@ class Requests(world.World):
                 self.ask('DELETE', '')):
             self.deleted = 'soft delete' if soft else 'delete'
 
-    @stateful.rule()
+    @world.rule()
     def restore(self):
         if self.deleted == 'soft delete' and self.ask(
                 'POST', '/action', {'restore': None}):
@@ -112,14 +111,14 @@ class Requests(world.World):
 
     # Of hosts
 
-    @stateful.rule(host=st.sampled_from(['src', 'dest']), down=st.booleans())
+    @world.rule(host=st.sampled_from(['src', 'dest']), down=st.booleans())
     def say_down(self, host, down):
         """Say that a nova-compute is down, whether it is or not."""
         self.test.force_down(host, down)
         self.react()
 
-    @stateful.rule(host=st.sampled_from([None, 'other']),
-                   version=st.sampled_from(EVACUATIONS))
+    @world.rule(host=st.sampled_from([None, 'other']),
+                version=st.sampled_from(EVACUATIONS))
     def evacuate(self, host, version):
         """Evacuate the server, as an HA tool does: after fencing its host.
 
@@ -139,7 +138,7 @@ class Requests(world.World):
                                       'evacuated between two hosts')
                 self.lost = self.touched = True
 
-    @stateful.rule(host=st.sampled_from(['src', 'dest']), off=st.booleans())
+    @world.rule(host=st.sampled_from(['src', 'dest']), off=st.booleans())
     def give_up(self, host, off):
         """Give a host up by the operator's command.
 

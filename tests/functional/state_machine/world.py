@@ -3,6 +3,7 @@
 """The server of one example, how it is, and how time passes for it."""
 
 import contextlib
+import functools
 import time
 
 from hypothesis import stateful
@@ -34,6 +35,23 @@ ON_BOTH = (guest.Phase.SWITCH_OVER, guest.Phase.POST_COPY,
 #: The statuses in which a server may be on both hosts, to Nova.
 BETWEEN = ('running', 'running (post-copy)', 'interrupted (post-copy)',
            'post-migrating')
+
+
+def rule(**strategies):
+    """Make a rule of a method, which logs when it is applied, and with what.
+
+    Hypothesis says it after an example; the log says what else happened then.
+    """
+    def decorate(method):
+        @functools.wraps(method)
+        def logged(self, **drawn):
+            LOG.info('Next for server %s: %s %s', self.server,
+                     method.__name__, drawn or '')
+            return method(self, **drawn)
+
+        return stateful.rule(**strategies)(logged)
+
+    return decorate
 
 
 class World(stateful.RuleBasedStateMachine):

@@ -97,32 +97,27 @@ class TestSettle(AttachmentsTestCase):
         self.assertEqual([], self.outside.done)
 
     def test_rolled_back(self):
-        self.assertEqual({uuids.source_attachment}, self.settle())
-        self.assertEqual(uuids.source_attachment, self.bdm.attachment_id)
-        self.assertIn('serial', self.bdm.connection_info)
-
-    def test_rolled_back_by_upstream(self):
+        self.keep(dest_attachments=(uuids.dest_attachment,))
         self.bdm.attachment_id = uuids.source_attachment
         self.bdm.save()
-        self.settle()
-        self.assertEqual([], self.outside.done)
+        self.assertEqual({uuids.source_attachment}, self.settle())
 
     def test_attached_anew_since(self):
-        self.volumes.attachments.discard(uuids.source_attachment)
+        self.keep(dest_attachments=(uuids.other_attachment,))
+        self.volumes.attachments = {uuids.dest_attachment}
         self.assertEqual({uuids.dest_attachment}, self.settle())
-        self.assertEqual(uuids.dest_attachment, self.bdm.attachment_id)
-
-    def test_detached_since(self):
-        self.bdm.destroy()
-        attachments.settle(self.manager, self.context, self.instance,
-                           self.kept())
-        self.assertEqual([], self.outside.done)
 
     def test_cinder_fails(self):
+        self.keep(dest_attachments=(uuids.other_attachment,))
         self.outside.error = 'delete attachment'
         self.assertRaises(test.TestingException, self.settle)
-        self.refresh()
-        self.assertEqual(uuids.dest_attachment, self.bdm.attachment_id)
+
+    def test_deleted(self):
+        self.keep(dest_attachments=(uuids.dest_attachment,))
+        self.bdm.destroy()
+        attachments.release(self.manager, self.context, self.instance,
+                            self.kept())
+        self.assertEqual(set(), self.volumes.attachments)
 
     def test_refusal_says_what_to_configure(self):
         def refuse():
@@ -130,6 +125,42 @@ class TestSettle(AttachmentsTestCase):
                 raise cinder_exception.Unauthorized(401)
         error = self.assertRaises(exception.PostCopyCinderRefused, refuse)
         self.assertIn('[cinder]', error.format_message())
+
+
+class TestRestore(AttachmentsTestCase):
+
+    def restore(self):
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
+            self.context, self.instance.uuid)
+        attachments.restore(self.instance, bdms, self.kept().source_bdms,
+                            self.kept())
+        self.refresh()
+        return self.bdm.attachment_id, self.kept().dest_attachments
+
+    def test_without_cinder(self):
+        self.outside.error = 'delete attachment'
+        self.assertEqual(
+            (uuids.source_attachment, (uuids.dest_attachment,)),
+            self.restore())
+        self.assertIn('serial', self.bdm.connection_info)
+        self.assertEqual([], self.outside.done)
+
+    def test_again(self):
+        self.assertEqual(self.restore(), self.restore())
+
+    def test_not_prepared(self):
+        self.bdm.attachment_id = uuids.source_attachment
+        self.bdm.save()
+        self.assertEqual((uuids.source_attachment, ()), self.restore())
+
+    def test_legacy(self):
+        source_bdms = self.kept().source_bdms
+        source_bdms[0].attachment_id = None
+        self.keep(source_bdms=source_bdms)
+        self.bdm.attachment_id = None
+        self.bdm.save()
+        self.assertEqual((None, ()), self.restore())
+        self.assertIn('serial', self.bdm.connection_info)
 
 
 class TestRebuilt(AttachmentsTestCase):
@@ -177,10 +208,6 @@ class TestRebuilt(AttachmentsTestCase):
     def test_completed(self):
         self.change(host='dest')
         self.assertEqual({uuids.dest_attachment}, self.settle())
-
-    def test_rolled_back(self):
-        self.assertEqual({uuids.source_attachment}, self.settle())
-        self.assertEqual(uuids.source_attachment, self.bdm.attachment_id)
 
 
 class TestOnDestination(test.NoDBTestCase):

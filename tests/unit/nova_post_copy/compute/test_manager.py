@@ -375,6 +375,8 @@ class TestVolumes(ManagerTestCase):
         self.released = []
         self.replace(COMPUTE + 'attachments.release_source',
                      lambda *args: self.released.append(args[3]))
+        self.replace(COMPUTE + 'attachments.restore',
+                     lambda *args: self.touched.append('restored'))
         self.source = records.make().source_bdms
         self.dest = records.make().source_bdms
         self.dest[0].attachment_id = uuids.dest_attachment
@@ -393,17 +395,18 @@ class TestVolumes(ManagerTestCase):
 
     def test_destination_has_prepared_them(self):
         self.keep(source_bdms=self.source)
-        self.assertEqual([[uuids.dest_attachment]] * 2,
+        # Not as upstream, which needs Cinder for it.
+        self.assertEqual([[uuids.dest_attachment], 'restored'],
                          self.roll_back(self.dest))
 
     def test_destination_has_not_prepared_them(self):
         # There the LUN number is another server's volume.
         self.keep(source_bdms=self.source)
-        self.assertEqual([[], []], self.roll_back(self.source))
+        self.assertEqual([[], 'restored'], self.roll_back(self.source))
 
     def test_not_known(self):
         self.keep(source_bdms=records.none())
-        self.assertEqual([[], []], self.roll_back(self.dest))
+        self.assertEqual([[], 'restored'], self.roll_back(self.dest))
 
     def test_record_cannot_be_read(self):
         self.keep(source_bdms=self.source)

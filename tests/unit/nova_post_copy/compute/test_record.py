@@ -374,7 +374,8 @@ class TestDamage(RecordTestCase):
         for deleting, delete_type in ((False, None), (True, 'delete')):
             old = {name: value for name, value
                    in self.content['record'].items()
-                   if name not in ('delete_type', 'released', 'outcome')}
+                   if name not in ('delete_type', 'released', 'outcome',
+                                   'dest_attachments')}
             found = self.load(
                 {'version': 1, 'record': old | {'deleting': deleting}})
             self.assertEqual((delete_type, None, '192.0.2.3'), (
