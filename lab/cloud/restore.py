@@ -32,10 +32,13 @@ def restore(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
 
     :raises lab.errors.LabError: when that does not help
     """
+    hosts = list(cloud.hosts.values())
     if _is_clear(cloud):
+        # After an outage of RabbitMQ one may wait for a reply that was lost.
+        for host in hosts:
+            nova.wait_for_compute(cloud, host)
         return
     say('bringing the cloud back to a known state')
-    hosts = list(cloud.hosts.values())
     for host in hosts:
         # Threads may be waiting there for what will never happen.
         host.kill_compute()
