@@ -146,7 +146,25 @@ class TestCinder(Volumes):
         self.hosts.break_streams()
         self.go_on()
         self.wait_for_migration('error')
+        self.wait_until_settled()
+        # It starts with its own LUN, and not with that of the destination.
+        self.api.post_server_action(
+            self.server['id'], {'reboot': {'type': 'HARD'}})
+        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+        self.assertEqual([], self.hosts.violations)
         self.cinder.outage.end()
+        self.wait_for_attachments('src')
+
+    def test_destination_is_down_when_it_is_rolled_back(self):
+        self.begin(guest.Happening.ITERATION)
+        self.kill_compute('dest')
+        self.hosts.break_streams()
+        self.go_on()
+        self.wait_for_migration('error')
+        self.wait_until_settled()
+        # Its LUN is not given to anybody else as long as it has it open.
+        self.assertEqual(2, len(self.cinder.attached(self.volumes[0])))
+        self.restart_compute('dest')
         self.wait_for_attachments('src')
 
     def test_refuses_the_context_of_the_record(self):
@@ -185,6 +203,16 @@ class TestExtended(Volumes):
     def test_in_post_copy(self):
         self.begin()
         self.extend_volume(self.volumes[0], 3)
+        self.go_on()
+        self.settled('completed', 'dest')
+        self.wait_for('size', lambda: self.size_on('dest') == 3 * GIB)
+
+    def test_in_pre_copy(self):
+        # Nova's mapping has the destination's LUN from the beginning.
+        self.begin(guest.Happening.ITERATION)
+        self.extend_volume(self.volumes[0], 3)
+        self.wait_for('refusal', lambda: (
+            'was not extended on this host' in self.stdlog.logger.output))
         self.go_on()
         self.settled('completed', 'dest')
         self.wait_for('size', lambda: self.size_on('dest') == 3 * GIB)

@@ -27,6 +27,7 @@ from nova.objects.block_device import BlockDeviceMappingList as Bdms
 from nova.volume import cinder
 
 from nova_post_copy.compute import record
+from nova_post_copy.compute import rpcapi
 from nova_post_copy import exception
 from nova_post_copy.objects.migration import BETWEEN_HOSTS
 
@@ -142,7 +143,7 @@ def settle(manager: upstream.ComputeManager,
     :raises Exception: Cinder does not answer, or refuses
     """
     if instance.host == manager.host:
-        _delete_unused(manager, context, instance, kept.dest_attachments)
+        _release_destination(manager, context, instance, kept)
     elif not kept.released:
         release_source(manager, context, instance, kept)
 
@@ -154,7 +155,7 @@ def release(manager: upstream.ComputeManager,
 
     :raises Exception: Cinder does not answer, or refuses
     """
-    _delete_unused(manager, context, instance, kept.dest_attachments)
+    _release_destination(manager, context, instance, kept)
     release_source(manager, context, instance, kept)
 
 
@@ -177,17 +178,38 @@ def restore(instance: objects.Instance, bdms: Iterable[Bdm], at_source: Bdms,
 
     Not before Cinder has deleted the other, as upstream does: a server that is
     started again with the LUN of another host may be given the volume of
-    another server. ``settle`` deletes what is written into the record here.
+    another server. ``settle`` takes back what is written into the record here.
     """
     before = {bdm.volume_id: bdm for bdm in volumes(at_source)}
     prepared = on_destination(bdms, at_source)
-    record.update(instance.uuid, dest_attachments=sorted({
-        *kept.dest_attachments,
-        *(bdm.attachment_id for bdm in prepared if bdm.attachment_id)}))
+    known = {bdm.volume_id: bdm for bdm in kept.dest_bdms or ()} | {
+        bdm.volume_id: bdm.obj_clone() for bdm in prepared
+        if bdm.attachment_id is not None}
+    record.update(instance.uuid,
+                  dest_bdms=Bdms(objects=list(known.values())))
     for bdm in prepared:
         bdm.attachment_id = before[bdm.volume_id].attachment_id
         bdm.connection_info = before[bdm.volume_id].connection_info
         bdm.save()
+
+
+def _release_destination(manager: upstream.ComputeManager,
+                         context: nova_context.RequestContext,
+                         instance: objects.Instance,
+                         kept: record.Record) -> None:
+    """Disconnect the destination, then delete its attachments.
+
+    In this order: a LUN that Cinder has taken back may be given to another
+    server while the destination still takes it for this one's.
+    """
+    if kept.dest_bdms is None:
+        return
+    if not kept.disconnected:
+        rpcapi.PostCopyComputeAPI().remove_volume_connections(
+            context, kept.dest, instance, kept.dest_bdms)
+        record.update(instance.uuid, disconnected=True)
+    _delete_unused(manager, context, instance, [
+        bdm.attachment_id for bdm in kept.dest_bdms])
 
 
 def release_source(manager: upstream.ComputeManager,

@@ -12,7 +12,9 @@ import nova.conf
 from nova import context as nova_context
 from nova.i18n import _
 from nova import objects
+from nova.virt import block_device
 from nova.virt import driver as virt_driver
+from nova.volume import cinder
 
 from nova_post_copy.compute import record
 
@@ -26,13 +28,14 @@ class PostCopyEndpoint:
 
     * 1.0 - Initial version
     * 1.1 - Add source_addresses to break_incoming_stream; add
-      recovery_limits
+      recovery_limits and remove_volume_connections
     """
 
     target = messaging.Target(namespace='post_copy', version='1.1')
 
     def __init__(self, driver: virt_driver.ComputeDriver) -> None:
         self.driver = driver
+        self.volume_api = cinder.API()
 
     def source_refusals(
             self, context: nova_context.RequestContext,
@@ -93,6 +96,21 @@ class PostCopyEndpoint:
         if not hasattr(self.driver, 'post_copy_recovery_limits'):
             return []
         return self.driver.post_copy_recovery_limits()
+
+    def remove_volume_connections(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance,
+            bdms: objects.BlockDeviceMappingList) -> None:
+        """Disconnect volumes that were prepared for a guest that did not come.
+
+        :param bdms: with the connections of this host; Nova's database has
+            those of the source again
+        :raises nova_post_copy.exception.PostCopyLiveCopy: it has come
+        """
+        self.driver.check_not_arrived(instance)
+        for bdm in bdms:
+            block_device.convert_volume(bdm).driver_detach(
+                context, instance, self.volume_api, self.driver)
 
 
 def _other_driver() -> str:

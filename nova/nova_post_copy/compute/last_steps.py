@@ -7,7 +7,6 @@ the server, and tells from the database which connection of a volume is whose,
 which it changes on the way. The record knows that.
 """
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import functools
@@ -169,8 +168,14 @@ class LastSteps:
 
     def _remove_remote_volume_connections(
             self, context, dest, bdms, instance) -> None:
+        kept = _open_record(instance)
+        if kept is not None:
+            # All others after the mappings are the source's again, and until
+            # the destination has done it.
+            prepared = attachments.on_destination(bdms, kept.source_bdms or [])
+            bdms = [bdm for bdm in prepared if bdm.attachment_id is None]
         super()._remove_remote_volume_connections(  # type: ignore[misc]
-            context, dest, _of_destination(instance, bdms), instance)
+            context, dest, bdms, instance)
 
     def _rollback_volume_bdms(self, context, bdms, original_bdms,
                               instance) -> None:
@@ -180,21 +185,6 @@ class LastSteps:
             return
         super()._rollback_volume_bdms(  # type: ignore[misc]
             context, bdms, original_bdms, instance)
-
-
-def _of_destination(
-        instance: objects.Instance,
-        bdms: Iterable[objects.BlockDeviceMapping]
-) -> Iterable[objects.BlockDeviceMapping]:
-    """Return the mappings that the destination may disconnect.
-
-    In a second attempt some have been rolled back, and before the destination
-    has prepared a volume all are the source's: there they mean another volume.
-    """
-    kept = _open_record(instance)
-    if kept is None:
-        return bdms
-    return attachments.on_destination(bdms, kept.source_bdms or [])
 
 
 def _open_record(instance: objects.Instance) -> record.Record | None:

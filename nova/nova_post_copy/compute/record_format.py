@@ -64,8 +64,10 @@ class Record(typing.NamedTuple):
     delete_type: str | None = None
     #: the source's attachments are deleted in Cinder
     released: bool = False
-    #: the destination's attachments, when the mappings have the source's again
-    dest_attachments: tuple[str, ...] = ()
+    #: those of the destination, once the mappings are the source's again
+    dest_bdms: objects.BlockDeviceMappingList | None = None
+    #: the destination has disconnected them
+    disconnected: bool = False
     #: set when only outside facts are left to be compared
     outcome: str | None = None
 
@@ -119,8 +121,8 @@ _SCHEMAS = {
     1: _schema(1, deleting={'type': 'boolean'}),
     2: _schema(2, delete_type={'enum': [None, *DeleteType]},
                released={'type': 'boolean'},
-               dest_attachments={'type': 'array', 'items': {
-                   'type': 'string'}},
+               dest_bdms={'type': ['object', 'null']},
+               disconnected={'type': 'boolean'},
                outcome={'enum': [None, *Outcome]}),
 }
 
@@ -130,9 +132,10 @@ def dump(record: Record) -> bytes:
     # Serialize and parse, so that the hash is over what parse() will read.
     data = jsonutils.loads(jsonutils.dumps(record._asdict() | {
         'migrate_data': _without_secret(
-            record.migrate_data).obj_to_primitive(),
-        'source_bdms': (None if record.source_bdms is None else
-                        record.source_bdms.obj_to_primitive())}))
+            record.migrate_data).obj_to_primitive()} | {
+        name: None if bdms is None else bdms.obj_to_primitive()
+        for name, bdms in (('source_bdms', record.source_bdms),
+                           ('dest_bdms', record.dest_bdms))}))
     return jsonutils.dump_as_bytes(
         {'version': VERSION, 'sha256': _sha256(data), 'record': data})
 
@@ -175,14 +178,14 @@ def _parse(content: bytes) -> Record:
 
 def _from_primitive(data: dict[str, typing.Any]) -> Record:
     context = nova_context.get_admin_context()
-    data['dest_attachments'] = tuple(data.get('dest_attachments', ()))
     record = Record(**data | {
         name: data[name] and base.NovaObject.obj_from_primitive(
             data[name], context)
-        for name in ('migrate_data', 'source_bdms')})
+        for name in ('migrate_data', 'source_bdms', 'dest_bdms')
+        if name in data})
     if not (isinstance(record.migrate_data, objects.LibvirtLiveMigrateData)
-            and (record.source_bdms is None or isinstance(
-                record.source_bdms, objects.BlockDeviceMappingList))):
+            and all(isinstance(each, objects.BlockDeviceMappingList | None)
+                    for each in (record.source_bdms, record.dest_bdms))):
         raise TypeError('the record holds objects of other types')
     return record
 

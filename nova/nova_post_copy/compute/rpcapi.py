@@ -8,6 +8,7 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova.compute import rpcapi
+import nova.conf
 from nova import context as nova_context
 from nova import exception
 from nova.i18n import _
@@ -17,6 +18,7 @@ from nova import rpc
 
 from nova_post_copy.decisions.condition import Condition
 
+CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 # Seconds to wait for a host's answer about a guest; callers ask again.
@@ -31,10 +33,10 @@ RECONNECTS = 1
 class PostCopyComputeAPI:
     """Ask a nova-compute about itself and about a guest.
 
-    Nothing is raised. Refusals are sentences for the user; an empty list means
-    that the host can take part. A compute that cannot answer is a refusal
-    too: an error would make upstream set the server to ERROR, although the
-    server runs untouched.
+    Questions raise nothing. Refusals are sentences for the user; an empty list
+    means that the host can take part. A compute that cannot answer is a
+    refusal too: an error would make upstream set the server to ERROR, although
+    the server runs untouched.
     """
 
     def __init__(self) -> None:
@@ -117,6 +119,30 @@ class PostCopyComputeAPI:
                              version='1.1') or []
         except messaging.UnsupportedVersion:
             return []
+
+    def remove_volume_connections(
+            self, context: nova_context.RequestContext, host: str,
+            instance: objects.Instance,
+            bdms: objects.BlockDeviceMappingList) -> None:
+        """Have a destination disconnect volumes that it has prepared.
+
+        :param bdms: with the connections of that host
+        :raises oslo_messaging.MessagingException,
+            nova.exception.NovaException: it does not answer, or fails
+        """
+        client = self._router.client(context).prepare(
+            server=host, timeout=CONF.long_rpc_timeout,
+            call_monitor_timeout=REFUSALS_TIMEOUT_S, retry=RECONNECTS,
+            version='1.1')
+        try:
+            client.call(context, 'remove_volume_connections',
+                        instance=instance, bdms=bdms)
+        except (messaging.UnsupportedVersion, messaging.RemoteError) as exc:
+            if 'UnsupportedVersion' not in (
+                    type(exc).__name__, getattr(exc, 'exc_type', None)):
+                raise
+            LOG.warning('Volumes may still be connected on %s, whose '
+                        'nova-post-copy is older', host, instance=instance)
 
     def _try(self, context: nova_context.RequestContext, host: str,
              question: str, version: str = '1.0',

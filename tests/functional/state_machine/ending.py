@@ -93,7 +93,8 @@ class Ending(world.World):
         or the task state behind, and an operator is told of a record that is
         damaged. Another delete that was never begun is a violation.
         """
-        begun = (self.forgot or instance.task_state == task_states.DELETING or
+        begun = (self.begun or self.forgot or
+                 instance.task_state == task_states.DELETING or
                  instance.vm_state == vm_states.ERROR and not self.lost)
         over = not self.test.recorded(self.server) and {
             migration['status']

@@ -88,7 +88,9 @@ class Requests(world.World):
 
     @world.rule(state=st.sampled_from(['active', 'error']))
     def reset_state(self, state):
-        self.reset |= state == 'error' and not self.unfinished()
+        if not self.unfinished():
+            self.reset |= state == 'error'
+            self.begun |= self.deleted is not None
         self.ask('POST', '/action', {'os-resetState': {'state': state}})
 
     @world.rule(force=st.booleans())
@@ -99,9 +101,11 @@ class Requests(world.World):
                 self.recorded_on() not in self.test.computes):
             return      # upstream's local delete; the host comes back empty
         soft = self.test.reclaim and not force
+        unfinished = self.unfinished()
         if self.ask('POST', '/action', {'forceDelete': None}) if force else (
                 self.ask('DELETE', '')):
             self.deleted = 'soft delete' if soft else 'delete'
+            self.begun = not unfinished
 
     @world.rule()
     def restore(self):

@@ -69,6 +69,8 @@ class World(stateful.RuleBasedStateMachine):
         self.server: str | None = None
         #: the delete that Nova has accepted: 'delete' or 'soft delete'
         self.deleted: str | None = None
+        #: whether it was upstream's alone: no migration had to end first
+        self.begun = False
         #: when upstream was first seen to have failed in it (s)
         self.delete_failed_at: float | None = None
         #: whether memory was lost, or its loss decided

@@ -61,6 +61,11 @@ class AttachmentsTestCase(base.ReconcileTestCase):
             attachment_id=uuids.dest_attachment, volume_size=1,
             connection_info='{"of": "dest"}', tag=None, boot_index=None)
         self.bdm.create()
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
+            'remove_volume_connections',
+            lambda api, context, host, instance, bdms:
+                self.outside.do('disconnect ' + host)))
 
     def kept(self):
         return record.load(self.instance.uuid)
@@ -96,24 +101,48 @@ class TestSettle(AttachmentsTestCase):
         self.settle()
         self.assertEqual([], self.outside.done)
 
-    def test_rolled_back(self):
-        self.keep(dest_attachments=(uuids.dest_attachment,))
+    def rolled_back(self, attachment=uuids.dest_attachment, **changes):
+        dest_bdms = records.make().source_bdms
+        dest_bdms[0].attachment_id = attachment
+        self.keep(dest_bdms=dest_bdms, **changes)
         self.bdm.attachment_id = uuids.source_attachment
         self.bdm.save()
-        self.assertEqual({uuids.source_attachment}, self.settle())
 
-    def test_attached_anew_since(self):
-        self.keep(dest_attachments=(uuids.other_attachment,))
-        self.volumes.attachments = {uuids.dest_attachment}
-        self.assertEqual({uuids.dest_attachment}, self.settle())
+    def test_rolled_back(self):
+        self.rolled_back()
+        self.assertEqual({uuids.source_attachment}, self.settle())
+        # The LUN is not given away before.
+        self.assertEqual(
+            [('disconnect dest',),
+             ('delete attachment', uuids.dest_attachment)],
+            self.outside.done)
+
+    def test_destination_does_not_answer(self):
+        self.rolled_back()
+        self.outside.error = 'disconnect dest'
+        self.assertRaises(test.TestingException, self.settle)
+        self.assertIn(uuids.dest_attachment, self.volumes.attachments)
 
     def test_cinder_fails(self):
-        self.keep(dest_attachments=(uuids.other_attachment,))
+        self.rolled_back()
         self.outside.error = 'delete attachment'
         self.assertRaises(test.TestingException, self.settle)
+        self.assertTrue(self.kept().disconnected)
+
+    def test_disconnected_before(self):
+        self.rolled_back(disconnected=True)
+        self.settle()
+        self.assertEqual([('delete attachment', uuids.dest_attachment)],
+                         self.outside.done)
+
+    def test_attached_anew_since(self):
+        self.rolled_back(uuids.other_attachment)
+        self.bdm.attachment_id = uuids.dest_attachment
+        self.bdm.save()
+        self.assertIn(uuids.dest_attachment, self.settle())
 
     def test_deleted(self):
-        self.keep(dest_attachments=(uuids.dest_attachment,))
+        self.rolled_back()
         self.bdm.destroy()
         attachments.release(self.manager, self.context, self.instance,
                             self.kept())
@@ -135,13 +164,15 @@ class TestRestore(AttachmentsTestCase):
         attachments.restore(self.instance, bdms, self.kept().source_bdms,
                             self.kept())
         self.refresh()
-        return self.bdm.attachment_id, self.kept().dest_attachments
+        return self.bdm.attachment_id, [
+            (bdm.attachment_id, bdm.connection_info)
+            for bdm in self.kept().dest_bdms]
 
     def test_without_cinder(self):
         self.outside.error = 'delete attachment'
         self.assertEqual(
-            (uuids.source_attachment, (uuids.dest_attachment,)),
-            self.restore())
+            (uuids.source_attachment,
+             [(uuids.dest_attachment, '{"of": "dest"}')]), self.restore())
         self.assertIn('serial', self.bdm.connection_info)
         self.assertEqual([], self.outside.done)
 
@@ -151,7 +182,7 @@ class TestRestore(AttachmentsTestCase):
     def test_not_prepared(self):
         self.bdm.attachment_id = uuids.source_attachment
         self.bdm.save()
-        self.assertEqual((uuids.source_attachment, ()), self.restore())
+        self.assertEqual((uuids.source_attachment, []), self.restore())
 
     def test_legacy(self):
         source_bdms = self.kept().source_bdms
@@ -159,7 +190,7 @@ class TestRestore(AttachmentsTestCase):
         self.keep(source_bdms=source_bdms)
         self.bdm.attachment_id = None
         self.bdm.save()
-        self.assertEqual((None, ()), self.restore())
+        self.assertEqual((None, []), self.restore())
         self.assertIn('serial', self.bdm.connection_info)
 
 

@@ -395,9 +395,15 @@ class TestVolumes(ManagerTestCase):
 
     def test_destination_has_prepared_them(self):
         self.keep(source_bdms=self.source)
-        # Not as upstream, which needs Cinder for it.
-        self.assertEqual([[uuids.dest_attachment], 'restored'],
-                         self.roll_back(self.dest))
+        # Not as upstream, which does neither until it is done.
+        self.assertEqual([[], 'restored'], self.roll_back(self.dest))
+
+    def test_legacy(self):
+        self.dest[0].attachment_id = None
+        self.dest[0].connection_info = '{"of": "dest"}'
+        self.source[0].attachment_id = None
+        self.keep(source_bdms=self.source)
+        self.assertEqual([[None], 'restored'], self.roll_back(self.dest))
 
     def test_destination_has_not_prepared_them(self):
         # There the LUN number is another server's volume.

@@ -375,7 +375,7 @@ class TestDamage(RecordTestCase):
             old = {name: value for name, value
                    in self.content['record'].items()
                    if name not in ('delete_type', 'released', 'outcome',
-                                   'dest_attachments')}
+                                   'dest_bdms', 'disconnected')}
             found = self.load(
                 {'version': 1, 'record': old | {'deleting': deleting}})
             self.assertEqual((delete_type, None, '192.0.2.3'), (

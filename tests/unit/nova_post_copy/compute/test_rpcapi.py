@@ -10,15 +10,23 @@ from nova import rpc
 from nova import test
 from nova.tests.unit import fake_instance
 import oslo_messaging as messaging
+from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.decisions.condition import Condition
+from nova_post_copy import exception as post_copy_exception
+from tests.unit.nova_post_copy.compute import records
 
 
 class Driver:
     """A driver that refuses."""
+
+    arrived = False
+
+    def __init__(self):
+        self.detached = []
 
     def post_copy_source_refusals(self, instance):
         if instance.display_name == 'gone':
@@ -34,6 +42,18 @@ class Driver:
     def break_incoming_stream(self, instance, source_addresses=None):
         self.broken = (instance.uuid, source_addresses)
         return 1
+
+    def check_not_arrived(self, instance):
+        if self.arrived:
+            raise post_copy_exception.PostCopyLiveCopy(
+                instance_uuid=instance.uuid, found='running')
+
+    def instance_exists(self, instance):
+        return False
+
+    def detach_volume(self, context, connection_info, instance, mountpoint,
+                      encryption=None):
+        self.detached.append(connection_info)
 
     def post_copy_recovery_limits(self):
         return ['not so soon']
@@ -204,6 +224,32 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
     def test_recovery_address_of_an_un_extended_compute(self):
         api = self._serve(Upstream())
         self.assertIsNone(api.recovery_address(self.context, 'host-a'))
+
+    def remove_volume_connections(self, api):
+        bdms = records.make().source_bdms
+        # As a mapping from the database has them.
+        bdms[0].no_device = False
+        bdms[0].device_name = '/dev/vdb'
+        api.remove_volume_connections(
+            self.context, 'host-a', self.instance, bdms)
+
+    def test_volumes_are_disconnected(self):
+        driver = Driver()
+        self.remove_volume_connections(
+            self._serve(endpoint.PostCopyEndpoint(driver)))
+        self.assertEqual([{'serial': uuids.volume}], driver.detached)
+
+    def test_volumes_of_a_guest_that_has_arrived(self):
+        driver = Driver()
+        driver.arrived = True
+        api = self._serve(endpoint.PostCopyEndpoint(driver))
+        self.assertRaises(post_copy_exception.PostCopyLiveCopy,
+                          self.remove_volume_connections, api)
+        self.assertEqual([], driver.detached)
+
+    def test_older_destination_disconnects_nothing(self):
+        for older in (Older(), Upstream()):
+            self.remove_volume_connections(self._serve(older))
 
     def test_dead_stream(self):
         driver = Driver()
