@@ -267,9 +267,10 @@ class Job:
                 self._complete()
             else:
                 self._ends.follow(event)
-            self._move.events.append(event)
+            # Who sees the event may take it that the time stands still.
             if event.what in self._cloud.stop_at:
                 self._cloud.clock.stop()
+            self._move.events.append(event)
 
     def _complete(self) -> None:
         # An unattended migration leaves the definition on the source.
