@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from nova_post_copy.cmd import given_up
 from nova_post_copy.cmd import unfinished
+from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import giving_up
 from nova_post_copy.decisions.giving_up import Outcome
 from nova_post_copy import exception
@@ -93,6 +94,12 @@ def _give_up(migration_id: str, server: str, hosts: frozenset[str]) -> int:
     answer = (unfinished.on_destination(found)
               if situation.destination_is_up else None)
     outcome = giving_up.outcome(situation, answer)
+    if answer is Condition.MIGRATING:
+        raise unfinished.Refused(_(
+            '%(destination)s has prepared the server, and has neither started '
+            'nor removed it. If %(source)s is off, libvirt on %(destination)s '
+            'notices that within a minute. Repeat the command then.')
+            % situation._asdict())
     if outcome is None:
         raise unfinished.Refused(_(
             'The server may have arrived on %(destination)s, which does not '

@@ -70,13 +70,14 @@ def outcome(situation: Situation,
 
     :param situation: one that is not refused
     :param destination: the condition of the guest there; None: no answer
-    :returns: None if only the destination knows, and is not given up
+    :returns: None if only the destination knows, and is not given up, or
+        will know soon
     """
     if destination in (Condition.RUNNING, *condition.SHUT_DOWN):
         return Outcome.ARRIVED
     if destination is Condition.MIGRATING:
-        # Whatever was intended, it has never run there.
-        return Outcome.STAYS
+        # It has not run there, but may do so at any moment.
+        return None
     if not situation.switched and destination in condition.HERE:
         # By pre-copy, which leaves nothing behind.
         return Outcome.ARRIVED

@@ -212,6 +212,14 @@ class TestGiveUp(test.TestCase):
             [name for name, _first, _host in self.peers.asked])
         self.assertEqual('dest', self.peers.asked[1][2])
 
+    def test_it_may_start_at_any_moment(self):
+        # Recorded on the source it could be evacuated, and start twice.
+        self.down('src')
+        self.answer = Condition.MIGRATING
+        for status in ('running', 'running (post-copy)'):
+            self.status_is(status)
+            self.assert_refused('within a minute', 'src')
+
     def test_it_had_arrived(self):
         for status, answer, vm_state in (
                 ('running', Condition.RUNNING, vm_states.ACTIVE),

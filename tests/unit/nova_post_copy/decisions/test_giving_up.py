@@ -83,13 +83,14 @@ class TestOutcome(testtools.TestCase):
     def test_before_the_switch(self):
         self.assert_outcome(
             Outcome.STAYS, BEFORE_SWITCH, Condition.ABSENT,
-            Condition.SHUTOFF, Condition.MIGRATING)
+            Condition.SHUTOFF)
         self.assert_outcome(Outcome.LOST, BEFORE_SWITCH,
                             Condition.POST_COPY, Condition.BROKEN)
 
-    def test_status_was_saved_and_the_switch_did_not_happen(self):
-        self.assert_outcome(Outcome.STAYS, SOURCE_IS_DEAD,
-                            Condition.MIGRATING)
+    def test_about_to_start_or_to_be_removed(self):
+        for situation in (SOURCE_IS_DEAD, BEFORE_SWITCH,
+                          BEFORE_SWITCH._replace(given_up=BOTH)):
+            self.assert_outcome(None, situation, Condition.MIGRATING)
 
     def test_only_the_destination_knows(self):
         self.assert_outcome(None, BEFORE_SWITCH, None)
