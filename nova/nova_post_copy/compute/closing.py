@@ -76,13 +76,26 @@ def forget(manager: upstream.ComputeManager,
              instance=instance)
     context = kept.context()
     migration = objects.Migration.get_by_id(context, kept.migration_id)
-    if _holds_resources(manager, context, migration):
-        manager.reportclient.delete_allocation_for_instance(
-            context, migration.uuid, consumer_type='migration', force=True)
+    release_deleted(manager, context, migration)
     if instance.host != manager.host:
         leftovers.remove_if_left(manager, context, instance, kept)
     attachments.release(manager, context, instance, kept)
     record.remove(instance.uuid)
+
+
+def release_deleted(manager: upstream.ComputeManager,
+                    context: nova_context.RequestContext,
+                    migration: objects.Migration) -> None:
+    """Release what is allocated for a server that is deleted.
+
+    A conductor that was about to migrate it may have claimed the destination
+    after that.
+    """
+    for consumer, of_type in ((migration.uuid, 'migration'),
+                              (migration.instance_uuid, 'instance')):
+        if _holds_resources(manager, context, consumer):
+            manager.reportclient.delete_allocation_for_instance(
+                context, consumer, consumer_type=of_type, force=True)
 
 
 def _settle(manager: upstream.ComputeManager,
@@ -146,19 +159,19 @@ def release(manager: upstream.ComputeManager,
     :raises nova.exception.AllocationDeleteFailed: the migration still holds
         allocations
     """
-    if not _holds_resources(manager, context, migration):
+    if not _holds_resources(manager, context, migration.uuid):
         return
     if instance.host == migration.source_compute:
         manager._revert_allocation(context, instance, migration)
     else:
         manager._delete_allocation_after_move(context, instance, migration)
-    if _holds_resources(manager, context, migration):
+    if _holds_resources(manager, context, migration.uuid):
         raise nova_exception.AllocationDeleteFailed(
             consumer_uuid=migration.uuid, error=_('it is still there'))
 
 
 def _holds_resources(manager: upstream.ComputeManager,
                      context: nova_context.RequestContext,
-                     migration: objects.Migration) -> bool:
+                     consumer: str) -> bool:
     return bool(manager.reportclient.get_allocs_for_consumer(
-        context, migration.uuid)['allocations'])
+        context, consumer)['allocations'])

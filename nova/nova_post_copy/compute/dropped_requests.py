@@ -14,6 +14,7 @@ from oslo_utils import timeutils
 from nova.compute import manager as upstream
 from nova.compute import task_states
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
 
@@ -36,12 +37,20 @@ DROPPED_AFTER_S = 180
 def was_given_up(context: nova_context.RequestContext,
                  migration: objects.Migration) -> bool:
     """Tell whether a request that arrives now has already been given up."""
-    fresh = objects.Migration.get_by_id(context, migration.id)
-    if fresh.status not in FINAL:
-        return False
+    return objects.Migration.get_by_id(
+        context, migration.id).status in FINAL
+
+
+def ignore(manager: upstream.ComputeManager,
+           context: nova_context.RequestContext,
+           migration: objects.Migration) -> None:
+    """Ignore a request that arrives now, but not what it has claimed."""
     LOG.warning('Ignoring a request for a live migration that arrived after '
                 'it was given up', instance_uuid=migration.instance_uuid)
-    return True
+    try:
+        objects.Instance.get_by_uuid(context, migration.instance_uuid)
+    except nova_exception.InstanceNotFound:
+        closing.release_deleted(manager, context, migration)
 
 
 def give_up(manager: upstream.ComputeManager,
@@ -63,9 +72,13 @@ def give_up(manager: upstream.ComputeManager,
         migration = objects.Migration.get_by_id(context, migration.id)
         if migration.status != Status.ACCEPTED:
             continue
-        instance = objects.Instance.get_by_uuid(
-            context, migration.instance_uuid,
-            expected_attrs=closing.ATTRIBUTES)
+        try:
+            instance = objects.Instance.get_by_uuid(
+                context, migration.instance_uuid,
+                expected_attrs=closing.ATTRIBUTES)
+        except nova_exception.InstanceNotFound:
+            closing.release_deleted(manager, context, migration)
+            continue
         roll_back(manager, context, instance, migration)
         instance_fault.add(context, instance, exception.PostCopyRolledBack(
             host=manager.host,

@@ -9,9 +9,10 @@ be in the way of the next migration to this host. None of it can be continued,
 but while the half on the destination is alive, that is for an operator to
 decide. What is left uses memory that Nova does not count, and a second copy
 could be started from it. So it is removed as soon as the server runs again
-elsewhere.
+elsewhere, or is deleted.
 
-Disks are never touched; an operator removes them.
+Of a server that is not deleted, disks are never touched; an operator removes
+them.
 """
 
 from oslo_log import log as logging
@@ -29,6 +30,8 @@ from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 
 LOG = logging.getLogger(__name__)
+
+ATTRIBUTES = ('info_cache', 'flavor', 'system_metadata', 'migration_context')
 
 # Conditions on the source of a guest that has left, with all of its memory or
 # without; or that libvirt has forgotten in between.
@@ -62,12 +65,9 @@ def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
     context = kept.context()
     try:
         instance = objects.Instance.get_by_uuid(
-            context, uuid,
-            expected_attrs=['info_cache', 'flavor', 'system_metadata',
-                            'migration_context'])
+            context, uuid, expected_attrs=ATTRIBUTES)
     except exception.InstanceNotFound:
-        # Upstream cleans up after deleted servers ([DEFAULT]
-        # running_deleted_instance_action).
+        _forget(manager, kept)
         return False
     if instance.host == manager.host:
         # The server is back: what is here is the server itself.
@@ -88,6 +88,20 @@ def _may_be_needed(manager: upstream.ComputeManager, uuid: str) -> bool:
              'on this host, except disks', instance.host, instance=instance)
     _remove(manager, context, instance, kept, destroy_disks=False)
     return False
+
+
+def _forget(manager: upstream.ComputeManager, kept: record.Record) -> None:
+    """Remove what a server that was deleted as lost has left here."""
+    context = nova_context.get_admin_context(read_deleted='yes')
+    try:
+        instance = objects.Instance.get_by_uuid(
+            context, kept.instance_uuid, expected_attrs=ATTRIBUTES)
+    except exception.InstanceNotFound:
+        # Its rows were archived.
+        return
+    if instance.host != manager.host:
+        remove_if_left(manager, kept.context(), instance, kept)
+    attachments.release(manager, kept.context(), instance, kept)
 
 
 def remove(manager: upstream.ComputeManager,

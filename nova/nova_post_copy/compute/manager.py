@@ -77,13 +77,10 @@ class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
             super().live_migration(context, dest, instance, block_migration,
                                    migration, migrate_data)
             return
-        if dropped_requests.was_given_up(context, migration):
-            return
         with self._claiming:
-            if migration.id in self._given_up:
-                LOG.warning('Ignoring a request for a live migration that '
-                            'arrived while it was being given up',
-                            instance=instance)
+            if (migration.id in self._given_up or
+                    dropped_requests.was_given_up(context, migration)):
+                dropped_requests.ignore(self, context, migration)
                 return
             if record.exists(instance.uuid):
                 dropped_requests.refuse(self, context, instance, migration)

@@ -14,6 +14,7 @@ from nova import exception
 from nova.i18n import _
 from nova import objects
 from nova.objects import base as objects_base
+from nova.objects.block_device import BlockDeviceMappingList
 from nova import rpc
 
 from nova_post_copy.decisions.condition import Condition
@@ -123,7 +124,7 @@ class PostCopyComputeAPI:
     def remove_volume_connections(
             self, context: nova_context.RequestContext, host: str,
             instance: objects.Instance,
-            bdms: objects.BlockDeviceMappingList) -> None:
+            bdms: BlockDeviceMappingList) -> None:
         """Have a destination disconnect volumes that it has prepared.
 
         :param bdms: with the connections of that host

@@ -32,7 +32,7 @@ class Ending(world.World):
             # As the fault says; then what is left elsewhere goes.
             self.ask('POST', '/action', {'reboot': {'type': 'HARD'}})
             self.lost = False
-            self.touched = True
+            self.backup = self.touched = True
             self._wait_for_nothing(self.complaint)
         if self.deleted == 'soft delete':
             self.ask('POST', '/action', {'restore': None})
@@ -145,7 +145,7 @@ class Ending(world.World):
                 return 'the migration has allocations'
         left = self.test.directories(self.server) - {host}
         if left and not (self.test.SHARED_INSTANCES_PATH or self.forgot or
-                         self.lost):
+                         self.lost or self.backup):
             return 'directories left on %s' % left
         return None
 
@@ -204,7 +204,8 @@ class Ending(world.World):
             return None
         for what, there in (
                 ('domains', set(self.hosts.domains(self.server))),
-                ('directories', self.test.directories(self.server))):
+                ('directories', not self.backup and
+                 self.test.directories(self.server))):
             if there:
                 return 'left: %s %s' % (what, there)
         return None

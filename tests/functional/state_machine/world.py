@@ -75,6 +75,8 @@ class World(stateful.RuleBasedStateMachine):
         self.delete_failed_at: float | None = None
         #: whether memory was lost, or its loss decided
         self.lost = False
+        #: whether a host keeps its directory as it was before that
+        self.backup = False
         #: whether the guest has ended by itself
         self.off = False
         #: whether the server was said to be in error when nothing moved it

@@ -22,10 +22,10 @@ class TestDroppedRequest(base.ReconcileTestCase):
         later = timeutils.utcnow() + datetime.timedelta(seconds=self.after)
         with mock.patch.object(timeutils, 'utcnow', return_value=later):
             dropped_requests.give_up(self.manager, self.context, claim)
-        return self.now()
 
     def test_given_up(self):
-        self.assertEqual(('error', None), self.find())
+        self.find()
+        self.assertEqual(('error', None), self.now())
         self.assertEqual(
             [('give back destination', self.migration.id),
              ('remove ports', 'dest', True)], self.outside.done)
@@ -35,18 +35,20 @@ class TestDroppedRequest(base.ReconcileTestCase):
     def test_no_destination_yet(self):
         self.migration.dest_compute = None
         self.migration.save()
-        self.assertEqual(('error', None), self.find())
+        self.find()
+        self.assertEqual(('error', None), self.now())
         self.assertEqual([('give back destination', self.migration.id)],
                          self.outside.done)
         self.assertIn('live migration to another host failed', self.fault())
 
     def test_it_may_still_come(self):
         self.after = dropped_requests.DROPPED_AFTER_S - 30
-        self.assertEqual(('accepted', 'migrating'), self.find())
+        self.find()
+        self.assertEqual(('accepted', 'migrating'), self.now())
 
     def test_it_has_come(self):
-        self.assertEqual(('accepted', 'migrating'),
-                         self.find(lambda migration: False))
+        self.find(lambda migration: False)
+        self.assertEqual(('accepted', 'migrating'), self.now())
         self.assert_untouched()
 
     def test_it_has_come_meanwhile(self):
@@ -55,7 +57,8 @@ class TestDroppedRequest(base.ReconcileTestCase):
             self.status('queued')
             return True
 
-        self.assertEqual(('queued', 'migrating'), self.find(claim))
+        self.find(claim)
+        self.assertEqual(('queued', 'migrating'), self.now())
         self.assert_untouched()
 
     def test_others(self):
@@ -63,7 +66,8 @@ class TestDroppedRequest(base.ReconcileTestCase):
                        {'migration_type': 'resize'}):
             self.status('error')
             self.migration = self.migrates('accepted', **fields)
-            self.assertEqual(('accepted', 'migrating'), self.find(), fields)
+            self.find()
+            self.assertEqual(('accepted', 'migrating'), self.now(), fields)
         self.assert_untouched()
 
     def test_too_late(self):
@@ -72,3 +76,31 @@ class TestDroppedRequest(base.ReconcileTestCase):
         arriving = self.migration.obj_clone()
         self.find()
         self.assertTrue(dropped_requests.was_given_up(self.context, arriving))
+
+    def ignore(self):
+        dropped_requests.ignore(self.manager, self.context, self.migration)
+
+    def test_ignored(self):
+        self.holds(self.instance.uuid)
+        self.ignore()
+        self.assertEqual([], self.outside.done)
+
+    def test_server_is_deleted_meanwhile(self):
+        def claim(migration):
+            self.instance.destroy()
+            return True
+
+        self.holds(self.instance.uuid, self.migration.uuid)
+        self.find(claim)
+        self.assertEqual([('release', 'migration'), ('release', 'instance')],
+                         self.outside.done)
+
+    def test_arrives_when_the_server_was_deleted(self):
+        self.instance.destroy()
+        # A conductor claims the destination after that.
+        self.holds(self.instance.uuid)
+        self.ignore()
+        self.assertEqual([('release', 'instance')], self.outside.done)
+
+    def holds(self, *consumers):
+        self.manager.reportclient._held.update(consumers)

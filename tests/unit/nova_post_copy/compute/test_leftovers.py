@@ -2,6 +2,7 @@
 
 import fixtures
 from nova.compute import task_states
+from nova import exception
 from nova import test
 from oslo_utils.fixture import uuidsentinel as uuids
 
@@ -85,7 +86,27 @@ class TestLeftovers(base.ReconcileTestCase):
 
     def test_server_was_deleted(self):
         self.instance.destroy()
+        # Its disk, too, and what Cinder would take for attached for ever.
+        self.assertEqual(
+            {('remove', self.instance.uuid, True),
+             ('delete attachment', uuids.source_attachment)},
+            set(self.look()))
+        self.assertEqual([], record.all_instances(record.LOST))
+
+    def test_server_was_deleted_and_cinder_fails(self):
+        self.instance.destroy()
+        self.outside.error = 'delete attachment'
+        self.look()
+        self.assertEqual([self.instance.uuid],
+                         record.all_instances(record.LOST))
+
+    def test_rows_were_archived(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.objects.Instance.get_by_uuid', self._raise_not_found))
         self.assert_forgotten()
+
+    def _raise_not_found(self, *args, **kwargs):
+        raise exception.InstanceNotFound(instance_id=self.instance.uuid)
 
     def test_damaged(self):
         path = '%s/post_copy_lost/%s.json' % (
