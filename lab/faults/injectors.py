@@ -24,6 +24,7 @@ from lab.cloud.services import neutron
 from lab.cloud.services import nova
 from lab.cloud.services import placement
 from lab.faults import case
+from lab.faults import others
 from lab.faults import requests
 from lab.instruments import proof
 from lab import layout
@@ -173,6 +174,7 @@ INJECTORS: dict[str, Injector] = {
         lambda scene, host: network.connect(
             host.layout, 'management', True)),
     'give up': Injector(requests.give_up),
+    'another server leaves': Injector(others.leave, others.delete),
     'isolate': Injector(
         lambda scene, host: host.isolate(True),
         lambda scene, host: host.isolate(False)),

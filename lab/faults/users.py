@@ -40,7 +40,7 @@ def _asked(phase: Phase, *requests: tuple[str, str]) -> tuple[Step, ...]:
 
 def cases() -> list[Case]:
     return [*_requests(), *_second_copies(), *_deleted(), *_given_up(),
-            *_guests()]
+            *_others(), *_guests()]
 
 
 def _requests() -> list[Case]:
@@ -144,6 +144,18 @@ def _given_up() -> list[Case]:
              (Step(Phase.POST_COPY, Fault(
                  'give up', 'source', answer='refused'), jitter=_SOON_S),),
              End.COMPLETED),
+    ]
+
+
+def _others() -> list[Case]:
+    return [
+        Case('slot',
+             'post-copy is interrupted, and another server leaves the host; '
+             '[DEFAULT] max_concurrent_live_migrations is 1',
+             (*_broken(Phase.RECOVERY), Step(Phase.RECOVERY, Fault(
+                 'another server leaves', 'source', _BROKEN_S,
+                 answer='accepted'), jitter=_SOON_S)),
+             End.COMPLETED, limit=limits.ASKED_AGAIN_S),
     ]
 
 

@@ -197,6 +197,8 @@ class Cloud(base.ServersTestBase):
         compute.driver._host.get_connection().kill()
         for server in (compute.rpcserver, compute.rpcserver_alt):
             server.stop()
+            # A real one would take its threads with it.
+            server._work_executor.shutdown(wait=False)
         self._service_fixture_count['compute'] -= 1
 
     def restart_compute(self, hostname):

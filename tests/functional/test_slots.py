@@ -16,10 +16,15 @@ class ManyServers(base.BreakingHosts):
     TIMEOUT_S = 60
 
     def create_more(self, number):
+        request = self._build_server(host='src', networks='none')
+        self.api.post_server({'server': request | {
+            'min_count': number, 'max_count': number}})
+        self.wait_for('all servers', lambda: all(
+            server['status'] == 'ACTIVE'
+            for server in self.api.get_servers()), self.TIMEOUT_S)
         self.servers = [self.server] + [
-            self._create_server(host='src', networks='none',
-                                name='server-%d' % index)
-            for index in range(number)]
+            server for server in self.api.get_servers()
+            if server['id'] != self.server['id']]
 
     def migrate(self, server):
         self.api.post_server_action(server['id'], self.body(True))
@@ -45,7 +50,7 @@ class ManyServers(base.BreakingHosts):
                 deadline = time.monotonic() + self.TIMEOUT_S
             self.assertLess(time.monotonic(), deadline,
                             collections.Counter(found))
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def assert_all_on(self, host):
         for server in self.servers:
@@ -100,6 +105,7 @@ class TestTwentyAtOnce(ManyServers):
         'migration.phase.BEAT_S': 1.0,
         'migration.phase.QUICK_BEAT_S': 0.25,
     }
+    RECONCILE_INTERVAL_S = 2.0
     #: so that pre-copy lasts until all of them are there, and post-copy until
     #: all are interrupted
     SWITCH_POLICY = 'manual'
