@@ -34,6 +34,8 @@ class AnyOrder:
     SPEED = 8.0
     HOSTS = ('src', 'dest', 'other')
     WAITS = base.BreakingHosts.WAITS | {
+        # No conductor dies here; it may be slow.
+        'compute.dropped_requests.DROPPED_AFTER_S': 60,
         'decisions.recovery.STALLED_AFTER_S': 1.0}
 
     def setUp(self):

@@ -102,9 +102,10 @@ class World(stateful.RuleBasedStateMachine):
         # What happens before libvirt is asked is not drawn: the hosts do not
         # know of a migration yet, and upstream's conductor decides.
         self.hosts.stop_at = {moment}
-        self.ask('POST', '/action', self.test.body(True, host='dest'))
+        asked = self.ask('POST', '/action', self.test.body(True, host='dest'))
         give_up = time.monotonic() + BEGIN_S
-        while (not self.hosts.clock.stopped and self.unfinished() and
+        while (asked and not self.hosts.clock.stopped and
+               (self.unfinished() or self.status() is None) and
                time.monotonic() < give_up):
             time.sleep(0.01)
         self.hosts.stop_at = set()
