@@ -25,6 +25,7 @@ from nova import objects
 from nova_post_copy import exception
 from nova_post_copy.objects import migration as migration_obj
 from nova_post_copy.objects.migration import Status
+from nova_post_copy.objects import service
 
 _Method = typing.TypeVar('_Method', bound=Callable[..., typing.Any])
 
@@ -203,7 +204,7 @@ def _refusal(api: compute.API, context, instance: objects.Instance,
                 if accepted and accepted.status == Status.ACCEPTED else None)
     if refused is Refused.BETWEEN_HOSTS:
         return _evacuation(instance, between)
-    if _is_up(api, context, instance.host):
+    if service.compute_is_up(context, instance.host):
         return None
     return exception.PostCopyDeleteRefused(
         instance_uuid=instance.uuid, migration_id=between.id,
@@ -218,16 +219,6 @@ def _before_libvirt(context, instance: objects.Instance
     """
     return migration_obj.unfinished(
         context, instance.uuid, source=instance.host)
-
-
-def _is_up(api: compute.API, context, host: str) -> bool:
-    """Tell whether upstream would have a delete carried out by the host."""
-    try:
-        # A tenant's context may not read services.
-        service = objects.Service.get_by_compute_host(context.elevated(), host)
-    except nova_exception.ComputeHostNotFound:
-        return False
-    return api.servicegroup_api.service_is_up(service)
 
 
 def _unfinished(instance: objects.Instance, migration: objects.Migration,

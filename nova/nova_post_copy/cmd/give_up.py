@@ -26,6 +26,7 @@ from nova_post_copy.decisions.giving_up import Outcome
 from nova_post_copy import exception
 from nova_post_copy.objects import migration as migration_obj
 from nova_post_copy.objects.migration import Status
+from nova_post_copy.objects import service
 
 _DB_ERRORS = (db_exc.DBError, sa.exc.SQLAlchemyError)
 
@@ -86,9 +87,9 @@ def _give_up(migration_id: str, server: str, hosts: frozenset[str]) -> int:
         given_up=hosts,
         switched=migration.status in migration_obj.SWITCHED,
         interrupted=migration.status == Status.INTERRUPTED_POST_COPY,
-        source_is_up=unfinished.is_up(
+        source_is_up=service.compute_is_up(
             found.context, migration.source_compute),
-        destination_is_up=unfinished.is_up(
+        destination_is_up=service.compute_is_up(
             found.context, migration.dest_compute))
     _refuse(found, giving_up.refusal(situation))
     answer = (unfinished.on_destination(found)

@@ -11,7 +11,6 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.i18n import _
 from nova import objects
-from nova import servicegroup
 from oslo_utils import uuidutils
 
 from nova_post_copy.cmd import limit
@@ -104,15 +103,6 @@ def _check(migration: objects.Migration) -> None:
             'Live migration %(id)s has not begun: its status is "%(status)s", '
             'and the server is on %(source)s alone. If that host is dead, the '
             'server can be evacuated.') % names)
-
-
-def is_up(context: nova_context.RequestContext, host: str) -> bool:
-    """Tell whether Nova takes the nova-compute of a host for up."""
-    try:
-        service = objects.Service.get_by_compute_host(context, host)
-    except nova_exception.ComputeHostNotFound:
-        return False
-    return servicegroup.API().service_is_up(service)
 
 
 def on_destination(found: Unfinished) -> Condition | None:

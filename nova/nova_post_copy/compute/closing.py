@@ -24,6 +24,7 @@ from nova_post_copy.compute import deletes
 from nova_post_copy.compute import devices
 from nova_post_copy.compute import leftovers
 from nova_post_copy.compute import record
+from nova_post_copy.compute.record import DeleteType
 from nova_post_copy.compute.record import Outcome
 
 LOG = logging.getLogger(__name__)
@@ -57,10 +58,11 @@ def close(manager: upstream.ComputeManager,
     delete_type = record.close(uuid, dispose)
     if delete_type is None:
         return
-    if outcome is Outcome.LOST:
+    if outcome is Outcome.LOST and delete_type == DeleteType.DELETE:
         leftovers.remove(manager, context, instance, kept)
+        dispose = record.remove
     deletes.carry_out(manager, context, instance, delete_type)
-    record.remove(uuid)
+    dispose(uuid)
 
 
 def forget(manager: upstream.ComputeManager,

@@ -17,7 +17,6 @@ import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
-from nova import servicegroup
 
 from nova_post_copy.compute import bindings
 from nova_post_copy.compute import closing
@@ -29,6 +28,7 @@ from nova_post_copy.objects.migration import BETWEEN_HOSTS
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
 from nova_post_copy.objects.migration import requested
+from nova_post_copy.objects import service
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ def report(manager: upstream.ComputeManager,
     """Stand in for each dead source of a guest on this host."""
     for migration in live_migrations(context, dest_compute=manager.host,
                                      status=list(BETWEEN_HOSTS)):
-        if requested(migration) and not _is_up(context, migration):
+        if requested(migration) and not service.compute_is_up(
+                context, migration.source_compute):
             try:
                 _watch(manager, context, migration)
             except nova_exception.InstanceNotFound:
@@ -115,7 +116,8 @@ def _follow(manager: upstream.ComputeManager,
             context: nova_context.RequestContext,
             instance: objects.Instance,
             migration: objects.Migration) -> None:
-    if not requested(migration) or _is_up(context, migration):
+    if not requested(migration) or service.compute_is_up(
+            context, migration.source_compute):
         return
     try:
         bindings.settle(manager, context, instance,
@@ -124,14 +126,3 @@ def _follow(manager: upstream.ComputeManager,
     except Exception as exc:
         LOG.warning('Ports and allocations have not followed the server to '
                     'this host yet: %s', exc, instance=instance)
-
-
-def _is_up(context: nova_context.RequestContext,
-           migration: objects.Migration) -> bool:
-    try:
-        service = objects.Service.get_by_compute_host(
-            context, migration.source_compute)
-    except nova_exception.NotFound:
-        # Somebody has removed the host.
-        return False
-    return servicegroup.API().service_is_up(service)

@@ -37,6 +37,7 @@ class Ending(world.World):
         if self.deleted == 'soft delete':
             self.ask('POST', '/action', {'restore': None})
             self.deleted = None
+            self.touched = True
             self._wait_for_nothing(self.complaint)
         self.all_holds()
         self.test.forget_server()

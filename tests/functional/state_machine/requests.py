@@ -88,7 +88,8 @@ class Requests(world.World):
 
     @world.rule(state=st.sampled_from(['active', 'error']))
     def reset_state(self, state):
-        if not self.unfinished():
+        # What is put back before Nova's last steps is not changed after them.
+        if self.phase() is None or not self.unfinished():
             self.reset |= state == 'error'
             self.begun |= self.deleted is not None
         self.ask('POST', '/action', {'os-resetState': {'state': state}})
@@ -112,6 +113,7 @@ class Requests(world.World):
         if self.deleted == 'soft delete' and self.ask(
                 'POST', '/action', {'restore': None}):
             self.deleted = None
+            self.touched = True
 
     # Of hosts
 

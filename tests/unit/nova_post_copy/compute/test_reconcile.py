@@ -482,6 +482,17 @@ class TestFinish(base.ReconcileTestCase):
              ('delete attachment', uuids.source_attachment),
              ('terminate', 'dest', 'deleting')], self.outside.done[-3:])
 
+    def test_deferred_soft_delete_of_one_that_was_lost(self):
+        self.keep(delete_type='soft_delete')
+        self.status('error')
+        self.change(host='dest', task_state=None)
+        self.driver.condition = Condition.BROKEN
+        self.bring_to_end()
+        # It may be restored.
+        self.assertNotIn('remove', [what[0] for what in self.outside.done])
+        self.assertEqual([self.instance.uuid],
+                         record.all_instances(record.LOST))
+
     def test_deferred_delete_goes_on_where_it_failed(self):
         self.keep(delete_type='delete')
         self.status('error')
