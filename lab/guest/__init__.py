@@ -26,7 +26,7 @@ IMAGE_BYTES = layout.MIB
 
 def build_image(path: pathlib.Path, working_set_mib: int = 400,
                 pace_mib: int = 1024, filled_mib: int = 0,
-                burst_mib: int = 0) -> None:
+                burst_mib: int = 0, beat_mib: int = BEAT_MIB) -> None:
     """Write a raw disk image that boots into the guest.
 
     :param path: where the image goes; replaced when there is one
@@ -38,27 +38,30 @@ def build_image(path: pathlib.Path, working_set_mib: int = 400,
         the working set; the rest of it is written once
     :param burst_mib: after so much work (MiB) the guest stays in BEAT_MIB of
         its working set for as much work, and so on; 0: it never stays
+    :param beat_mib: memory (MiB) that one heartbeat stands for; the smaller,
+        the slower may the pace be. :mod:`lab.instruments.heartbeat` knows the
+        default only
     :raises ValueError: for a working set that is not whole beats, a pace that
         the guest's timer cannot keep, or a burst that is no power of two
     :raises oslo_concurrency.processutils.ProcessExecutionError: when the
         GNU assembler or linker failed or is not there
     """
-    if working_set_mib < BEAT_MIB or working_set_mib % BEAT_MIB:
+    if working_set_mib < beat_mib or working_set_mib % beat_mib:
         raise ValueError('The working set (%d MiB) is not a multiple of '
-                         '%d MiB.' % (working_set_mib, BEAT_MIB))
-    period = round(TIMER_HZ * BEAT_MIB / pace_mib) if pace_mib else 0
+                         '%d MiB.' % (working_set_mib, beat_mib))
+    period = round(TIMER_HZ * beat_mib / pace_mib) if pace_mib else 0
     if not 0 <= period < 1 << 16 or pace_mib and period < 2:
         raise ValueError('The guest cannot keep a pace of %d MiB/s.'
                          % pace_mib)
-    burst = burst_mib // BEAT_MIB
-    if burst * BEAT_MIB != burst_mib or burst & (burst - 1):
+    burst = burst_mib // beat_mib
+    if burst * beat_mib != burst_mib or burst & (burst - 1):
         raise ValueError('A burst (%d MiB) is not a power of two times '
-                         '%d MiB.' % (burst_mib, BEAT_MIB))
+                         '%d MiB.' % (burst_mib, beat_mib))
     symbols = {
         'PAGES': working_set_mib * layout.MIB // PAGE_BYTES,
         'FILLED': max(working_set_mib, filled_mib) * layout.MIB // PAGE_BYTES,
         'BURST': burst,
-        'BEAT': BEAT_MIB * layout.MIB // PAGE_BYTES,
+        'BEAT': beat_mib * layout.MIB // PAGE_BYTES,
         'PERIOD': period,
         'SECTORS': IMAGE_BYTES // SECTOR_BYTES,
     }
