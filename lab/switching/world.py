@@ -18,6 +18,7 @@ import typing
 
 from lab import layout
 from lab.switching import guests
+from nova_post_copy.migration import pre_copy
 from nova_post_copy.virt.libvirt import dirty_rate
 from nova_post_copy.virt.libvirt import job
 
@@ -134,6 +135,9 @@ class Migration:
         if self._iteration == 1 and 0 < measured < length:
             moments.add(min(math.ceil(measured / QUICK_BEAT_S) * QUICK_BEAT_S
                             + LAG_S, length))
+        if self._iteration == 1:
+            # The first figure of the bandwidth is awaited.
+            moments.add(min(LAG_S + pre_copy.BEGUN_S, length))
         return ((now, now - self._begin) for now in sorted(moments))
 
     def _look(self, now: float, lag: float) -> Look:
@@ -146,6 +150,7 @@ class Migration:
             memory_total=self._guest.memory,
             memory_processed=int(self._moved + sent),
             memory_remaining=int(remaining),
+            memory_visited=int(self._visited(sent)),
             memory_iteration=self._iteration,
             memory_bps=int(self._bandwidth * self._random.uniform(
                 1 - JITTER, 1 + JITTER)),
@@ -153,6 +158,13 @@ class Migration:
             disk_processed=int(self._guest.disk), disk_remaining=0,
             page_requests=0, elapsed=self._disk_seconds + now, downtime=0.0),
             lag, self._measurement, now)
+
+    def _visited(self, sent: float) -> float:
+        """Return what was sent or found to be zeros."""
+        if self._iteration == 1:
+            return sent * self._guest.memory / self._guest.used
+        return (self._moved + sent +
+                self._guest.memory - self._guest.used)
 
     def _end_pass(self, end: float) -> None:
         self._moved += self._pass_size

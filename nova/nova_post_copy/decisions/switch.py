@@ -3,7 +3,7 @@
 """When to switch a migration from pre-copy to post-copy.
 
 A pure decision: no libvirt, no clock, no log. The monitor calls it at the
-boundaries of iterations and carries out the answer.
+boundaries of passes (:mod:`.passes`) and carries out the answer.
 
 A pre-copy pass costs time, and saves some of the memory that is left for
 post-copy, during which the guest is degraded. The decision compares seconds:
@@ -18,14 +18,11 @@ from nova.i18n import _
 
 from nova_post_copy.decisions import workload
 
-# QEMU counts how often it has collected dirty pages. The first time is before
-# the first pass, so 2 means that the first pass is complete.
-FIRST_PASS_COMPLETE = 2
 # Passes to look ahead. What takes more is not worth waiting for.
 HORIZON_PASSES = 30
-# Boundaries at which the remaining memory may fit the allowed downtime without
+# Seconds for which the remaining memory may fit the allowed downtime without
 # QEMU ending pre-copy: QEMU measures the bandwidth itself, and may be right.
-FITTING_BOUNDARIES = 5
+FITTING_S = 3.0
 # The remaining memory must be expected to be smaller than what fits by this
 # factor, because the momentary bandwidth fluctuates.
 MARGIN_FACTOR = 1.1
@@ -64,18 +61,27 @@ class Settings(typing.NamedTuple):
     abort: bool             #: abort after the timeout, instead of switching
 
 
-class Progress(typing.NamedTuple):
-    """Progress of a migration that copies memory."""
+class Stage(enum.Enum):
+    """How far pre-copy has got."""
 
-    iteration: int      #: how often QEMU has collected dirty pages
+    BEFORE = 'before'           #: memory is not being copied yet
+    FIRST_PASS = 'first pass'   #: the first pass is not complete
+    LATER = 'later'
+
+
+class Progress(typing.NamedTuple):
+    """Progress of a migration."""
+
+    stage: Stage
     remaining: float    #: bytes of memory that this pass still has to send
     sent: float         #: bytes that this pass has sent
     bandwidth: float    #: bytes per second
     elapsed: float      #: seconds since QEMU began to copy memory
+    unwatched: float    #: share of a pass (:class:`.passes.Span`)
     page_size: int      #: bytes that one missing page needs on the network
-    #: boundaries in a row, up to the last one, at which the remaining memory
-    #: fitted the allowed downtime
-    fitting: int
+    #: seconds for which the remaining memory has fitted the allowed downtime
+    #: at each boundary, up to the last one; None: then it did not
+    fitting: float | None
     guest: workload.Workload
 
 
@@ -97,7 +103,7 @@ def decide(progress: Progress, settings: Settings,
 
     :param forced: a user has forced the migration to complete
     """
-    if not progress.iteration:
+    if progress.stage is Stage.BEFORE:
         # Disks are copied first, and QEMU cannot switch before it copies
         # memory.
         return Decision(Action.GO_ON, _('memory is not being copied yet'))
@@ -114,23 +120,24 @@ def decide(progress: Progress, settings: Settings,
             'switch_policy is manual'))
     if not progress.bandwidth:
         return Decision(Action.GO_ON, _('the bandwidth is not known yet'))
-    if progress.iteration < FIRST_PASS_COMPLETE:
+    if progress.stage is Stage.FIRST_PASS:
         if settings.policy is Policy.FIRST_PASS or not progress.guest.known:
             return Decision(Action.GO_ON, _('the first pass is not complete'))
+    elif progress.fitting is not None:
+        words = {'left': progress.remaining / _MIB,
+                 'downtime': settings.downtime * 1000,
+                 'seconds': progress.fitting}
+        if not fits_for_too_long(progress):
+            return Decision(Action.GO_ON, _(
+                'the remaining %(left)d MiB fit the allowed downtime of '
+                '%(downtime)d ms') % words)
+        return Decision(Action.SWITCH, _(
+            'the remaining %(left)d MiB have fitted the allowed downtime of '
+            '%(downtime)d ms for %(seconds).1f s, but QEMU continues') % words)
     elif not progress.guest.known:
         # nova-compute was restarted in the middle of a pass.
         return Decision(Action.GO_ON,
                         _('no complete pass has been observed yet'))
-    elif progress.fitting:
-        if progress.fitting <= FITTING_BOUNDARIES:
-            return Decision(Action.GO_ON, _(
-                'the remaining %(left)d MiB fit the allowed downtime of '
-                '%(downtime)d ms') % {
-                    'left': progress.remaining / _MIB,
-                    'downtime': settings.downtime * 1000})
-        return Decision(Action.SWITCH, _(
-            'pre-copy should have ended %(times)d times, but QEMU continues')
-            % {'times': progress.fitting})
     elif settings.policy is Policy.FIRST_PASS:
         return Decision(Action.SWITCH, _(
             'the first pass is complete, and the remaining %(left)d MiB do '
@@ -138,6 +145,11 @@ def decide(progress: Progress, settings: Settings,
                 'left': progress.remaining / _MIB,
                 'downtime': settings.downtime * 1000})
     return _weigh(progress, settings)
+
+
+def fits_for_too_long(progress: Progress) -> bool:
+    """Tell whether QEMU should have ended pre-copy by now."""
+    return progress.fitting is not None and progress.fitting > FITTING_S
 
 
 def _weigh(progress: Progress, settings: Settings) -> Decision:
@@ -179,7 +191,8 @@ def _switch_now(progress: Progress) -> _Course:
     """
     again = 0.0
     if progress.sent:
-        again = (progress.guest.dirtied(progress.sent / progress.bandwidth) *
+        seconds = progress.sent / progress.bandwidth
+        again = (progress.guest.dirtied(seconds * (1 - progress.unwatched)) *
                  progress.sent / max(progress.guest.memory, progress.sent))
     left = progress.remaining + again
     seconds = left / progress.bandwidth
@@ -190,11 +203,14 @@ def _more_passes(progress: Progress,
                  settings: Settings) -> typing.Iterator[_Course]:
     """Yield what to expect of one more pass, two more passes, ..."""
     remaining, elapsed = progress.remaining, 0.0
-    length = (progress.remaining + progress.sent) / progress.bandwidth
+    whole = progress.remaining + progress.sent
     for passes in range(1, HORIZON_PASSES + 1):
         elapsed += remaining / progress.bandwidth
+        watched = 1 - progress.unwatched * min(
+            whole / max(progress.guest.memory, 1), 1.0)
         # At least one page, otherwise a pass would take no time.
-        remaining = max(progress.guest.dirtied(length), progress.page_size)
+        remaining = whole = max(progress.guest.dirtied(
+            whole / progress.bandwidth * watched), progress.page_size)
         length = remaining / progress.bandwidth
         ends = (remaining * MARGIN_FACTOR <=
                 progress.bandwidth * settings.downtime)

@@ -15,8 +15,10 @@ import typing
 # Exponent by which dirty pages grow with time if there is one observation:
 # between not at all (0) and in proportion (1).
 USUAL_GROWTH = 0.5
-# Two durations that differ by less than this factor say nothing about growth.
-APART_FACTOR = 1.3
+# Two durations that differ by this factor tell how dirty pages grow. The less
+# they differ, the less they tell: a measurement and a pass are two ways to
+# observe, each with its error.
+APART_FACTOR = 2.0
 
 
 class Observation(typing.NamedTuple):
@@ -59,9 +61,11 @@ class Workload(typing.NamedTuple):
             return USUAL_GROWTH
         before, last = self.observations
         times = math.log(last.seconds / before.seconds)
-        if abs(times) < math.log(APART_FACTOR):
+        trust = min(abs(times) / math.log(APART_FACTOR), 1.0)
+        if not trust:
             return USUAL_GROWTH
-        if min(before.dirtied, last.dirtied) < 1:
-            return 1.0
-        growth = math.log(last.dirtied / before.dirtied) / times
-        return min(max(growth, 0.0), 1.0)
+        growth = 1.0
+        if min(before.dirtied, last.dirtied) >= 1:
+            growth = math.log(last.dirtied / before.dirtied) / times
+        return (trust * min(max(growth, 0.0), 1.0) +
+                (1 - trust) * USUAL_GROWTH)

@@ -46,6 +46,8 @@ class BeforeSwitch(Following):
                  operation: futurist.Future | None) -> None:
         super().__init__(migration, operation, Course())
         self._pre_copy = pre_copy.PreCopy(migration.host, migration.instance)
+        # QEMU has suspended the guest, to end pre-copy or to switch.
+        self._suspended = False
         self._downtime_set = False
         self._reason = ''
 
@@ -55,6 +57,7 @@ class BeforeSwitch(Following):
     def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
         if found in (Condition.POST_COPY, Condition.BROKEN):
             return self._after().step(found, over)
+        self._suspended = found is Condition.MIGRATING
         return super().step(found, over)
 
     def _after(self) -> AfterSwitch:
@@ -66,7 +69,7 @@ class BeforeSwitch(Following):
             return None
         self._allow_downtime()
         requests = self.migration.requests
-        if (not self.migration.can_switch or
+        if (not self.migration.can_switch or self._suspended or
                 live_migration.ABORT in requests):
             return self
         decision = self._pre_copy.decide(

@@ -19,6 +19,7 @@ class Statistics(typing.NamedTuple):
     memory_total: int
     memory_processed: int   #: sent, including pages that were sent again
     memory_remaining: int   #: that this pass still has to send
+    memory_visited: int     #: sent, or found to be zeros, over and over
     memory_iteration: int   #: how often dirty pages were collected
     memory_bps: int         #: current bandwidth (bytes/s)
     disk_total: int
@@ -29,15 +30,24 @@ class Statistics(typing.NamedTuple):
     downtime: float         #: of the guest, at the switch-over
 
 
+# What QEMU says of something that it does not know, such as the downtime
+# before the bandwidth: the largest number, in either of its types.
+_NO_FIGURE = (1 << 63) - 1
+
+
 def read(stats: dict[str, typing.Any]) -> Statistics:
     """Convert libvirt's statistics of a job; missing values become 0."""
     def amount(name: str) -> int:
-        return stats.get(getattr(libvirt, 'VIR_DOMAIN_JOB_' + name), 0)
+        found = stats.get(getattr(libvirt, 'VIR_DOMAIN_JOB_' + name), 0)
+        return found if found < _NO_FIGURE else 0
 
+    pages = amount('MEMORY_CONSTANT') + amount('MEMORY_NORMAL')
     return Statistics(
         memory_total=amount('MEMORY_TOTAL'),
         memory_processed=amount('MEMORY_PROCESSED'),
         memory_remaining=amount('MEMORY_REMAINING'),
+        memory_visited=(pages * amount('MEMORY_PAGE_SIZE') or
+                        amount('MEMORY_PROCESSED')),
         memory_iteration=amount('MEMORY_ITERATION'),
         memory_bps=amount('MEMORY_BPS'),
         disk_total=amount('DISK_TOTAL'),

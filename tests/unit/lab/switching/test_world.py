@@ -104,9 +104,11 @@ class TestMigration(testtools.TestCase):
                 return False
 
         _move(Looker(), _walker(5, 4))
-        first, measured, second = looks[:3]
-        self.assertEqual((1, 1, 2), tuple(
-            look.info.memory_iteration for look in looks[:3]))
+        first, begun, measured, second = looks[:4]
+        self.assertEqual((1, 1, 1, 2), tuple(
+            look.info.memory_iteration for look in looks[:4]))
+        # The bandwidth is known.
+        self.assertAlmostEqual(0.3, begun.now)
         # 10 s / 4 are 3 s, which begin 1 s before the first byte.
         self.assertAlmostEqual(2.05, measured.now)
         self.assertEqual(3, measured.measurement.length)

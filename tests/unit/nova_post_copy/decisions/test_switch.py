@@ -14,9 +14,11 @@ SETTINGS = switch.Settings(
     policy=switch.Policy.AUTO, weight=2.0, downtime=0.5, timeout=0,
     abort=False)
 PROGRESS = switch.Progress(
-    iteration=2, remaining=400 * MIB, sent=0, bandwidth=200 * MIB,
-    elapsed=3.0, page_size=4096, fitting=0,
-    guest=workload.Workload(512 * MIB))
+    stage=switch.Stage.LATER, remaining=400 * MIB, sent=0,
+    bandwidth=200 * MIB, elapsed=3.0, unwatched=0.0, page_size=4096,
+    fitting=None, guest=workload.Workload(512 * MIB))
+
+FIRST_PASS = switch.Stage.FIRST_PASS
 
 
 def _seen(*observations, memory=512):
@@ -39,12 +41,13 @@ class TestWithoutWeighing(testtools.TestCase):
         for forced, settings in ((True, {}), (False, {'timeout': 1})):
             self.assertEqual(
                 (switch.Action.GO_ON, 'memory is not being copied yet'),
-                _decide(forced, settings, iteration=0, remaining=0,
+                _decide(forced, settings, stage=switch.Stage.BEFORE,
+                        remaining=0,
                         bandwidth=0, elapsed=9.0))
 
     def test_user_asks_for_it(self):
         for policy in switch.Policy:
-            for progress in ({'iteration': 1}, {'remaining': 0}):
+            for progress in ({'stage': FIRST_PASS}, {'remaining': 0}):
                 self.assertEqual(
                     (switch.Action.SWITCH, 'a user forced the switch'),
                     _decide(True, {'policy': policy}, **progress))
@@ -74,7 +77,7 @@ class TestWithoutWeighing(testtools.TestCase):
         policy = {'policy': switch.Policy.FIRST_PASS}
         guest = _seen((1, 510))
         self.assertIs(switch.Action.GO_ON, _decide(
-            settings=policy, iteration=1, guest=guest).action)
+            settings=policy, stage=FIRST_PASS, guest=guest).action)
         self.assertEqual(
             (switch.Action.SWITCH,
              'the first pass is complete, and the remaining 400 MiB do not '
@@ -82,7 +85,7 @@ class TestWithoutWeighing(testtools.TestCase):
             _decide(settings=policy, guest=guest))
         self.assertIs(switch.Action.GO_ON, _decide(
             settings=policy, guest=guest, remaining=99 * MIB,
-            fitting=1).action)
+            fitting=0.0).action)
 
     def test_nothing_is_known(self):
         self.assertEqual(
@@ -90,10 +93,10 @@ class TestWithoutWeighing(testtools.TestCase):
             _decide(bandwidth=0))
         self.assertEqual(
             (switch.Action.GO_ON, 'the first pass is not complete'),
-            _decide(iteration=1))
+            _decide(stage=FIRST_PASS))
         self.assertEqual(
             (switch.Action.GO_ON, 'no complete pass has been observed yet'),
-            _decide(iteration=7))
+            _decide())
 
 
 class TestGuests(testtools.TestCase):
@@ -103,13 +106,13 @@ class TestGuests(testtools.TestCase):
         self.assertEqual(
             (switch.Action.GO_ON, 'the remaining 2 MiB fit the allowed '
              'downtime of 500 ms'),
-            _decide(remaining=2 * MIB, fitting=1,
+            _decide(remaining=2 * MIB, fitting=0.0,
                     guest=_seen((1, 1), (2.5, 2))))
 
     def test_fits_only_because_some_of_it_was_sent_since(self):
         # QEMU looks at the boundary, and did not end pre-copy there.
         self.assertIs(switch.Action.SWITCH, _decide(
-            remaining=99 * MIB, sent=10 * MIB, fitting=0,
+            remaining=99 * MIB, sent=10 * MIB,
             guest=_seen((2.5, 109), (0.5, 109))).action)
 
     def test_hardly_fits_whenever_the_network_seems_faster(self):
@@ -122,34 +125,35 @@ class TestGuests(testtools.TestCase):
     def test_qemu_does_not_end_what_should_end(self):
         fits = {'remaining': 99 * MIB, 'guest': _seen((2.5, 99), (0.5, 99))}
         self.assertIs(switch.Action.GO_ON,
-                      _decide(fitting=5, **fits).action)
+                      _decide(fitting=3.0, **fits).action)
         self.assertEqual(
             (switch.Action.SWITCH,
-             'pre-copy should have ended 6 times, but QEMU continues'),
-            _decide(fitting=6, **fits))
+             'the remaining 99 MiB have fitted the allowed downtime of 500 ms '
+             'for 3.1 s, but QEMU continues'),
+            _decide(fitting=3.1, **fits))
 
     def test_hot_all_over_switches_at_once(self):
         self.assertEqual(
             (switch.Action.SWITCH,
              '481 MiB for post-copy take 2.5 s; another pass would leave 512 '
              'MiB and take 2.5 s more'),
-            _decide(iteration=1, remaining=476 * MIB, sent=20 * MIB,
+            _decide(stage=FIRST_PASS, remaining=476 * MIB, sent=20 * MIB,
                     guest=_seen((1, 408))))
 
     def test_hot_all_over_but_noticed_late(self):
         # A quarter of the first pass is over, as measured for so long.
         self.assertIs(switch.Action.SWITCH, _decide(
-            iteration=1, remaining=6 * GIB, sent=2 * GIB,
+            stage=FIRST_PASS, remaining=6 * GIB, sent=2 * GIB,
             bandwidth=200 * MIB, guest=_seen((10, 7800), memory=8192)).action)
         # Most of it is over; what it has left is soon there.
         self.assertIs(switch.Action.GO_ON, _decide(
-            iteration=1, remaining=1 * GIB, sent=7 * GIB,
+            stage=FIRST_PASS, remaining=1 * GIB, sent=7 * GIB,
             bandwidth=200 * MIB, guest=_seen((10, 1500), memory=8192)).action)
 
     def test_hot_set_of_a_quarter(self):
         guest = _seen((1, 128))
         self.assertIs(switch.Action.GO_ON, _decide(
-            iteration=1, remaining=500 * MIB, sent=12 * MIB,
+            stage=FIRST_PASS, remaining=500 * MIB, sent=12 * MIB,
             guest=guest).action)
         # A second pass would leave the same again.
         self.assertIs(switch.Action.SWITCH, _decide(
@@ -179,12 +183,12 @@ class TestGuests(testtools.TestCase):
 
     def test_becomes_idle(self):
         self.assertIs(switch.Action.GO_ON, _decide(
-            iteration=3, remaining=10 * MIB, fitting=1,
+            remaining=10 * MIB, fitting=0.0,
             guest=_seen((2.56, 400), (2.0, 10))).action)
 
     def test_becomes_busy(self):
         self.assertIs(switch.Action.SWITCH, _decide(
-            iteration=2, remaining=450 * MIB,
+            remaining=450 * MIB,
             guest=_seen((1, 0), (2.56, 450))).action)
 
     def test_nothing_was_measured(self):
@@ -210,7 +214,7 @@ class TestGuests(testtools.TestCase):
                       'waiting for 1.0 s', decision.reason)
 
     def test_weight(self):
-        guest = {'iteration': 1, 'remaining': 492 * MIB, 'sent': 20 * MIB,
+        guest = {'stage': FIRST_PASS, 'remaining': 492 * MIB, 'sent': 20 * MIB,
                  'guest': _seen((1, 190))}
         for weight, action in ((0, switch.Action.SWITCH),
                                (1, switch.Action.SWITCH),
@@ -223,12 +227,13 @@ class TestGuests(testtools.TestCase):
 class TestWhateverIsKnown(testtools.TestCase):
 
     @hypothesis.given(
-        iteration=strategies.integers(0, 50),
+        stage=strategies.sampled_from(switch.Stage),
         remaining=strategies.integers(0, 64 * GIB),
         sent=strategies.integers(0, 64 * GIB),
         bandwidth=strategies.integers(0, 10 * GIB),
+        unwatched=strategies.floats(0.0, 0.5),
         page_size=strategies.sampled_from([4096, 2 * MIB, GIB]),
-        fitting=strategies.integers(0, 10),
+        fitting=strategies.none() | strategies.floats(0, 10),
         policy=strategies.sampled_from(switch.Policy),
         weight=strategies.floats(0, 100),
         observations=strategies.lists(strategies.tuples(

@@ -53,6 +53,14 @@ class TestPreCopy(base.MonitorTestCase):
         self.assertEqual(1, self.source.count('migrateStartPostCopy'))
         self.assertEqual([], list(self.requests))
 
+    def test_no_switch_once_qemu_has_suspended_the_guest(self):
+        # The last collection of dirty pages is as good as any other.
+        self.source.at(1, job=copying(1))
+        self.source.at(3, scripted.MIGRATING, copying(2))
+        self.source.ends(4, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assert_not_switched()
+
     def test_no_switch_while_disks_are_copied(self):
         self.requests.append('force-complete')
         self.source.become(job=copying(0, 0))
@@ -97,8 +105,9 @@ class TestPreCopy(base.MonitorTestCase):
     def test_no_switch_over_a_network_that_is_silent(self):
         self.requests.append('force-complete')
         self.source.become(job=copying(1))
-        self.source.errors['migrateStartPostCopy'].append(
-            scripted.libvirt_error('not yet'))
+        # While nobody can tell yet that it is.
+        self.source.errors['migrateStartPostCopy'].extend(
+            [scripted.libvirt_error('not yet')] * 2)
         self.clock.at(20, lambda: setattr(self.source, 'flows', True))
         self.source.ends(30, state=scripted.MIGRATED)
         moments = []

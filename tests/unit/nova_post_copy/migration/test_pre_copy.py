@@ -20,13 +20,16 @@ HOT = {'dirtyrate.calc_status': names.VIR_DOMAIN_DIRTYRATE_MEASURED,
        'dirtyrate.calc_period': 1, 'dirtyrate.megabytes_per_second': 480}
 
 
-def _at(seconds, iteration=1, sent=0, remaining=512, bps=200, total=512):
+def _at(seconds, iteration=1, sent=0, remaining=512, bps=200, total=512,
+        visited=None):
     """What libvirt says at a time; MiB."""
+    visited = sent if visited is None else visited
     return job.Statistics(
         memory_total=total * MIB, memory_processed=sent * MIB,
-        memory_remaining=remaining * MIB, memory_iteration=iteration,
-        memory_bps=bps * MIB, disk_total=0, disk_processed=0,
-        disk_remaining=0, page_requests=0, elapsed=seconds, downtime=0.0)
+        memory_remaining=remaining * MIB, memory_visited=visited * MIB,
+        memory_iteration=iteration, memory_bps=bps * MIB, disk_total=0,
+        disk_processed=0, disk_remaining=0, page_requests=0,
+        elapsed=seconds, downtime=0.0)
 
 
 class PreCopyTestCase(test.NoDBTestCase):
@@ -72,52 +75,97 @@ class TestWhatIsLearned(PreCopyTestCase):
         # Their time is not that of the memory.
         self.decide(_at(100.0))
         self.assertEqual(0, self.progress().elapsed)
-        self.decide(_at(102.5, 2, 500, 400))
+        self.decide(_at(102.5, 2, 512, 400))
         self.assertEqual(2.5, self.progress().elapsed)
         self.assertEqual((2.5, 400), self.seen())
 
-    def test_each_boundary_is_an_observation(self):
+    def test_each_pass_is_an_observation(self):
         self.decide(_at(0.5))
         self.assertFalse(self.progress().guest.known)
-        self.decide(_at(3.0, 2, 500, 300))
+        self.decide(_at(3.0, 2, 512, 300))
         self.assertEqual((2.5, 300), self.seen())
-        self.decide(_at(4.5, 3, 800, 200))
+        self.decide(_at(4.5, 3, 812, 200))
         self.assertEqual((1.5, 200), self.seen())
+
+    def test_qemu_ends_a_pass_when_its_rest_fits_the_downtime(self):
+        self.decide(_at(0.5))
+        # 100 MiB were left, half of the others had been written again.
+        self.decide(_at(2.5, 2, 412, 306))
+        self.assertEqual((2.0, 256), self.seen())
+        self.assertEqual(306 * MIB, self.progress().remaining)
 
     def test_between_boundaries_nothing_is(self):
         self.decide(_at(0.0))
-        self.decide(_at(2.5, 2, 500, 300))
-        before = self.decide(_at(2.6, 2, 520, 280))
-        self.assertIs(before, self.decide(_at(3.5, 2, 700, 100)))
+        self.decide(_at(2.5, 2, 512, 300))
+        before = self.decide(_at(2.6, 2, 532, 280))
+        self.assertIs(before, self.decide(_at(3.5, 2, 712, 100)))
         self.assertEqual((2.5, 300), self.seen())
+
+    def test_dirty_pages_are_collected_all_the_time(self):
+        self.decide(_at(0.0, iteration=2))
+        first = self.decide(_at(0.3, 3, 20, 500))
+        for number in range(1, 18):
+            self.assertIs(first, self.decide(_at(
+                0.3 + number / 10, 3 + number, 20 + 20 * number,
+                500 - 12 * number)))
+            self.assertFalse(self.progress().guest.known)
+        # The rest of the first pass fits the downtime.
+        self.decide(_at(2.3, 23, 420, 260))
+        self.assertTrue(self.progress().guest.known)
+        self.assertEqual(260 * MIB, self.progress().remaining)
 
     def test_looked_late(self):
         self.decide(_at(0.0))
         # 100 MiB of what was dirty have been sent in the meantime.
-        self.decide(_at(3.0, 2, 600, 200), lag=0.5)
-        self.assertEqual((2.5, 300), self.seen())
-        self.decide(_at(4.5, 3, 900, 250))
-        self.assertEqual((2.0, 250), self.seen())
+        self.decide(_at(3.06, 2, 612, 200), lag=0.5)
+        self.assertEqual((2.56, 300), self.seen())
+        self.decide(_at(4.56, 3, 812, 250))
+        self.assertEqual((2.0, 250), tuple(map(round, self.seen())))
 
-    def test_looked_after_several_boundaries(self):
+    def test_rest_that_hardly_does_not_fit(self):
         self.decide(_at(0.0))
-        self.decide(_at(2.0, 2, 400, 100))
-        self.decide(_at(5.0, 5, 900, 120))
-        self.assertEqual((1.0, 120), self.seen())
+        self.decide(_at(2.56, 2, 512, 110))
+        self.assertEqual((2.56, 110), self.seen())
+        # Ten MiB say nothing of the guest yet.
+        self.decide(_at(2.61, 3, 522, 110))
+        self.assertEqual(110 * MIB, self.progress().remaining)
+        self.assertEqual((2.56, 110), self.seen())
+        self.decide(_at(3.01, 4, 602, 110))
+        # Collected twice, so some of the pages were watched for less.
+        self.assertEqual((0.43, 94), (
+            round(self.seen()[0], 2), round(self.seen()[1])))
 
     def test_in_the_middle_of_a_pass_after_a_restart(self):
-        self.decide(_at(30.0, 7, 2000, 100))
+        self.decide(_at(30.0, 7, 2000, 150))
         self.assertFalse(self.progress().guest.known)
         self.assertEqual(0, self.progress().elapsed)
-        self.decide(_at(30.5, 8, 2100, 300))
-        self.assertEqual((0.5, 300), self.seen())
+        self.decide(_at(30.75, 8, 2150, 300))
+        self.assertEqual((0.75, 300), self.seen())
 
-    def test_boundaries_at_which_the_rest_fits_the_downtime(self):
+    def test_since_when_the_rest_fits_the_downtime(self):
         self.decide(_at(0.0))
         for iteration, (remaining, fitting) in enumerate(
-                ((101, 0), (100, 1), (40, 2), (120, 0), (90, 1)), start=2):
-            self.decide(_at(2.0 * iteration, iteration, 0, remaining))
-            self.assertEqual(fitting, self.progress().fitting)
+                ((101, None), (100, 0), (40, 1), (20, 2), (120, None),
+                 (90, 0)), start=2):
+            self.decide(_at(
+                2.0 + iteration, iteration, 400 + 100 * iteration, remaining))
+            # A decision that stands is not made again.
+            self.assertEqual(fitting, self.pre_copy._history.fitting)
+
+    def test_rest_fits_for_too_long(self):
+        self.decide(_at(0.0))
+        for tenth in range(30):
+            self.assertIs(switch.Action.GO_ON, self.decide(_at(
+                3.0 + tenth / 10, 2 + tenth, 512 + tenth, 90)).action)
+        self.assertIs(switch.Action.SWITCH, self.decide(
+            _at(6.1, 99, 600, 90)).action)
+
+    def test_guest_stands_still_at_the_end(self):
+        self.decide(_at(0.0))
+        self.decide(_at(3.0, 2, 512, 90))
+        # The last pass takes as long as it takes.
+        self.assertIs(switch.Action.GO_ON, self.decide(
+            _at(60.0, 2, 550, 52)).action)
 
     def test_page_size(self):
         self.source.xml = (
@@ -131,7 +179,7 @@ class TestWhatIsLearned(PreCopyTestCase):
         self.source.memory = {'actual': 512 << 10, 'rss': 128 << 10}
         self.decide(_at(0.0, sent=28, remaining=484))
         self.assertEqual(100 * MIB, self.progress().remaining)
-        self.decide(_at(0.7, 2, 140, 120))
+        self.decide(_at(0.7, 2, 128, 120, visited=512))
         self.assertEqual(120 * MIB, self.progress().remaining)
 
     def test_libvirt_is_restarted_in_between(self):
@@ -150,11 +198,20 @@ class TestBandwidth(PreCopyTestCase):
         decision = self.decide(_at(0.0, bps=0))
         self.assertEqual((switch.Action.GO_ON,
                           'the bandwidth is not known yet'), decision)
-        self.decide(_at(0.1, bps=180))
+        self.decide(_at(0.3, bps=180))
         self.assertEqual(180, self.bandwidth())
 
+    def test_stream_that_has_just_begun(self):
+        self.decide(_at(0.0, bps=0))
+        decision = self.decide(_at(0.1, bps=8))
+        self.assertEqual('the bandwidth is not known yet', decision.reason)
+        self.assertTrue(self.pre_copy.awaits)
+        self.decide(_at(0.3, bps=180))
+        self.assertFalse(self.pre_copy.awaits)
+
     def test_of_the_moment(self):
-        self.decide(_at(0.0, bps=150))
+        self.decide(_at(0.0, bps=0))
+        self.decide(_at(0.3, bps=150))
         self.assertEqual(150, self.bandwidth())
 
     def test_stream_that_waits_for_qemu(self):
@@ -164,7 +221,7 @@ class TestBandwidth(PreCopyTestCase):
 
     def test_average_of_this_pass(self):
         self.decide(_at(0.0))
-        self.decide(_at(2.0, 2, 400, 300, bps=150))
+        self.decide(_at(2.0, 2, 400, 120, bps=150))
         # The network has got slower since the first pass.
         self.decide(_at(4.0, 3, 500, 300, bps=40))
         self.assertEqual(50, self.bandwidth())
@@ -193,13 +250,14 @@ class TestMeasurement(PreCopyTestCase):
         self.source.dirty_rate = MEASURING
         self.decide(_at(0.0))
         self.source.dirty_rate = HOT
-        self.decide(_at(2.5, 2, 500, 50))
+        self.decide(_at(2.5, 2, 512, 50))
         self.assertFalse(self.pre_copy.awaits)
-        self.assertEqual([(2.5, 50 * MIB)],
-                         [*self.progress().guest.observations])
+        # The pass is known as well, and newer.
+        self.assertEqual((2.5, 50), self.seen())
 
     def test_none(self):
         self.decide(_at(0.0))
+        self.decide(_at(0.3, sent=60, remaining=452))
         self.assertFalse(self.pre_copy.awaits)
         self.assertFalse(self.progress().guest.known)
 
@@ -275,11 +333,11 @@ class TestPerCent(PreCopyTestCase):
 
     def test_what_the_guest_will_write_again(self):
         self.decide(_at(0.0))
-        info = _at(2.0, 2, 400, 100)
+        info = _at(2.56, 2, 512, 100)
         self.decide(info)
         # Of those 100 MiB it writes to some again before they are sent.
-        self.assertLess(self.per_cent(info), 80)
-        self.assertGreaterEqual(self.per_cent(info), 100 * 400 / 600)
+        self.assertLess(self.per_cent(info), 100 * 512 / 612)
+        self.assertGreaterEqual(self.per_cent(info), 100 * 512 / 712)
 
     def test_after_the_switch_nothing_is_sent_again(self):
         self.decide(_at(0.0))

@@ -27,8 +27,9 @@ RECOVERY = 'compute_live_migration_post_copy_recovery'
 
 STATISTICS = job.Statistics(
     memory_total=400, memory_processed=300, memory_remaining=100,
-    memory_iteration=1, memory_bps=100, disk_total=0, disk_processed=0,
-    disk_remaining=0, page_requests=0, elapsed=3.0, downtime=0.0)
+    memory_visited=300, memory_iteration=1, memory_bps=100, disk_total=0,
+    disk_processed=0, disk_remaining=0, page_requests=0, elapsed=3.0,
+    downtime=0.0)
 
 
 def _at_once(function, *args):

@@ -7,8 +7,9 @@ from nova_post_copy.virt.libvirt import job
 
 STATISTICS = job.Statistics(
     memory_total=512 << 20, memory_processed=880 << 20, memory_remaining=0,
-    memory_iteration=2, memory_bps=0, disk_total=0, disk_processed=0,
-    disk_remaining=0, page_requests=10423, elapsed=5.63, downtime=0.048)
+    memory_visited=880 << 20, memory_iteration=2, memory_bps=0, disk_total=0,
+    disk_processed=0, disk_remaining=0, page_requests=10423, elapsed=5.63,
+    downtime=0.048)
 
 
 class TestDescribe(testtools.TestCase):

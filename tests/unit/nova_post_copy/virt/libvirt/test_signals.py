@@ -107,6 +107,27 @@ class TestSignals(SignalsTestCase):
         self.signals.wait(SHORT)
         self.assertEqual(1, self.listened)
 
+    def test_boundaries_that_come_fast_are_looked_at_together(self):
+        began = time.monotonic()
+        for iteration in range(1, 6):
+            self.signals.at_boundary(iteration)
+            self.signals.wait(LONG)
+        # The first at once, each of the others after a rest.
+        passed = time.monotonic() - began
+        self.assertGreaterEqual(passed, 4 * signals.BOUNDARY_REST_S)
+        self.assertLess(passed, LONG)
+
+    def test_what_is_urgent_does_not_wait_for_a_boundary(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.signals.BOUNDARY_REST_S', LONG))
+        self.signals.wake()
+        self.signals.wait(LONG)
+        self.signals.at_boundary(1)
+        timer = threading.Timer(SHORT, self.signals.wake)
+        timer.start()
+        self.addCleanup(timer.join)
+        self.assert_woken(self.signals)
+
     def test_since_boundary(self):
         clock = self.useFixture(scripted.Clock())
         self.useFixture(fixtures.MonkeyPatch(
