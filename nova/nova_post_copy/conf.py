@@ -7,6 +7,8 @@ from oslo_config import types
 
 import nova.conf
 
+from nova_post_copy.decisions import defects
+
 CONF = nova.conf.CONF
 
 post_copy_group = cfg.OptGroup(
@@ -44,6 +46,58 @@ page is missing; Nova cannot detect whether it does. By default a request with
 before anything is moved.
 
 This option is read by nova-compute only, on the source.
+"""),
+    cfg.ListOpt(
+        'fixed_defects',
+        default=[],
+        item_type=types.String(choices=defects.NAMES),
+        help="""
+Known defects of libvirt and QEMU that the packages of this host have fixed.
+
+nova-post-copy knows by the versions of libvirt and QEMU what goes wrong, and
+refuses post-copy where it would harm servers. A distribution may have fixed a
+defect without changing the version. Name it here, and this host is treated as
+if it had a version without the defect.
+
+Possible values:
+
+* ``libvirt-no-resume``: libvirt before 8.5 cannot resume a broken stream.
+* ``libvirt-resume-refused``: libvirt 8.5 to 8.10 refuses some resumes.
+* ``libvirt-resume-crash``: libvirt 11.2 and 11.3 (Debian 13) crash on the
+  destination when a stream is resumed.
+* ``qemu-parallel``: QEMU before 10.1 cannot combine post-copy with parallel
+  connections.
+* ``machine-type-parallel``: neither can servers whose machine type is older
+  than 8.0, with any QEMU.
+
+This option is read by nova-compute only.
+
+Related options:
+
+* ``[post_copy] accepted_defects``
+"""),
+    cfg.ListOpt(
+        'accepted_defects',
+        default=[],
+        item_type=types.String(choices=defects.NAMES),
+        help="""
+Known defects of libvirt and QEMU in spite of which this host takes part in
+post-copy.
+
+With ``libvirt-resume-crash``, servers can enter a host with libvirt 11.2 or
+11.3 by post-copy. A broken stream to such a host is neither resumed nor broken
+off on purpose, because libvirt there would crash, and with it the management
+of all servers of that host. TCP heals the stream when the network is back,
+which may take as long again as the network was away, or longer. With the other
+names, expect migrations that fail or hang.
+
+Possible values: those of ``[post_copy] fixed_defects``.
+
+This option is read by nova-compute only.
+
+Related options:
+
+* ``[post_copy] fixed_defects``
 """),
     cfg.StrOpt(
         'switch_policy',

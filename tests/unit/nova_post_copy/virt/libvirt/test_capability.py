@@ -2,9 +2,12 @@
 
 from unittest import mock
 
+import nova.conf
 from nova import test
 
 from nova_post_copy.virt.libvirt import capability
+
+CONF = nova.conf.CONF
 
 
 def _host(libvirt=(9, 0, 0), qemu=(7, 2, 0)):
@@ -48,11 +51,51 @@ class TestHostRefusals(test.NoDBTestCase):
         self.flags(live_migration_tunnelled=True, group='libvirt')
         self._refused('tunnel')
 
+    def test_libvirt_that_a_resume_crashes(self):
+        # As a destination only.
+        for libvirt, refused in (((11, 1, 9), 0), ((11, 2, 0), 1),
+                                 ((11, 3, 9), 1), ((11, 4, 0), 0)):
+            host = _host(libvirt=libvirt)
+            self.assertEqual([], capability.source_refusals(host))
+            self.assertEqual(
+                refused, len(capability.destination_refusals(host)), libvirt)
+            self.assertEqual(
+                bool(refused), capability.resume_refusal(host) is not None)
+            self.assertEqual(refused, len(capability.recovery_limits(host)))
+
+    def test_crash_is_accepted(self):
+        self.flags(accepted_defects=['libvirt-resume-crash'],
+                   group='post_copy')
+        host = _host(libvirt=(11, 3, 0))
+        self.assertEqual([], capability.destination_refusals(host))
+        # It crashes all the same.
+        self.assertIn('11.3 crash', capability.resume_refusal(host))
+
+    def test_crash_is_fixed_by_the_distribution(self):
+        self.flags(fixed_defects=['libvirt-resume-crash'], group='post_copy')
+        host = _host(libvirt=(11, 3, 0))
+        self.assertEqual([], capability.destination_refusals(host))
+        self.assertIsNone(capability.resume_refusal(host))
+        self.assertEqual([], capability.recovery_limits(host))
+
+    def test_libvirt_that_refuses_some_resumes(self):
+        for libvirt, limits in (((8, 5, 0), 1), ((8, 10, 0), 1),
+                                ((9, 0, 0), 0)):
+            host = _host(libvirt=libvirt)
+            self.assertEqual([], capability.destination_refusals(host))
+            self.assertEqual(limits, len(capability.recovery_limits(host)))
+
+    def test_name_that_is_no_defect(self):
+        self.assertRaises(ValueError, CONF.set_override, 'fixed_defects',
+                          ['libvirt-crash'], 'post_copy')
+
     def test_parallel_connections(self):
         self.flags(live_migration_parallel_connections=2, group='libvirt')
         self._refused('older than 10.1.0')
         self.assertEqual(
             [], capability.source_refusals(_host(qemu=(10, 1, 0))))
+        self.flags(fixed_defects=['qemu-parallel'], group='post_copy')
+        self.assertEqual([], capability.source_refusals(_host()))
 
     def test_file_backed_memory_is_for_the_destination(self):
         self.flags(file_backed_memory=1024, group='libvirt')
@@ -103,6 +146,21 @@ class TestGuestRefusals(test.NoDBTestCase):
             refusals = self._refusals(xml)
             self.assertEqual(1, len(refusals), xml)
             self.assertIn(words, refusals[0])
+
+    def test_machine_type_with_parallel_connections(self):
+        # Each with a machine type; the last two do not tell the version.
+        expected = (('pc-q35-7.2', 1), ('pc-i440fx-6.2', 1), ('virt-8.0', 0),
+                    ('pc-q35-10.0', 0), ('pc-q35-rhel9.2.0', 1), ('q35', 1))
+        for machine, refused in expected:
+            xml = '<os><type machine="%s">hvm</type></os>' % machine
+            self.assertEqual([], self._refusals(xml))
+            self.flags(live_migration_parallel_connections=4, group='libvirt')
+            self.assertEqual(refused, len(self._refusals(xml)), machine)
+            self.flags(fixed_defects=['machine-type-parallel'],
+                       group='post_copy')
+            self.assertEqual([], self._refusals(xml))
+            self.flags(fixed_defects=[], group='post_copy')
+            self.flags(live_migration_parallel_connections=1, group='libvirt')
 
     def test_vhost_user_with_support(self):
         self.flags(vhost_user=True, group='post_copy')
