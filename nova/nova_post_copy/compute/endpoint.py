@@ -28,7 +28,7 @@ class PostCopyEndpoint:
 
     * 1.0 - Initial version
     * 1.1 - Add source_addresses to break_incoming_stream; add
-      recovery_limits and remove_volume_connections
+      recovery_limits, resume_refusal and remove_volume_connections
     """
 
     target = messaging.Target(namespace='post_copy', version='1.1')
@@ -111,6 +111,13 @@ class PostCopyEndpoint:
         for bdm in bdms:
             block_device.convert_volume(bdm).driver_detach(
                 context, instance, self.volume_api, self.driver)
+
+    def resume_refusal(
+            self, context: nova_context.RequestContext) -> str | None:
+        """Return why no broken stream to this host may be resumed."""
+        if not hasattr(self.driver, 'post_copy_resume_refusal'):
+            return None
+        return self.driver.post_copy_resume_refusal()
 
 
 def _other_driver() -> str:

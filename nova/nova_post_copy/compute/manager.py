@@ -87,6 +87,7 @@ class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
                 return
             self._handled.add(instance.uuid)
         try:
+            destination = rpcapi.PostCopyComputeAPI()
             record.write(record.Record(
                 instance_uuid=instance.uuid, migration_id=migration.id,
                 dest=dest, block_migration=bool(block_migration),
@@ -95,8 +96,8 @@ class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
                 source_bdms=(
                     objects.BlockDeviceMappingList.get_by_instance_uuid(
                         context, instance.uuid)),
-                recovery_addr=rpcapi.PostCopyComputeAPI().recovery_address(
-                    context, dest)))
+                recovery_addr=destination.recovery_address(context, dest),
+                resume_refusal=destination.resume_refusal(context, dest)))
             super().live_migration(context, dest, instance, block_migration,
                                    migration, migrate_data)
         except Exception:

@@ -14,6 +14,7 @@ from nova import context as nova_context
 from nova import objects
 
 from nova_post_copy.compute import record
+from nova_post_copy.compute import rpcapi
 from nova_post_copy.objects.migration import BETWEEN_HOSTS
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
@@ -79,6 +80,9 @@ def _rebuilt(context: nova_context.RequestContext, host: str,
         migrate_data=objects.LibvirtLiveMigrateData(
             is_shared_instance_path=True, is_shared_block_storage=True,
             block_migration=False),
+        resume_refusal=None if over else (
+            rpcapi.PostCopyComputeAPI().resume_refusal(
+                context, migration.dest_compute)),
         # Of a migration that is over nobody can tell.
         source_bdms=objects.BlockDeviceMappingList() if over else None,
         started=over or migration.status in BETWEEN_HOSTS,

@@ -58,6 +58,8 @@ class Record(typing.NamedTuple):
     source_bdms: objects.BlockDeviceMappingList | None
     #: second address of the destination
     recovery_addr: str | None = None
+    #: why no broken stream to the destination may be resumed
+    resume_refusal: str | None = None
     started: bool = False       #: the destination has been prepared
     flags: int = 0              #: libvirt's migration flags, once started
     #: delete the server when the migration is over
@@ -120,6 +122,7 @@ def _schema(version: int, **fields: typing.Any) -> dict[str, typing.Any]:
 _SCHEMAS = {
     1: _schema(1, deleting={'type': 'boolean'}),
     2: _schema(2, delete_type={'enum': [None, *DeleteType]},
+               resume_refusal={'type': ['string', 'null']},
                released={'type': 'boolean'},
                dest_bdms={'type': ['object', 'null']},
                disconnected={'type': 'boolean'},

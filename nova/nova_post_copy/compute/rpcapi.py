@@ -145,6 +145,17 @@ class PostCopyComputeAPI:
             LOG.warning('Volumes may still be connected on %s, whose '
                         'nova-post-copy is older', host, instance=instance)
 
+    def resume_refusal(self, context: nova_context.RequestContext,
+                       host: str) -> str | None:
+        """Ask a destination why no broken stream to it may be resumed.
+
+        :returns: None where nothing is known, too
+        """
+        try:
+            return self._try(context, host, 'resume_refusal', version='1.1')
+        except messaging.UnsupportedVersion:
+            return None
+
     def _try(self, context: nova_context.RequestContext, host: str,
              question: str, version: str = '1.0',
              **kwargs: typing.Any) -> typing.Any:

@@ -25,6 +25,16 @@ FIRST_ADDRESS_TRIES = 3
 # Seconds after a failed resume until the next. A resume that is too early for
 # QEMU on the destination does no harm, and a delay prolongs the interruption.
 RETRY_AFTER_S = 0.5
+# Resumes after which libvirt on the destination has ended that are too many:
+# each of them takes the management of all servers of that host down.
+MOST_DAEMON_ENDS = 3
+# Seconds until the next resume after the first of them, and by how much longer
+# after each further one.
+DAEMON_END_RETRY_S = 10.0
+DAEMON_END_FACTOR = 3.0
+# Seconds within which libvirt ends, if a resume ends it. What takes longer is
+# the network: libvirt's keepalive needs 25 s at least.
+DAEMON_END_WITHIN_S = 10.0
 # Seconds without an answer of the destination until that is reported to users.
 SILENT_AFTER_S = 60.0
 
@@ -38,7 +48,8 @@ class Action(enum.Enum):
 
 class Decision(typing.NamedTuple):
     action: Action
-    reason: str = ''            #: why, for LET_GO and GIVE_UP
+    #: why, for LET_GO and GIVE_UP, and where nothing will be resumed
+    reason: str = ''
 
 
 class Situation(typing.NamedTuple):
@@ -54,6 +65,10 @@ class Situation(typing.NamedTuple):
     refused: bool = False
     attempting: bool = False    #: a resume is being tried
     calling: bool = False       #: libvirt's first call has not ended yet
+    #: why no broken stream to that host may be resumed; None: it may
+    resume_refusal: str | None = None
+    #: resumes after which libvirt on the destination has ended
+    daemon_ends: int = 0
     #: the last answer of the destination, which it may not have repeated yet
     newest: condition.Condition | None = None
 
@@ -88,9 +103,27 @@ def decide(situation: Situation, timeout: float) -> Decision:
         return Decision(
             Action.GIVE_UP,
             '[post_copy] recovery_timeout (%d s) has expired' % timeout)
-    if situation.reachable and situation.since_attempt >= RETRY_AFTER_S:
+    if situation.resume_refusal is not None:
+        return Decision(
+            Action.WAIT, 'the stream is left to TCP, which heals it if '
+            'anything can: %s' % situation.resume_refusal)
+    if situation.daemon_ends >= MOST_DAEMON_ENDS:
+        return Decision(
+            Action.WAIT, 'libvirt on the destination has ended %d times when '
+            'the migration was resumed, which harms all servers of that host. '
+            'Nothing is resumed any more. Look into the log of libvirt '
+            '(libvirtd or virtqemud) there; to try again, restart '
+            'nova-compute on this host' % situation.daemon_ends)
+    if situation.reachable and (
+            situation.since_attempt >= _retry_after(situation.daemon_ends)):
         return Decision(Action.RESUME)
     return Decision(Action.WAIT)
+
+
+def _retry_after(daemon_ends: int) -> float:
+    if not daemon_ends:
+        return RETRY_AFTER_S
+    return DAEMON_END_RETRY_S * DAEMON_END_FACTOR ** (daemon_ends - 1)
 
 
 def addresses_to_try(addresses: list[str], failures: int) -> list[str]:

@@ -25,6 +25,7 @@ from nova_post_copy.migration.following import Course
 from nova_post_copy.migration.following import Following
 from nova_post_copy.migration.interruption import Interruption
 from nova_post_copy.migration.live_migration import LiveMigration
+from nova_post_copy.migration import phase
 from nova_post_copy.migration.phase import MonitorPhase
 from nova_post_copy.migration.result import Result
 from nova_post_copy.virt.libvirt import job
@@ -41,19 +42,37 @@ class AfterSwitch(Following):
                  operation: futurist.Future | None, course: Course) -> None:
         super().__init__(migration, operation, course)
         self._arrived = False
+        # libvirt says that the stream is broken, and bytes have moved lately.
+        self._doubtful = False
+        self._left_alone = False
         self._cut_over = CutOver(migration.link)
+
+    def beat(self) -> float:
+        return phase.QUICK_BEAT_S if self._doubtful else super().beat()
 
     def step(self, found: Condition, over: bool) -> MonitorPhase | Result:
         if found in (Condition.POST_COPY, Condition.BROKEN):
             # libvirt's call may have returned long before.
             self.migration.reporter.switched_over()
             self._cut_over.follow()
+        self._doubtful = found is Condition.BROKEN and self._moves()
         if found is not Condition.BROKEN:
             return super().step(found, over)
+        if self._doubtful:
+            return self
         self.course.stream = recovery.Stream()
         self.migration.summary.interrupted()
         return Interruption(self.migration, self.operation, self).step(
             found, over)
+
+    def _moves(self) -> bool:
+        """Tell whether memory is sent although the domain says broken.
+
+        libvirt says so, too, when only libvirtd on the destination was
+        killed; the migration then completes by itself.
+        """
+        return (self.look() is not None and
+                self.course.still < recovery.STILL_AFTER_S)
 
     def carry_on(self, operation: futurist.Future | None) -> None:
         super().carry_on(operation)
@@ -76,6 +95,10 @@ class AfterSwitch(Following):
     def _break_dead_stream(self) -> None:
         """Break a stalled stream, so that it can be resumed."""
         self.course.stream = recovery.Stream()
+        refusal = self.migration.link.resume_refusal
+        if refusal is not None:
+            self._leave_alone(refusal)
+            return
         if not self._runs_there():
             return
         LOG.warning('No memory was transferred for %d s: treating the stream '
@@ -87,6 +110,15 @@ class AfterSwitch(Following):
         except (libvirt.libvirtError, exception.NovaException) as exc:
             LOG.debug('Could not break the stream: %s', exc,
                       instance=self.migration.instance)
+
+    def _leave_alone(self, refusal: str) -> None:
+        if not self._left_alone:
+            self._left_alone = True
+            LOG.warning('No memory was transferred for %(seconds)d s. The '
+                        'stream is left to TCP: %(reason)s',
+                        {'seconds': recovery.STALLED_AFTER_S,
+                         'reason': refusal},
+                        instance=self.migration.instance)
 
     def _runs_there(self) -> bool:
         """Tell whether the destination has started the guest.

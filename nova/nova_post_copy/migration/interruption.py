@@ -49,7 +49,10 @@ class Interruption(MonitorPhase):
         self._interrupted = interrupted
         self._began = self._heard = self._failed = time.monotonic()
         self._asked = -ASK_INTERVAL_S
-        self._failures = 0
+        self._failures = self._daemon_ends = 0
+        # What the attempt goes to, and since when.
+        self._attempted = ('', 0.0)
+        self._waits_because = ''
         self._error = ''
         self._question: futurist.Future | None = None
         self._answer = self._answer_before = Answer(None, False)
@@ -99,10 +102,13 @@ class Interruption(MonitorPhase):
                 refused=self._refused,
                 attempting=self.attempt is not None,
                 calling=not self.operation_is_over(),
+                resume_refusal=self._link.resume_refusal,
+                daemon_ends=self._daemon_ends,
                 newest=self._answer.destination),
             timeout=CONF.post_copy.recovery_timeout)
         # RESUME is decided only if an address is reachable.
         if decision.action is recovery.Action.RESUME and address is not None:
+            self._attempted = (address, now)
             self.attempt = self._link.resume(address)
         elif decision.action is recovery.Action.LET_GO:
             self._refused = False
@@ -111,6 +117,10 @@ class Interruption(MonitorPhase):
             self._link.let_go(decision.reason)
         elif decision.action is recovery.Action.GIVE_UP:
             return decision.reason
+        elif decision.reason and decision.reason != self._waits_because:
+            self._waits_because = decision.reason
+            LOG.warning('The post-copy migration is not resumed: %s',
+                        decision.reason, instance=self.migration.instance)
         return None
 
     def _ask(self) -> None:
@@ -146,6 +156,11 @@ class Interruption(MonitorPhase):
         self._refused = error is not None
         self._failed = time.monotonic()
         self._failures += 1
+        address, began = self._attempted
+        if (error is not None and
+                self._failed - began < recovery.DAEMON_END_WITHIN_S and
+                self._link.daemon_has_ended(address, error)):
+            self._daemon_ends += 1
         if error is not None and str(error) != self._error:
             self._error = str(error)
             LOG.info('The post-copy migration could not be resumed yet: %s',

@@ -77,13 +77,16 @@ class Link:
     :param target: makes the URIs of an address
     :param flags: libvirt's flags of the first attempt
     :param spawn: starts a function in a thread and returns its future
+    :param resume_refusal: why no broken stream to the destination may be
+        resumed; None: it may
     """
 
     def __init__(self, context: nova_context.RequestContext,
                  host: libvirt_host.Host, instance: objects.Instance,
                  migration_id: int, dest: str, addresses: list[str],
                  target: typing.Callable[[str], Target], flags: int,
-                 spawn: typing.Callable[..., futurist.Future]) -> None:
+                 spawn: typing.Callable[..., futurist.Future],
+                 resume_refusal: str | None = None) -> None:
         self._context = context
         self._host = host
         self._instance = instance
@@ -94,6 +97,7 @@ class Link:
         self._flags = flags
         self._spawn = spawn
         self._compute = rpcapi.PostCopyComputeAPI()
+        self.resume_refusal = resume_refusal
 
     def cut_over_network(self) -> futurist.Future:
         """Activate the port bindings of the destination.
@@ -165,6 +169,20 @@ class Link:
             return exc
         return None
 
+    def daemon_has_ended(self, address: str, error: Exception) -> bool:
+        """Tell whether libvirt on the destination ended during an attempt.
+
+        A network that was cut drops the connection as well, but then the
+        host does not answer; one whose daemon has ended refuses, or accepts
+        because the daemon was started again.
+
+        :param error: of the attempt
+        """
+        return (isinstance(error, libvirt.libvirtError) and
+                error.get_error_domain() in (libvirt.VIR_FROM_REMOTE,
+                                             libvirt.VIR_FROM_RPC) and
+                _answers(self._target(address).uri))
+
     def let_go(self, reason: str) -> None:
         """Stop the paused copy of a guest that does not need it any more."""
         LOG.warning('Stopping the paused copy on this host: %s', reason,
@@ -184,7 +202,8 @@ class Link:
 
     def _ask(self) -> Answer:
         destination = self.destination()
-        if destination in condition.STARTED:
+        if (destination in condition.STARTED and
+                self.resume_refusal is None):
             # QEMU there may still wait for the dead stream, and libvirt here
             # for a reply of the destination: both would refuse to resume.
             self._compute.break_incoming_stream(
@@ -277,6 +296,20 @@ def _accepts(uri: str) -> bool:
         return True
     try:
         socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _answers(uri: str) -> bool:
+    """Tell whether a host answers, be it that nobody listens there."""
+    host, port = _where(uri)
+    if host is None or port is None:
+        return False
+    try:
+        socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S).close()
+    except ConnectionRefusedError:
+        return True
     except OSError:
         return False
     return True

@@ -57,7 +57,11 @@ class Answers:
 
     def post_copy_recovery_limits(self) -> list[str]:
         """Say why recovery may take longer on this host."""
-        return recovery_limits.find()
+        return recovery_limits.find() + capability.recovery_limits(self._host)
+
+    def post_copy_resume_refusal(self) -> str | None:
+        """Say why no broken stream to this host may be resumed."""
+        return capability.resume_refusal(self._host)
 
     # Sources and destinations
 
@@ -115,13 +119,14 @@ class Answers:
             source_addresses: list[str] | None = None) -> int:
         """Break the dead stream of a guest that migrates to this host.
 
-        Only if the guest runs here: before that, the stream could not be
-        resumed.
+        Only if the guest runs here, and libvirt here may be asked to resume:
+        otherwise, the stream could not be resumed.
 
         :param source_addresses: IP addresses of the source; None: an older
             source, which does not tell them
         """
-        if self.post_copy_condition(instance) not in condition.STARTED:
+        if (self.post_copy_condition(instance) not in condition.STARTED or
+                self.post_copy_resume_refusal() is not None):
             return 0
         others = [guest.uuid for guest in self._host.list_guests()
                   if guest.uuid != instance.uuid

@@ -140,7 +140,8 @@ class Watches:
                 if inbound or address != dest else None),
             flags=(kept.flags if kept is not None and kept.flags else
                    self._driver.migration_flags(instance, migrate_data)),
-            spawn=threads.spawn)
+            spawn=threads.spawn,
+            resume_refusal=kept.resume_refusal if kept is not None else None)
 
 
 def moves_by_pre_copy(instance: objects.Instance) -> bool:

@@ -104,6 +104,9 @@ class TestLiveMigration(ManagerTestCase):
         self.replace(
             'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
             'recovery_address', lambda api, context, host: '192.0.2.9')
+        self.replace(
+            'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
+            'resume_refusal', lambda api, context, host: 'it crashes')
 
     def _upstreams(self, *args):
         self.kept = record.load(self.instance.uuid)
@@ -118,12 +121,12 @@ class TestLiveMigration(ManagerTestCase):
         self.live_migration()
         self.assertEqual(
             (7, 'dest', True, 'req-' + uuids.request, 'user', 'project',
-             '192.0.2.9', False, None),
+             '192.0.2.9', 'it crashes', False, None),
             (self.kept.migration_id, self.kept.dest,
              self.kept.block_migration, self.kept.request_id,
              self.kept.user_id, self.kept.project_id,
-             self.kept.recovery_addr, self.kept.started,
-             self.kept.delete_type))
+             self.kept.recovery_addr, self.kept.resume_refusal,
+             self.kept.started, self.kept.delete_type))
         self.assertEqual(1, len(self.kept.source_bdms))
         self.assertEqual({self.instance.uuid}, self.handled)
         self.assert_kept(True)

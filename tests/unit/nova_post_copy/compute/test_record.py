@@ -375,7 +375,8 @@ class TestDamage(RecordTestCase):
             old = {name: value for name, value
                    in self.content['record'].items()
                    if name not in ('delete_type', 'released', 'outcome',
-                                   'dest_bdms', 'disconnected')}
+                                   'dest_bdms', 'disconnected',
+                                   'resume_refusal')}
             found = self.load(
                 {'version': 1, 'record': old | {'deleting': deleting}})
             self.assertEqual((delete_type, None, '192.0.2.3'), (

@@ -58,6 +58,9 @@ class Driver:
     def post_copy_recovery_limits(self):
         return ['not so soon']
 
+    def post_copy_resume_refusal(self):
+        return 'it crashes'
+
 
 class Older:
     """What a nova-compute with our first release serves."""
@@ -280,6 +283,17 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
             server = self._serve(other)
             self.assertEqual(
                 [], server.recovery_limits(self.context, 'host-a'))
+
+    def test_resume_refusal(self):
+        self.assertEqual(
+            'it crashes', self._serve(endpoint.PostCopyEndpoint(
+                Driver())).resume_refusal(self.context, 'host-a'))
+
+    def test_resume_refusal_of_others(self):
+        for other in (Older(), Upstream(),
+                      endpoint.PostCopyEndpoint(object())):
+            self.assertIsNone(
+                self._serve(other).resume_refusal(self.context, 'host-a'))
 
     def test_dead_stream_of_an_un_extended_compute(self):
         self._serve(Upstream()).break_incoming_stream(

@@ -15,7 +15,8 @@ situations = st.builds(
     destination=st.none() | st.sampled_from(Condition),
     reachable=st.booleans(), since_attempt=seconds, given_up=st.booleans(),
     attempting=st.just(False), newest=st.none(),
-    refused=st.booleans())
+    refused=st.booleans(), daemon_ends=st.integers(0, 4),
+    resume_refusal=st.none() | st.just('it crashes'))
 timeouts = st.just(0) | st.integers(1, 10 ** 6)
 
 
@@ -109,9 +110,13 @@ class TestDecide(testtools.TestCase):
             (situation.given_up or bool(timeout) and
              situation.elapsed > timeout) and not nothing_to_give_up,
             decision.action is Action.GIVE_UP)
-        self.assertEqual(
-            decision.action in (Action.GIVE_UP, Action.LET_GO),
-            bool(decision.reason))
+        if decision.action is Action.WAIT:
+            self.assertTrue(not decision.reason or situation.resume_refusal
+                            or situation.daemon_ends >=
+                            recovery.MOST_DAEMON_ENDS)
+        else:
+            self.assertEqual(decision.action is not Action.RESUME,
+                             bool(decision.reason))
 
     @given(situation=situations, timeout=timeouts)
     def test_resumes_only_where_it_can(self, situation, timeout):
@@ -126,8 +131,26 @@ class TestDecide(testtools.TestCase):
         # if nobody has given it up and the guest is alive.
         alive = situation._replace(
             given_up=False, destination=Condition.BROKEN, reachable=True,
-            since_attempt=recovery.RETRY_AFTER_S)
+            since_attempt=recovery.RETRY_AFTER_S, resume_refusal=None,
+            daemon_ends=0)
         self.assertIs(Action.RESUME, recovery.decide(alive, 0).action)
+
+    @given(situation=situations, timeout=timeouts)
+    def test_makes_no_host_worse(self, situation, timeout):
+        for harmful in ({'resume_refusal': 'it crashes'},
+                        {'daemon_ends': recovery.MOST_DAEMON_ENDS}):
+            self.assertIsNot(Action.RESUME, recovery.decide(
+                situation._replace(**harmful), timeout).action)
+
+    def test_resume_that_has_ended_libvirt_is_not_repeated_soon(self):
+        for ends, seconds in ((0, 0.5), (1, 10), (2, 30)):
+            self.assertIs(Action.WAIT, _decide(
+                daemon_ends=ends, since_attempt=seconds - 0.1).action)
+            self.assertIs(Action.RESUME, _decide(
+                daemon_ends=ends, since_attempt=seconds).action)
+        decision = _decide(daemon_ends=3, since_attempt=1e6)
+        self.assertIs(Action.WAIT, decision.action)
+        self.assertIn('libvirtd or virtqemud', decision.reason)
 
 
 class TestAddresses(testtools.TestCase):

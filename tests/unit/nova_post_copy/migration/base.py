@@ -81,6 +81,8 @@ class Destination:
         self.cut_overs = collections.deque()
         self.database = True    # answers
         self.let_go_of = []     # the reasons
+        self.resume_refusal = None
+        self.daemon_ends = False    # with each attempt
 
     def open_address(self, failures):
         return '192.0.2.2' if self.open else None
@@ -105,6 +107,9 @@ class Destination:
         attempt.set_result(
             self.cut_overs.popleft() if self.cut_overs else True)
         return attempt
+
+    def daemon_has_ended(self, address, error):
+        return self.daemon_ends
 
     # As the real one: the paused copy on the source is stopped.
 

@@ -3,6 +3,7 @@
 import collections
 import threading
 
+import fixtures
 import futurist
 from nova import test
 from nova.tests.unit import fake_instance
@@ -32,6 +33,8 @@ class Link:
         self.answer = link.Answer(Condition.BROKEN, False)
         self.answers = True     # in no time
         self.let_go_at = []
+        self.resume_refusal = None
+        self.daemon_ends = False
 
     def open_address(self, failures):
         self.failures.append(failures)
@@ -40,6 +43,9 @@ class Link:
     def resume(self, address):
         self.attempts.append((self.clock.now, futurist.Future()))
         return self.attempts[-1][1]
+
+    def daemon_has_ended(self, address, error):
+        return self.daemon_ends
 
     def let_go(self, reason):
         self.let_go_at.append(self.clock.now)
@@ -105,6 +111,44 @@ class TestInterruption(test.NoDBTestCase):
                          [when for when, _attempt in self.link.attempts])
         # As many failures as there were attempts.
         self.assertEqual(2, self.link.failures[-1])
+
+    def test_resume_ends_libvirt_on_the_destination(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.link.daemon_ends = True
+        for _attempt in range(recovery.MOST_DAEMON_ENDS):
+            while self.interruption.attempt is None:
+                self.step()
+            self.fail('client socket is closed')
+            self.step()
+        self.step(times=2000)
+        moments = [when for when, _attempt in self.link.attempts]
+        self.assertEqual(recovery.MOST_DAEMON_ENDS, len(moments))
+        # After each attempt the pause is longer.
+        self.assertGreaterEqual(moments[1] - moments[0], 10)
+        self.assertGreaterEqual(moments[2] - moments[1], 30)
+        self.assertEqual(
+            1, log.output.count('libvirt on the destination has ended 3'))
+
+    def test_network_fails_while_it_resumes(self):
+        self.link.daemon_ends = True
+        # libvirt needs half a minute for that.
+        for _attempt in range(9):
+            while self.interruption.attempt is None:
+                self.step()
+            self.step(seconds=30)
+            self.fail('client socket is closed')
+            self.step()
+        self.step(times=4)
+        self.assertEqual(10, len(self.link.attempts))
+
+    def test_libvirt_there_does_not_survive_a_resume(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.link.resume_refusal = 'libvirt 11.3 crashes'
+        self.step(times=1000)
+        self.assertEqual([], self.link.attempts)
+        self.assertEqual(1, log.output.count(
+            'not resumed: the stream is left to TCP, which heals it if '
+            'anything can: libvirt 11.3 crashes'))
 
     def test_attempt_that_ended_without_an_error_is_none(self):
         # libvirt says that it is through, but the domain is still broken.
@@ -280,6 +324,18 @@ class TestInterrupted(base.PostCopyTestCase):
         self.arrives(11)
         self.assertIs(End.COMPLETED, self.watch().end)
         self.assertEqual(5, len(self.destination.attempts))
+
+    def test_bytes_move_although_it_is_said_to_be_broken(self):
+        # libvirtd on the destination was killed.
+        self.source.flows = True
+        self.clock.at(self.clock.now + 1, lambda: self.source.become(
+            scripted.BROKEN))
+        self.source.ends(9, scripted.libvirt_error('connection lost'),
+                         state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual([], self.destination.attempts)
+        self.assertFalse([what for what in self.story.told
+                          if what.startswith('interrupted')])
 
     def test_broken_although_libvirt_still_waits(self):
         self.source.at(2, state=scripted.BROKEN)

@@ -71,6 +71,8 @@ class TestGuests(test_driver.DriverTestCase):
     def setUp(self):
         super().setUp()
         self.host = scripted.Source(None)
+        # A new one, with no defect.
+        self.host.has_min_version = lambda *args, **kwargs: True
         self.driver._host = self.host
         self.useFixture(scripted.Names())
 
@@ -90,6 +92,16 @@ class TestGuests(test_driver.DriverTestCase):
             self.assertEqual(
                 1, self.driver.break_incoming_stream(self.instance))
         self.assertEqual([(self.instance.uuid, None, [])] * 2, broken)
+
+    def test_stream_is_left_alone_where_libvirt_would_crash(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.incoming.break_dead',
+            lambda *args: self.fail('broken')))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.capability.resume_refusal',
+            lambda host: 'it crashes'))
+        self.host.domain_state = scripted.POST_COPY
+        self.assertEqual(0, self.driver.break_incoming_stream(self.instance))
 
     def _guests(self, **states):
         guests = {}
