@@ -2,6 +2,8 @@
 
 """State of a guest, as its libvirt domain reports it."""
 
+import time
+
 try:
     import libvirt
 except ImportError:
@@ -14,6 +16,11 @@ from nova.virt.libvirt import guest as libvirt_guest
 from nova.virt.libvirt import host as libvirt_host
 
 from nova_post_copy.decisions.condition import Condition
+
+# A domain that is shutting down is asked so often, at such intervals. It took
+# a quarter of a second.
+RESULT_TRIES = 20
+RESULT_INTERVAL_S = 0.1
 
 
 def interpret(state: int, reason: int) -> Condition:
@@ -59,6 +66,21 @@ def ask(host: libvirt_host.Host, instance: objects.Instance) -> Condition:
         return Condition.ABSENT
     except (exception.InternalError, exception.HypervisorUnavailable):
         return Condition.UNKNOWN
+
+
+def ask_for_result(host: libvirt_host.Host,
+                   instance: objects.Instance) -> Condition:
+    """Return the state of a guest that has left this host.
+
+    A domain is *shutting down* for a moment before it is *shut off
+    (migrated)*, with libvirt 11.3 and newer.
+    """
+    for _time in range(RESULT_TRIES):
+        found = ask(host, instance)
+        if found is not Condition.SHUTTING_DOWN:
+            break
+        time.sleep(RESULT_INTERVAL_S)
+    return found
 
 
 def ask_guest(guest: libvirt_guest.Guest) -> Condition:

@@ -118,7 +118,7 @@ class Watches:
         libvirt itself does so if its own call has lasted until the end. A
         copy that we have stopped stays defined as well.
         """
-        if domain.ask(self._driver._host, instance) in (
+        if domain.ask_for_result(self._driver._host, instance) in (
                 Condition.MIGRATED, *condition.OFF):
             self._driver._undefine_domain(instance)
 

@@ -9,6 +9,19 @@ from tests.unit.nova_post_copy.migration import scripted
 from tests.unit.nova_post_copy.migration.scripted import copying
 
 
+class TestShutdown(base.MonitorTestCase):
+    """libvirt 11.3 and newer shut a domain down that has left."""
+
+    def test_on_the_way_to_shut_off(self):
+        self.source.operation.set_result(
+            scripted.libvirt_error('connection lost'))
+        for restarted in (False, True):
+            self.source.become(scripted.SHUTTING_DOWN, {})
+            self.source.at(self.clock.now + 3, state=scripted.MIGRATED)
+            self.assertIs(End.COMPLETED, self.watch(restarted=restarted).end)
+        self.assertEqual([], self.source.asked)
+
+
 class TestBetween(base.MonitorTestCase):
     """The guest stands still, and libvirt has forgotten its job."""
 

@@ -66,6 +66,24 @@ class TestAsk(ConditionTestCase):
             self.source.errors[method].append(error)
         return domain.ask(self.source, self.instance)
 
+    def test_asks_again_while_it_shuts_down(self):
+        states = [scripted.SHUTTING_DOWN] * 3 + [scripted.MIGRATED]
+        self.useFixture(test.fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.domain.time.sleep',
+            lambda seconds: self.source.become(states.pop(0))))
+        self.source.domain_state = scripted.SHUTTING_DOWN
+        self.assertIs(Condition.MIGRATED, domain.ask_for_result(
+            self.source, self.instance))
+        self.assertEqual([], states)
+
+    def test_does_not_ask_for_ever(self):
+        self.useFixture(test.fixtures.MonkeyPatch(
+            'nova_post_copy.virt.libvirt.domain.time.sleep',
+            lambda seconds: None))
+        self.source.domain_state = scripted.SHUTTING_DOWN
+        self.assertIs(Condition.SHUTTING_DOWN, domain.ask_for_result(
+            self.source, self.instance))
+
     def test_answer(self):
         self.source.domain_state = scripted.BROKEN
         self.assertIs(Condition.BROKEN, self._ask())
