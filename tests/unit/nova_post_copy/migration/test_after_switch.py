@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import fixtures
 import futurist
 
 from lab.simulation import names
@@ -44,6 +45,18 @@ class TestDeadStream(base.PostCopyTestCase):
             self.source.operation = futurist.Future()
             self.source.become(scripted.POST_COPY, copying(3))
         self.assertEqual(0, self.source.count('abortJobFlags'))
+
+    def test_is_left_to_tcp_where_it_may_not_be_resumed(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.destination.resume_refusal = 'it crashes'
+        self.clock.at(5, self.stands_still)
+        self.clock.at(60, self.moves)
+        self.source.ends(80, state=scripted.MIGRATED)
+        self.assertIs(End.COMPLETED, self.watch().end)
+        self.assertEqual([], self.source.asked)
+        self.assertEqual([], self.destination.attempts)
+        self.assertEqual(
+            1, log.output.count('is left to TCP: it crashes'))
 
     def test_refused_by_libvirt(self):
         self.clock.at(5, self.stands_still)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import socket
+from unittest import mock
 
 import fixtures
 import futurist
@@ -99,6 +100,23 @@ class TestOpenAddress(LinkTestCase):
     def test_name_that_is_not_known(self):
         self.targets['a'] = link.Target('qemu+tcp://a.invalid/system', None)
         self.assertIsNone(self.link('a').open_address(0))
+
+    def test_libvirt_there_has_ended(self):
+        lost = names.connection_lost()
+        for listening in (False, True):     # it may be back
+            self._address('a', listening)
+            self.assertTrue(self.link('a').daemon_has_ended('a', lost))
+            # It has said no, or somebody else has.
+            for error in (names.invalid('still running'),
+                          exception.InstanceNotFound(instance_id='x')):
+                self.assertFalse(self.link('a').daemon_has_ended('a', error))
+
+    def test_network_there_has_ended(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'socket.create_connection', mock.Mock(
+                side_effect=TimeoutError)))
+        self.assertFalse(self.link('a').daemon_has_ended(
+            'a', names.connection_lost()))
 
     def test_where_libvirt_listens(self):
         asked = []
