@@ -121,9 +121,10 @@ class Cloud(base.ServersTestBase):
                 cell.db_connection, self.processes))
         self.folder = self.useFixture(fixtures.TempDir()).path
         # What Nova asks the network of the hosts, past libvirt.
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.migration.link._accepts',
-            lambda uri: not self.hosts.is_cut))
+        for question in ('accepts', 'answers'):
+            self.useFixture(fixtures.MonkeyPatch(
+                'nova_post_copy.migration.probe.' + question,
+                lambda uri: not self.hosts.is_cut))
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.virt.libvirt.incoming.break_dead',
             lambda uuid, sources, others: self.hosts.break_incoming(uuid)))

@@ -5,10 +5,8 @@
 libvirt resumes the migration; Nova asks for the state of the guest there.
 """
 
-import socket
 import time
 import typing
-from urllib import parse
 
 try:
     import libvirt
@@ -29,6 +27,7 @@ from nova_post_copy.compute import rpcapi
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import recovery
+from nova_post_copy.migration import probe
 from nova_post_copy.objects.migration import COPYING
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
@@ -39,12 +38,8 @@ from nova_post_copy.virt.libvirt import own_connection
 
 LOG = logging.getLogger(__name__)
 
-# Seconds that an address may take to accept a connection.
-PROBE_TIMEOUT_S = 1.0
 # Seconds that upstream has to move the network at the event of the switch.
 EVENT_GRACE_S = 1.0
-# Where libvirt listens, by the transport in its URI.
-_PORTS = {'tcp': 16509, 'tls': 16514, 'ssh': 22, 'libssh': 22, 'libssh2': 22}
 
 # Flags that upstream sets for the first attempt and that a resume does not
 # need: disks are complete, and the guest is not throttled.
@@ -144,7 +139,7 @@ class Link:
         libvirt by itself would try only the first one, until TCP gives up.
         """
         for address in recovery.addresses_to_try(self._addresses, failures):
-            if _accepts(self._target(address).uri):
+            if probe.accepts(self._target(address).uri):
                 return address
         return None
 
@@ -181,7 +176,7 @@ class Link:
         return (isinstance(error, libvirt.libvirtError) and
                 error.get_error_domain() in (libvirt.VIR_FROM_REMOTE,
                                              libvirt.VIR_FROM_RPC) and
-                _answers(self._target(address).uri))
+                probe.answers(self._target(address).uri))
 
     def let_go(self, reason: str) -> None:
         """Stop the paused copy of a guest that does not need it any more."""
@@ -219,7 +214,7 @@ class Link:
 
     def _own_addresses(self) -> list[str]:
         """Return the addresses of this host on the way to the other one."""
-        hosts = [_where(uri)[0] for address in self._addresses
+        hosts = [probe.where(uri)[0] for address in self._addresses
                  for uri in self._target(address) if uri]
         return outgoing.own_addresses(host for host in hosts if host)
 
@@ -234,7 +229,7 @@ class Link:
                 # Their calls may survive the outage that breaks ours.
                 return
             for address in self._addresses:
-                host, port = _where(self._target(address).uri)
+                host, port = probe.where(self._target(address).uri)
                 if host is not None and port is not None:
                     outgoing.end_dead(host, port)
         except Exception as exc:
@@ -280,36 +275,3 @@ class Link:
             LOG.debug('Could not read the status of the live migration: %s',
                       exc, instance=self._instance)
             return None
-
-
-def _where(uri: str) -> tuple[str | None, int | None]:
-    """Return the host and the port of a libvirt, as far as they are known."""
-    parts = parse.urlsplit(uri)
-    return (parts.hostname,
-            parts.port or _PORTS.get(parts.scheme.rpartition('+')[2]))
-
-
-def _accepts(uri: str) -> bool:
-    host, port = _where(uri)
-    if host is None or port is None:
-        # The port of an unknown transport: libvirt finds it.
-        return True
-    try:
-        socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
-
-
-def _answers(uri: str) -> bool:
-    """Tell whether a host answers, be it that nobody listens there."""
-    host, port = _where(uri)
-    if host is None or port is None:
-        return False
-    try:
-        socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S).close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False
-    return True

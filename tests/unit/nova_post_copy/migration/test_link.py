@@ -126,7 +126,7 @@ class TestOpenAddress(LinkTestCase):
             raise OSError
 
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_post_copy.migration.link.socket.create_connection',
+            'nova_post_copy.migration.probe.socket.create_connection',
             connect))
         for uri, address in (
                 ('qemu+tcp://dest/system', ('dest', 16509)),
