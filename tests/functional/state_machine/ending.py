@@ -106,7 +106,9 @@ class Ending(world.World):
             self.delete_failed_at = time.monotonic()
         elif time.monotonic() - self.delete_failed_at > AGAIN_S:
             self.delete_failed_at = None
-            self.test.request('DELETE', '/servers/' + self.server)
+            # Not restorable, whatever was configured.
+            self.test.request('POST', '/servers/%s/action' % self.server,
+                              {'forceDelete': None})
 
     def _resume_what_stands_still(self):
         """Let a guest run again whose disk was full."""
@@ -153,10 +155,11 @@ class Ending(world.World):
     def _misplaced_volumes(self, host):
         """Say what each volume is, and what it should be.
 
-        The half that a lost server has left behind keeps its own.
+        The half that a lost server has left behind keeps its own, for good
+        where nobody knows any more which they are.
         """
         cinder = self.test.cinder
-        if self.lost:
+        if self.lost or self.backup and self.forgot:
             return
         for volume in cinder.volumes_of(self.server):
             yield ('volume %s attached' % volume, cinder.attached(volume),
@@ -191,7 +194,8 @@ class Ending(world.World):
         """Say what is left of a server that is deleted."""
         for what, there in (
                 ('runs on', self.hosts.running_on(self.server)),
-                ('volumes', self.test.cinder.volumes_of(self.server)),
+                ('volumes', not (self.backup and self.forgot) and
+                 self.test.cinder.volumes_of(self.server)),
                 ('allocated on', self.test.allocated_on(self.server)),
                 ('images', self.test.images.of(self.server)),
                 ('ports bound', {
