@@ -34,7 +34,7 @@ def restore(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
     """
     hosts = list(cloud.hosts.values())
     if _is_clear(cloud):
-        # After an outage of RabbitMQ one may wait for a reply that was lost.
+        # After an outage of RabbitMQ one may hang: its reply was lost.
         for host in hosts:
             nova.wait_for_compute(cloud, host)
         return

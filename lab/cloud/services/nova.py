@@ -232,9 +232,12 @@ def wait_for_compute(cloud: lab_cloud.Cloud, host: hosts.Host,
                      limit: float = 90) -> None:
     """Wait until a nova-compute can be chosen for a server.
 
-    That is: it has reported itself since it was started, and its host is
-    mapped to the cell and has an inventory in placement.
+    That is: it has reported itself since it was started, and since this is
+    asked, and its host is mapped to the cell and has an inventory in
+    placement.
     """
+    asked = datetime.datetime.now(datetime.UTC).isoformat()[:19]
+
     def ready() -> bool:
         services = cloud.nova().services.list(host.name, 'nova-compute')
         if not services or services[0].state != 'up':
@@ -244,6 +247,9 @@ def wait_for_compute(cloud: lab_cloud.Cloud, host: hosts.Host,
         updated = services[0].updated_at
         if not updated or _seconds_after(
                 host.compute.began, updated) < waiting.scaled(_LATE_S):
+            return False
+        # One that hangs is taken for up for a minute more.
+        if _seconds_after(asked, updated) < 0:
             return False
         mapped = cloud.nova('2.53').hypervisors.list()
         # Asked in this way, no provider and one without inventory are alike.
