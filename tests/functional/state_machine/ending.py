@@ -194,7 +194,7 @@ class Ending(world.World):
         """Say what is left of a server that is deleted."""
         for what, there in (
                 ('runs on', self.hosts.running_on(self.server)),
-                ('volumes', not (self.backup and self.forgot) and
+                ('volumes', not (self.leaks or self.backup and self.forgot) and
                  self.test.cinder.volumes_of(self.server)),
                 ('allocated on', self.test.allocated_on(self.server)),
                 ('images', self.test.images.of(self.server)),

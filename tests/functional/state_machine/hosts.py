@@ -77,6 +77,7 @@ class Hosts(world.World):
         'attachment_delete', 'attachment_create', 'attachment_get_all',
         None]), once=st.booleans())
     def cinder_fails(self, call, once):
+        self.leaks |= self.deleted is not None
         self._fail(self.test.cinder, call, once)
 
     @world.rule(call=st.sampled_from([

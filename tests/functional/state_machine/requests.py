@@ -107,6 +107,7 @@ class Requests(world.World):
                 self.ask('DELETE', '')):
             self.deleted = 'soft delete' if soft else 'delete'
             self.begun = not unfinished
+            self.leaks |= self.test.cinder.outage.on
 
     @world.rule()
     def restore(self):

@@ -71,6 +71,8 @@ class World(stateful.RuleBasedStateMachine):
         self.deleted: str | None = None
         #: whether it was upstream's alone: no migration had to end first
         self.begun = False
+        #: whether Cinder has failed meanwhile, which upstream ignores then
+        self.leaks = False
         #: when upstream was first seen to have failed in it (s)
         self.delete_failed_at: float | None = None
         #: whether memory was lost, or its loss decided
