@@ -43,6 +43,11 @@ class Clock:
     def stop(self) -> None:
         self._stopped_at = self.now()
 
+    def skip(self, seconds: float) -> None:
+        """Go on for some simulated seconds at once, while stopped."""
+        assert self._stopped_at is not None
+        self._stopped_at += seconds
+
     def go_on(self) -> None:
         if self._stopped_at is not None:
             self._begun = time.monotonic() - self._stopped_at / self.speed
