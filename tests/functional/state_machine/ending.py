@@ -174,10 +174,12 @@ class Ending(world.World):
         running = self.hosts.running_on(self.server)
         if running - {host}:
             return '%s runs on %s' % (_state(instance), running)
-        if self.lost or self.reset:
+        if self.lost:
             return None     # both halves may be kept, and it need not run
         if domains != {host}:
             return '%s is known on %s' % (_state(instance), domains)
+        if self.reset and instance.vm_state == vm_states.ERROR:
+            return None     # as was asked for
         if self.deleted == 'soft delete' and (
                 instance.vm_state == vm_states.SOFT_DELETED or
                 not self.forgot):
