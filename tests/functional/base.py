@@ -217,13 +217,16 @@ class TwoHosts(surroundings.Surroundings, cloud.Cloud):
         return newest.message + newest.details
 
     def newest_fault(self):
-        """Return the newest fault; of an ACTIVE server the API shows none."""
+        """Return the newest fault, which may come after the last status."""
+        return self.wait_for('fault', lambda: next(iter(self.faults()), None))
+
+    def faults(self):
+        """Return the faults; of an ACTIVE server the API shows none."""
         with context.target_cell(
                 context.get_admin_context(),
                 self.cell_mappings['cell1']) as cell:
-            faults = objects.InstanceFaultList.get_by_instance_uuids(
+            return objects.InstanceFaultList.get_by_instance_uuids(
                 cell, [self.server['id']])
-        return faults[0]
 
     def inside(self, host, function, *args):
         """Call something as the nova-compute of a host would."""

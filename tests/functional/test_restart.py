@@ -10,7 +10,6 @@ import fixtures
 from lab.simulation import domain_object
 from lab.simulation import guest
 from nova.compute import manager
-from nova import objects
 from tests.functional import base
 
 
@@ -209,7 +208,7 @@ class TestSourceHostDies(base.BreakingHosts):
         service = self.api.get_services(binary='nova-compute', host='src')[0]
         self.api.put_service_force_down(service['id'], True)
 
-        self.wait_for('fault', lambda: self.faults())
+        self.wait_for('fault', self.faults)
         self.assertIn('runs on dest', self.fault())
         # An alarm, and not the end of the server.
         self.assertEqual('MIGRATING', self.show()['status'])
@@ -218,10 +217,3 @@ class TestSourceHostDies(base.BreakingHosts):
         self.restart_compute('src')
         self.hosts.heal()
         self.settled('completed', 'dest')
-
-    def faults(self):
-        with base.context.target_cell(
-                base.context.get_admin_context(),
-                self.cell_mappings['cell1']) as cell:
-            return objects.InstanceFaultList.get_by_instance_uuids(
-                cell, [self.server['id']])
