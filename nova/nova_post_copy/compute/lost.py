@@ -21,12 +21,14 @@ def move_lost(manager: upstream.ComputeManager,
 
     Its newest disk is there, from which an operator can start it. Nothing is
     cleaned up on either host. Who has given the migration up has recorded it
-    there already, and may have started it since: then its state is not
-    touched.
+    there already, and may since have started it there, or evacuated it: then
+    it is not touched.
     """
-    bindings.activate(manager, context, instance, migration.dest_compute)
     instance.refresh()
-    if instance.host != migration.dest_compute:
+    if instance.host == migration.source_compute:
+        bindings.activate(manager, context, instance, migration.dest_compute)
+        instance.refresh()
+    if instance.host == migration.source_compute:
         node = manager._get_compute_info(context, migration.dest_compute)
         instance.apply_migration_context()
         instance.drop_migration_context()

@@ -553,3 +553,14 @@ class TestMoveLost(base.ReconcileTestCase):
         self.now()
         self.assertEqual(vm_states.ACTIVE, self.instance.vm_state)
         self.assertIsNone(self.fault())
+
+    def test_evacuated_by_who_has_given_it_up(self):
+        # While the source still tried to resume.
+        self.change(host='third', task_state=None, vm_state=vm_states.ACTIVE)
+        self.move()
+        self.now()
+        self.assertEqual(('third', vm_states.ACTIVE, 'error'), (
+            self.instance.host, self.instance.vm_state,
+            self.migration.status))
+        self.assertNotIn(('activate', 'dest'), self.outside.done)
+        self.assertIsNone(self.fault())
