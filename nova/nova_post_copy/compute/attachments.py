@@ -30,6 +30,7 @@ from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
 from nova_post_copy import exception
 from nova_post_copy.objects.migration import BETWEEN_HOSTS
+from nova_post_copy.objects.migration import FINAL
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def source_bdms(manager: upstream.ComputeManager,
     if kept.source_bdms is not None:
         return kept.source_bdms
     migration = objects.Migration.get_by_id(context, kept.migration_id)
-    prepared = migration.status in BETWEEN_HOSTS
+    prepared = migration.status in (*BETWEEN_HOSTS, *FINAL)
     found = Bdms(context, objects=[])
     for bdm in volumes(Bdms.get_by_instance_uuid(
             context, kept.instance_uuid)):

@@ -72,6 +72,7 @@ def _rebuilt(context: nova_context.RequestContext, host: str,
             context, instance.uuid) if action.action == 'live-migration'),
         None)
     over = migration.status in FINAL
+    outcome = _outcome(host, instance, migration) if over else None
     return record.Record(
         instance_uuid=instance.uuid, migration_id=migration.id,
         dest=migration.dest_compute, block_migration=False,
@@ -83,10 +84,11 @@ def _rebuilt(context: nova_context.RequestContext, host: str,
         resume_refusal=None if over else (
             rpcapi.PostCopyComputeAPI().resume_refusal(
                 context, migration.dest_compute)),
-        # Of a migration that is over nobody can tell.
-        source_bdms=objects.BlockDeviceMappingList() if over else None,
+        # Nobody can tell what was prepared for a guest that did not come.
+        source_bdms=(objects.BlockDeviceMappingList()
+                     if outcome is record.Outcome.ROLLED_BACK else None),
         started=over or migration.status in BETWEEN_HOSTS,
-        outcome=_outcome(host, instance, migration) if over else None)
+        outcome=outcome)
 
 
 def _outcome(host: str, instance: objects.Instance,

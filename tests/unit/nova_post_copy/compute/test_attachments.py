@@ -228,6 +228,20 @@ class TestRebuilt(AttachmentsTestCase):
         # Before anything changes, and for good.
         self.assertEqual(1, len(self.kept().source_bdms))
 
+    def test_found_when_it_is_over(self):
+        # The mapping has the destination's, and Cinder names no hosts.
+        self.change(host='dest')
+        self.status('error')
+        self.named = dict.fromkeys(self.named)
+        (bdm,) = self.source_bdms()
+        self.assertEqual(uuids.source_attachment, bdm.attachment_id)
+
+    def test_never_that_of_the_server_when_it_is_over(self):
+        self.change(host='dest')
+        self.status('error')
+        self.named = {uuids.dest_attachment: None}
+        self.assertEqual([], list(self.source_bdms()))
+
     def test_not_touched_if_it_is_not_known(self):
         self.named = {}
         self.assertEqual([], list(self.source_bdms()))
