@@ -2,6 +2,7 @@
 
 import pathlib
 
+import fixtures
 from nova import test
 from oslo_concurrency import processutils
 
@@ -86,3 +87,11 @@ class ConnectionsTest(test.NoDBTestCase):
             self.sockets.errors[False] = error
             self.assertEqual([], connections.find())
             self.assertEqual(str(error), connections.error())
+
+    def test_privsep_has_no_helper(self):
+        # As in upstream's own tests, or where sudo refuses.
+        for error, text in ((RuntimeError('no helper'), 'no helper'),
+                            (OSError(), 'OSError')):
+            self.useFixture(fixtures.MockPatchObject(
+                connections, '_list', side_effect=error))
+            self.assertEqual(text, connections.error())
