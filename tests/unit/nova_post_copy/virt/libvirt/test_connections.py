@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import pathlib
+from unittest import mock
 
-import fixtures
 from nova import test
 from oslo_concurrency import processutils
 
@@ -92,6 +92,5 @@ class ConnectionsTest(test.NoDBTestCase):
         # As in upstream's own tests, or where sudo refuses.
         for error, text in ((RuntimeError('no helper'), 'no helper'),
                             (OSError(), 'OSError')):
-            self.useFixture(fixtures.MockPatchObject(
-                connections, '_list', side_effect=error))
-            self.assertEqual(text, connections.error())
+            with mock.patch.object(connections, '_list', side_effect=error):
+                self.assertEqual(text, connections.error())
