@@ -26,8 +26,8 @@ class ShutDown(upstream.ComputeManager):
 
     def _do_post_live_migration_at_destination(
             self, context, instance, block_migration) -> None:
-        if (self._is_shut_down(instance) and
-                unfinished(context, instance.uuid) is not None):
+        if (unfinished(context, instance.uuid) is not None and
+                self._is_shut_down(instance)):
             self.driver.end_shut_down(instance)
             _show_stopped(instance)
         super()._do_post_live_migration_at_destination(
