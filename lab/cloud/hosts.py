@@ -44,7 +44,7 @@ log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
 # QEMU runs as root without capabilities, which is unprivileged as far as
 # userfaultfd is concerned. No labels, no cgroups, no further namespaces:
 # whether the kernel at hand has them is none of the lab's business.
-_QEMU = '''\
+QEMU_CONF = '''\
 security_driver = "none"
 user = "root"
 group = "root"
@@ -116,7 +116,7 @@ class Host:
         for path in (configuration, self._instances, layout.INSTANCES):
             path.mkdir(parents=True, exist_ok=True)
         for name, text in (('libvirtd.conf', _LIBVIRTD),
-                           ('qemu.conf', _QEMU), ('virtlogd.conf', ''),
+                           ('qemu.conf', QEMU_CONF), ('virtlogd.conf', ''),
                            ('libvirt.conf', '')):
             (configuration / name).write_text(
                 text % {'uuid': self.layout.uuid})

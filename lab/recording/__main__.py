@@ -6,8 +6,6 @@ import argparse
 import pathlib
 import sys
 
-import libvirt
-
 from lab import errors
 from lab.recording import hosts
 from lab.recording import move
@@ -29,7 +27,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     arguments = _parser().parse_args()
-    libvirt.registerErrorHandler(lambda context, error: None, None)
     arguments.output.mkdir(parents=True, exist_ok=True)
     with hosts.two(arguments.root) as (source, destination):
         for name in arguments.guest or move.GUESTS:

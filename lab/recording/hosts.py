@@ -14,6 +14,7 @@ import typing
 
 import libvirt
 
+from lab.cloud import hosts as lab_hosts
 from lab.cloud import network
 from lab import errors
 from lab import layout
@@ -32,15 +33,6 @@ listen_tcp = 1
 auth_tcp = "none"
 host_uuid = "6e6f7661-0001-4000-8000-%(number)012d"
 log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
-'''
-_QEMU = '''\
-security_driver = "none"
-user = "root"
-group = "root"
-dynamic_ownership = 0
-remember_owner = 0
-cgroup_controllers = []
-namespaces = []
 '''
 # What a host has for itself; the rest of the root it shares.
 _OWN = ('/etc/libvirt', '/var/lib/libvirt', '/var/cache/libvirt',
@@ -134,7 +126,8 @@ def _start(root: pathlib.Path, host: Host, number: int) -> None:
         (host.directory / path.strip('/')).mkdir(parents=True)
     configuration = host.directory / 'etc/libvirt'
     shutil.copytree(root / 'etc/libvirt', configuration, dirs_exist_ok=True)
-    for name, text in (('libvirtd.conf', _LIBVIRTD), ('qemu.conf', _QEMU)):
+    for name, text in (('libvirtd.conf', _LIBVIRTD),
+                       ('qemu.conf', lab_hosts.QEMU_CONF)):
         (configuration / name).write_text(text % {'number': number})
     (host.directory / 'run/lock').mkdir()
     host.disk.parent.mkdir()

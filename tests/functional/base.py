@@ -360,6 +360,12 @@ class BreakingHosts(TwoHosts):
         self.go_on()
         return self.wait_for_migration('interrupted (post-copy)')
 
+    def reboot_hard(self):
+        """Reboot the server, and wait until it is ACTIVE."""
+        self.api.post_server_action(
+            self.server['id'], {'reboot': {'type': 'HARD'}})
+        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+
     def lose_and_start_again(self):
         """Lose the memory in post-copy, and start the server from its disk.
 
@@ -370,9 +376,7 @@ class BreakingHosts(TwoHosts):
         self.go_on()
         self.wait_for_migration('error')
         self.wait_until_settled()
-        self.api.post_server_action(
-            self.server['id'], {'reboot': {'type': 'HARD'}})
-        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+        self.reboot_hard()
         self.inside('src', self.computes['src'].manager._remove_leftovers,
                     None)
 

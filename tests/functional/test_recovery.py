@@ -156,9 +156,7 @@ class TestLost(base.BreakingHosts):
         self.assert_lost(self.wait_for_migration('error'))
 
     def start_anew(self):
-        self.api.post_server_action(
-            self.server['id'], {'reboot': {'type': 'HARD'}})
-        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+        self.reboot_hard()
         self.assertEqual({'dest'}, self.hosts.running_on(self.server['id']))
 
     def on_source(self, task):

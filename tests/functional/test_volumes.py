@@ -148,9 +148,7 @@ class TestCinder(Volumes):
         self.wait_for_migration('error')
         self.wait_until_settled()
         # It starts with its own LUN, and not with that of the destination.
-        self.api.post_server_action(
-            self.server['id'], {'reboot': {'type': 'HARD'}})
-        self.wait_for('ACTIVE', lambda: self.show()['status'] == 'ACTIVE')
+        self.reboot_hard()
         self.assertEqual([], self.hosts.violations)
         self.cinder.outage.end()
         self.wait_for_attachments('src')

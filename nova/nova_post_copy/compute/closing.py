@@ -79,9 +79,7 @@ def forget(manager: upstream.ComputeManager,
     context = kept.context()
     migration = objects.Migration.get_by_id(context, kept.migration_id)
     release_deleted(manager, context, migration)
-    if instance.host != manager.host:
-        leftovers.remove_if_left(manager, context, instance, kept)
-    attachments.release(manager, context, instance, kept)
+    leftovers.remove_of_deleted(manager, context, instance, kept)
     record.remove(instance.uuid)
 
 

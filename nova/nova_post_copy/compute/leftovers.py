@@ -99,9 +99,7 @@ def _forget(manager: upstream.ComputeManager, kept: record.Record) -> None:
     except exception.InstanceNotFound:
         # Its rows were archived.
         return
-    if instance.host != manager.host:
-        remove_if_left(manager, kept.context(), instance, kept)
-    attachments.release(manager, kept.context(), instance, kept)
+    remove_of_deleted(manager, kept.context(), instance, kept)
 
 
 def remove(manager: upstream.ComputeManager,
@@ -116,16 +114,21 @@ def remove(manager: upstream.ComputeManager,
     _remove(manager, context, instance, kept, destroy_disks)
 
 
-def remove_if_left(manager: upstream.ComputeManager,
-                   context: nova_context.RequestContext,
-                   instance: objects.Instance, kept: record.Record) -> None:
-    """Remove all that a server that was deleted elsewhere has left here.
+def remove_of_deleted(manager: upstream.ComputeManager,
+                      context: nova_context.RequestContext,
+                      instance: objects.Instance,
+                      kept: record.Record) -> None:
+    """Remove all that a server that is deleted has left here.
 
     What runs is for upstream to remove, which asks the operator how.
+
+    :raises Exception: something is left; call again later
     """
-    if manager.driver.post_copy_condition(instance) in (
-            *LEFT, Condition.ABSENT):
+    if instance.host != manager.host and (
+            manager.driver.post_copy_condition(instance)
+            in (*LEFT, Condition.ABSENT)):
         remove(manager, context, instance, kept)
+    attachments.release(manager, context, instance, kept)
 
 
 def _remove(manager: upstream.ComputeManager,

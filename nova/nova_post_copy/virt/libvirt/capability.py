@@ -64,11 +64,10 @@ def recovery_limits(host: libvirt_host.Host) -> list[str]:
     """Return why its versions keep this host from recovering at once."""
     limits = [
         defect.reason for defect in _defects(host, Role.BOTH, Effect.SLOWER)]
-    if resume_refusal(host) is not None:
+    if refusal := resume_refusal(host):
         limits.append(
             _('%s. So a broken stream to this host is not resumed, but left '
-              'to TCP, which may take many minutes')
-            % resume_refusal(host))
+              'to TCP, which may take many minutes') % refusal)
     return ['%s.' % limit for limit in limits]
 
 
