@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
+from unittest import mock
+
 import fixtures
 from nova import test
 
+from nova_post_copy.virt.libvirt import connections
 from nova_post_copy.virt.libvirt import recovery_limits
 from tests.unit.nova_post_copy.virt.libvirt import sockets
 
@@ -39,3 +42,11 @@ class FindTest(test.NoDBTestCase):
         self._assert_limit('on the ports 49152-49215')
         self.flags(migration_ports='61152-61215', group='post_copy')
         self.assertEqual([], recovery_limits.find())
+
+    def test_privsep_has_no_helper(self):
+        # As in upstream's own tests, or where sudo refuses.
+        for error, text in ((RuntimeError('no helper'), 'no helper'),
+                            (OSError(), 'OSError')):
+            with mock.patch.object(connections, '_list', side_effect=error):
+                self._assert_limit('does not start.')
+                self._assert_limit('Error: ' + text)
