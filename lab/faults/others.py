@@ -19,7 +19,7 @@ NAME = 'faults-other'
 _TURN_S = 15.0
 # Seconds until it has ended, when the network is back.
 _END_S = 90.0
-_WAITING = ('accepted', 'queued')
+_WAITING = (None, 'accepted', 'queued')
 
 
 def leave(scene: faults_scene.Scene,
@@ -50,8 +50,6 @@ def delete(scene: faults_scene.Scene, host: lab_hosts.Host) -> None:
         scene.cloud.delete(server)
 
 
-def _status(scene: faults_scene.Scene, server: str) -> str:
-    found = scene.cloud.get(
-        'compute', '/os-migrations?instance_uuid=' + server,
-        microversion='2.80')
-    return found['migrations'][0]['status']
+def _status(scene: faults_scene.Scene, server: str) -> str | None:
+    migration = scene.migration(server)
+    return migration and migration['status']

@@ -89,12 +89,16 @@ class Scene:
         last_step.accepted(lambda: self.cloud.nova().servers.live_migrate(
             self.server, self.destination.name, 'auto', **options))
 
-    def migration(self) -> dict | None:
-        """Return the newest migration; None: no such, or no answer."""
+    def migration(self, server: str | None = None) -> dict | None:
+        """Return the newest migration; None: no such, or no answer.
+
+        :param server: another one than the server of the case
+        """
         try:
             found = self.cloud.get(
                 'compute', '/os-migrations?limit=1&instance_uuid='
-                + self.observation.server, microversion=_MICROVERSION)
+                + (server or self.observation.server),
+                microversion=_MICROVERSION)
             return next(iter(found['migrations']), None)
         except (keystone_exceptions.ClientException, ValueError):
             return None
