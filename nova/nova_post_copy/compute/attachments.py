@@ -95,6 +95,35 @@ def on_destination(bdms: Iterable[Bdm], at_source: Bdms) -> list[Bdm]:
             and _differs(bdm, before[bdm.volume_id])]
 
 
+def dest_bdms(manager: upstream.ComputeManager,
+              context: nova_context.RequestContext,
+              kept: record.Record) -> Bdms | None:
+    """Return the mappings as they were on a destination that is given up.
+
+    A record that was rebuilt after the rollback does not know them. The
+    mappings have the source's connections again by then, so what else a server
+    has in Cinder is the destination's.
+
+    :returns: None: there was no rollback
+    :raises Exception: Cinder does not answer
+    """
+    if (kept.dest_bdms is not None or
+            kept.outcome != record.Outcome.ROLLED_BACK):
+        return kept.dest_bdms
+    # Also those of a server that was deleted meanwhile.
+    mapped = volumes(Bdms.get_by_instance_uuid(
+        context.elevated(read_deleted='yes'), kept.instance_uuid))
+    ours = {bdm.attachment_id for bdm in mapped}
+    found = {
+        attachment: _with(manager, context, bdm, attachment)
+        for bdm in mapped
+        for attachment, host in _attached(context, bdm).items()
+        if attachment not in ours and host in (None, kept.dest)}
+    bdms = Bdms(context, objects=list(found.values()))
+    record.update(kept.instance_uuid, dest_bdms=bdms)
+    return bdms
+
+
 def volumes(bdms: Iterable[Bdm]) -> list[Bdm]:
     """Return the mappings of volumes."""
     return [bdm for bdm in bdms if bdm.is_volume]
@@ -113,8 +142,12 @@ def _attached(context: nova_context.RequestContext,
     Nova's own method has only one attachment for each server, and Cinder's
     list of attachments only those of the project that asks.
     """
-    volume = cinder.cinderclient(
-        context, '3.44', skip_version_check=True).volumes.get(bdm.volume_id)
+    try:
+        volume = cinder.cinderclient(
+            context, '3.44', skip_version_check=True
+        ).volumes.get(bdm.volume_id)
+    except cinder_exception.NotFound:
+        return {}
     return {attachment['attachment_id']: attachment.get('host_name')
             for attachment in volume.attachments
             if attachment['server_id'] == bdm.instance_uuid}
@@ -203,14 +236,15 @@ def _release_destination(manager: upstream.ComputeManager,
     In this order: a LUN that Cinder has taken back may be given to another
     server while the destination still takes it for this one's.
     """
-    if kept.dest_bdms is None:
+    bdms = dest_bdms(manager, context, kept)
+    if bdms is None:
         return
     if not kept.disconnected:
         rpcapi.PostCopyComputeAPI().remove_volume_connections(
-            context, kept.dest, instance, kept.dest_bdms)
+            context, kept.dest, instance, bdms)
         record.update(instance.uuid, disconnected=True)
     _delete_unused(manager, context, instance, [
-        bdm.attachment_id for bdm in kept.dest_bdms])
+        bdm.attachment_id for bdm in bdms])
 
 
 def release_source(manager: upstream.ComputeManager,

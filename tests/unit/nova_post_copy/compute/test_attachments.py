@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from types import SimpleNamespace
+from unittest import mock
 
 from cinderclient import exceptions as cinder_exception
 import fixtures
@@ -253,6 +254,43 @@ class TestRebuilt(AttachmentsTestCase):
     def test_completed(self):
         self.change(host='dest')
         self.assertEqual({uuids.dest_attachment}, self.settle())
+
+    def rolled_back(self):
+        self.outside.done.clear()
+        self.volumes.attachments = {
+            uuids.source_attachment, uuids.dest_attachment}
+        self.keep(source_bdms=records.none(),
+                  outcome=record.Outcome.ROLLED_BACK)
+        self.bdm.attachment_id = uuids.source_attachment
+        self.bdm.save()
+
+    def test_rolled_back(self):
+        for named in (self.named, dict.fromkeys(self.named)):
+            self.named = named
+            self.rolled_back()
+            self.assertEqual({uuids.source_attachment}, self.settle())
+            self.assertEqual(('disconnect dest',), self.outside.done[0])
+            (bdm,) = self.kept().dest_bdms
+            self.assertIn(uuids.dest_attachment, bdm.connection_info)
+
+    def test_rolled_back_and_deleted(self):
+        self.rolled_back()
+        self.bdm.destroy()
+        attachments.release(self.manager, self.context, self.instance,
+                            self.kept())
+        self.assertNotIn(uuids.dest_attachment, self.volumes.attachments)
+        self.assertEqual(('disconnect dest',), self.outside.done[0])
+
+    def test_rolled_back_and_on_its_way_to_a_third_host(self):
+        self.named[uuids.dest_attachment] = 'other'
+        self.rolled_back()
+        self.assertIn(uuids.dest_attachment, self.settle())
+
+    def test_volume_is_gone(self):
+        self.rolled_back()
+        self._get = mock.Mock(side_effect=cinder_exception.NotFound(404))
+        self.settle()
+        self.assertEqual([], list(self.kept().dest_bdms))
 
 
 class TestOnDestination(test.NoDBTestCase):
