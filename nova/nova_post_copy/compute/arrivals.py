@@ -34,6 +34,8 @@ class Arrivals:
 
     def check_can_live_migrate_destination(self, ctxt, instance, *args,
                                            **kwargs):
+        # It may be here that the last one began.
+        _check_no_other(instance)
         self._refuse_if_arrived(instance)
         data = super(  # type: ignore[misc]
         ).check_can_live_migrate_destination(ctxt, instance, *args, **kwargs)
@@ -94,12 +96,14 @@ class Arrivals:
 
 
 def _check_no_other(instance: objects.Instance) -> None:
-    """Refuse to migrate a server whose migration from here is not over."""
-    try:
-        kept = record.load(instance.uuid)
-        settled = kept is None or kept.outcome is not None
-    except (record.Damaged, record.Unreadable):
-        settled = False
-    if not settled:
+    """Refuse to migrate a server while there is a record of its migration.
+
+    Also when the migration itself is over: what is left of it, such as the
+    destination's bindings, would be taken for that of the next one.
+    """
+    if record.exists(instance.uuid):
         raise nova_exception.MigrationPreCheckError(reason=_(
-            'the last live migration of the server has not finished'))
+            'the last live migration of the server has not finished. If '
+            '"openstack server migration list" shows that it has, neutron, '
+            'Cinder or placement have not agreed with its end yet; the log of '
+            'nova-compute says why'))

@@ -78,22 +78,17 @@ class TestSource(ArrivalsTestCase):
         self.assertEqual('data', self.check())
 
     def test_last_one_is_not_over(self):
-        record.write(records.make(self.instance.uuid))
-        error = self.assertRaises(
-            nova_exception.MigrationPreCheckError, self.check)
-        self.assertIn('has not finished', error.format_message())
+        for outcome in (None, *record.Outcome):
+            record.write(records.make(self.instance.uuid, outcome=outcome))
+            error = self.assertRaises(
+                nova_exception.MigrationPreCheckError, self.check)
+            self.assertIn('has not finished', error.format_message())
         self.assertEqual([], self.manager.done)
 
-    def test_only_cinder_has_not_agreed(self):
-        for outcome in record.Outcome:
-            record.write(records.make(self.instance.uuid, outcome=outcome))
-            self.assertEqual('data', self.check())
-
-    def test_record_cannot_be_read(self):
+    def test_lost(self):
         record.write(records.make(self.instance.uuid))
-        self.useFixture(fixtures.MockPatch(
-            'builtins.open', side_effect=PermissionError))
-        self.assertRaises(nova_exception.MigrationPreCheckError, self.check)
+        record.set_aside(self.instance.uuid)
+        self.assertEqual('data', self.check())
 
 
 class TestDestination(ArrivalsTestCase):
@@ -102,6 +97,12 @@ class TestDestination(ArrivalsTestCase):
         return self.manager.check_can_live_migrate_destination(
             None, self.instance, objects.LibvirtLiveMigrateData(
                 is_shared_instance_path=shared))
+
+    def test_last_one_has_begun_here(self):
+        record.write(records.make(
+            self.instance.uuid, outcome=record.Outcome.ARRIVED))
+        self.assertRaises(nova_exception.MigrationPreCheckError, self.check)
+        self.assertEqual([], self.manager.done)
 
     def test_free(self):
         self.assertFalse(self.check().is_shared_instance_path)
