@@ -49,6 +49,17 @@ class TestFailedCheck(base.TwoHosts):
         self.neutron.outage.end()
         self.migrate_all_the_same()
 
+    def test_disk_of_the_source_is_full(self):
+        self.let_disks_fail()
+        self.images.full.add('src')
+        self.live_migrate(True)
+        migration = self.wait_for_migration('error')
+        self.assertEqual('ACTIVE', self.wait_until_settled()['status'])
+        self.assertIn('No space left', self.newest_fault().details)
+        self.assert_on('src', migration)
+        self.images.full.clear()
+        self.migrate_all_the_same()
+
     def test_instances_path_of_the_destination_is_read_only(self):
         def refuse(*args):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -89,12 +89,11 @@ def give_up(manager: upstream.ComputeManager,
 
 def refuse(manager: upstream.ComputeManager,
            context: nova_context.RequestContext, instance: objects.Instance,
-           migration: objects.Migration) -> None:
-    """Refuse a request for a server whose last migration is not over."""
+           migration: objects.Migration, reason: str) -> None:
+    """Refuse a request that has arrived at its source."""
     roll_back(manager, context, instance, migration)
     instance_fault.add(context, instance, exception.PostCopyRolledBack(
-        host=instance.host, dest=migration.dest_compute,
-        reason=_('the last live migration of the server has not finished')))
+        host=instance.host, dest=migration.dest_compute, reason=reason))
 
 
 def roll_back(manager: upstream.ComputeManager,

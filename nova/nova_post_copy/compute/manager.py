@@ -25,6 +25,7 @@ from nova.compute import manager
 from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception as nova_exception
+from nova.i18n import _
 from nova import objects
 
 from nova_post_copy.compute import arrivals
@@ -83,26 +84,42 @@ class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
                 dropped_requests.ignore(self, context, migration)
                 return
             if record.exists(instance.uuid):
-                dropped_requests.refuse(self, context, instance, migration)
+                dropped_requests.refuse(
+                    self, context, instance, migration, _(
+                        'the last live migration of the server has not '
+                        'finished'))
                 return
             self._handled.add(instance.uuid)
         try:
-            destination = rpcapi.PostCopyComputeAPI()
-            record.write(record.Record(
-                instance_uuid=instance.uuid, migration_id=migration.id,
-                dest=dest, block_migration=bool(block_migration),
-                request_id=context.request_id, user_id=context.user_id,
-                project_id=context.project_id, migrate_data=migrate_data,
-                source_bdms=(
-                    objects.BlockDeviceMappingList.get_by_instance_uuid(
-                        context, instance.uuid)),
-                recovery_addr=destination.recovery_address(context, dest),
-                resume_refusal=destination.resume_refusal(context, dest)))
+            self._keep_record(context, dest, instance, block_migration,
+                              migration, migrate_data)
+        except Exception as exc:
+            self._handled.discard(instance.uuid)
+            record.remove(instance.uuid)
+            dropped_requests.refuse(self, context, instance, migration, _(
+                'nova-compute on the source could not write the record of '
+                'the migration: %s') % exc)
+            return
+        try:
             super().live_migration(context, dest, instance, block_migration,
                                    migration, migrate_data)
         except Exception:
             self._handled.discard(instance.uuid)
             raise
+
+    def _keep_record(self, context, dest, instance, block_migration,
+                     migration, migrate_data) -> None:
+        destination = rpcapi.PostCopyComputeAPI()
+        record.write(record.Record(
+            instance_uuid=instance.uuid, migration_id=migration.id,
+            dest=dest, block_migration=bool(block_migration),
+            request_id=context.request_id, user_id=context.user_id,
+            project_id=context.project_id, migrate_data=migrate_data,
+            source_bdms=(
+                objects.BlockDeviceMappingList.get_by_instance_uuid(
+                    context, instance.uuid)),
+            recovery_addr=destination.recovery_address(context, dest),
+            resume_refusal=destination.resume_refusal(context, dest)))
 
     def _start_recorded_task(self, executor_type, task_name, instance,
                              context, func, *args, **kwargs):

@@ -183,9 +183,14 @@ class TestLiveMigration(ManagerTestCase):
 
     def test_disk_is_full(self):
         self.replace('nova_post_copy.compute.record.write', self._full)
-        self.assertRaises(OSError, self.live_migration)
-        self.assertEqual([], self.done)
+        reasons = []
+        self.does(COMPUTE + 'dropped_requests.refuse',
+                  lambda *args: reasons.append(args[-1]))
+        self.live_migration()
+        self.assertEqual(['refuse'], self.done)
+        self.assertIn('No space left on device', reasons.pop())
         self.assertEqual(set(), self.manager._handled)
+        self.assert_kept(False)
 
     def _full(self, kept):
         raise OSError('No space left on device')
