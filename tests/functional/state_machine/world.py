@@ -107,7 +107,7 @@ class World(stateful.RuleBasedStateMachine):
         asked = self.ask('POST', '/action', self.test.body(True, host='dest'))
         give_up = time.monotonic() + BEGIN_S
         while (asked and not self.hosts.clock.stopped and
-               (self.unfinished() or self.status() is None) and
+               self.status() not in FINAL and
                time.monotonic() < give_up):
             time.sleep(0.01)
         self.hosts.stop_at = set()
