@@ -6,10 +6,9 @@ The exit status is 0 only when no case violated the invariant.
 """
 
 import argparse
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-import itertools
+import contextlib
 import pathlib
 import sys
 
@@ -33,6 +32,9 @@ from lab import output
 from lab import progress
 
 _EVIDENCE = layout.STATE / 'faults'
+# How many cases are drawn for each one that is asked for, at most: those whose
+# moment was missed are drawn again.
+_DRAWS = 3
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,13 +51,18 @@ def main(argv: Sequence[str]) -> int:
 def _main(arguments: argparse.Namespace) -> int:
     say = progress.Progress(sys.stdout)
     cloud = lab_cloud.Cloud(ports=True, say=say)
-    path = arguments.output / report.name(
-        bool(arguments.random), arguments.upstream)
+    drawn = ('random' if arguments.random else
+             'switch' if arguments.switch else None)
+    path = arguments.output / report.name(drawn, arguments.upstream)
+    cases = _cases(arguments)
+    count = arguments.random or len(cases)
     results = []
-    with lifetime.in_cloud(cloud, arguments.keep):
-        for result in run(cloud, _cases(arguments), arguments.upstream, say,
-                          arguments.random):
+    with lifetime.in_cloud(cloud, arguments.keep), contextlib.closing(
+            run(cloud, cases, arguments.upstream, say)) as all_results:
+        for result in (report.counted(all_results, count)
+                       if arguments.random else all_results):
             results.append(result)
+            say('    %d of %d' % (len(results), count))
             # Each time: what is interrupted leaves what it has seen.
             report.save(results, arguments.upstream, path)
     print('\n%s\n' % report.table(results))
@@ -70,32 +77,21 @@ def _main(arguments: argparse.Namespace) -> int:
     return 1 if violated or not results else 0
 
 
-def run(cloud: lab_cloud.Cloud, cases: Iterable[tuple[Case, int]],
-        with_upstream: bool, say: progress.Progress,
-        count: int | None = None) -> Iterator[report.Result]:
+def run(cloud: lab_cloud.Cloud, cases: Sequence[tuple[Case, int]],
+        with_upstream: bool, say: progress.Progress
+        ) -> Iterator[report.Result]:
     """Run cases, each with its seed.
 
     :param with_upstream: against upstream's driver
     :param say: a :class:`lab.progress.Progress`
-    :param count: of results, where the cases have no end; a case whose
-        moment was missed is none. None: all cases
     """
     scene.upload_image(cloud)
     with computes.ready(cloud, with_upstream):
-        done = 0
         for case, seed in cases:
-            say('%d/%s %s (seed %d): %s' % (
-                done + 1, count or len(cases), case.name, seed,
-                case.description))
+            say('%s (seed %d): %s' % (case.name, seed, case.description))
             result = _run_one(cloud, case, seed, with_upstream, say)
             say('    ' + result.verdict)
-            if count and result.is_missed:
-                say('    another case is drawn for it')
-                continue
             yield result
-            done += 1
-            if done == count:
-                return
 
 
 def _run_one(cloud: lab_cloud.Cloud, case: Case, seed: int,
@@ -120,10 +116,10 @@ def _run_one(cloud: lab_cloud.Cloud, case: Case, seed: int,
     return report.Result(running.observation, violations)
 
 
-def _cases(arguments: argparse.Namespace) -> Iterable[tuple[Case, int]]:
+def _cases(arguments: argparse.Namespace) -> Sequence[tuple[Case, int]]:
     if arguments.random:
-        return ((draw.draw(arguments.seed, number), arguments.seed)
-                for number in itertools.count())
+        return [(draw.draw(arguments.seed, number), arguments.seed)
+                for number in range(_DRAWS * arguments.random)]
     seeds = range(arguments.seed, arguments.seed + arguments.seeds)
     if arguments.switch:
         return [(case, seed) for seed in seeds for case in switch.cases(seed)]
@@ -164,5 +160,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--output', type=pathlib.Path, default=layout.ROOT, metavar='DIR',
         help='where faults.json goes; faults-random.json, '
-        'faults-upstream.json (default: %(default)s)')
+        'faults-switch.json, faults-upstream.json (default: %(default)s)')
     return parser

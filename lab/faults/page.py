@@ -67,10 +67,10 @@ def write(folder: pathlib.Path, source: pathlib.Path) -> None:
     :param source: of the documentation
     :raises FileNotFoundError: there is none
     """
-    ours = json.loads((folder / report.name(False, False)).read_text())
+    ours = json.loads((folder / report.name(None, False)).read_text())
     (source / 'faults.inc').write_text(render(
-        ours, upstream=_load(folder / report.name(False, True)),
-        drawn=_load(folder / report.name(True, False))))
+        ours, upstream=_load(folder / report.name(None, True)),
+        drawn=_load(folder / report.name('random', False))))
 
 
 def _load(path: pathlib.Path) -> dict | None:

@@ -2,14 +2,18 @@
 
 """The table of cases for the reader, and ``faults.json`` for programs.
 
-Cases that were drawn, and those against upstream's driver, have files of their
-own: ``faults-random.json``, ``faults-upstream.json``.
+Cases that were drawn, those around the switch, and those against upstream's
+driver have files of their own: ``faults-random.json``, ``faults-switch.json``,
+``faults-upstream.json``.
 """
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 import pathlib
 
+from lab import errors
 from lab.faults.observation import Observation
 from lab.faults import verdict
 from lab import output
@@ -34,6 +38,25 @@ class Result:
         return 'ok' if not self.violations else '; '.join(self.violations)
 
 
+def counted(results: Iterable[Result], count: int) -> Iterator[Result]:
+    """Yield the results of cases that were drawn, until there are enough.
+
+    One whose moment was missed is none; another was drawn for it.
+
+    :raises LabError: there are not enough
+    """
+    wanted = count
+    for result in results:
+        if result.is_missed:
+            continue
+        yield result
+        wanted -= 1
+        if not wanted:
+            return
+    raise errors.LabError('only %d of %d faults came in the phase that they '
+                          'were meant for' % (count - wanted, count))
+
+
 def table(results: Sequence[Result]) -> str:
     """Lay the results out as text, a line each."""
     return output.columns([_HEADS, *(_row(result) for result in results)])
@@ -52,9 +75,12 @@ def seconds(value: float | None) -> str:
     return '-' if value is None else '%.1f s' % value
 
 
-def name(random: bool, upstream: bool) -> str:
-    """Return the name of the file for such cases."""
-    return 'faults%s%s.json' % ('-random' if random else '',
+def name(drawn: str | None, upstream: bool) -> str:
+    """Return the name of the file for such cases.
+
+    :param drawn: how, ``random`` or ``switch``; None: they have names
+    """
+    return 'faults%s%s.json' % ('-' + drawn if drawn else '',
                                 '-upstream' if upstream else '')
 
 

@@ -25,10 +25,12 @@ _SLOWEST_FACTOR = 4.0
 def judge(observation: Observation) -> list[str]:
     """Judge a whole case.
 
-    Of one whose moment was missed, which end is right is not known.
+    Of one whose moment was missed, which end is right is not known; but it has
+    to be one.
     """
     if missed := judge_moments(observation):
-        return [*missed, *_judge_copies(observation)]
+        return [*missed, *_judge_copies(observation),
+                *_judge_errors(observation), *_judge_any_end(observation)]
     return [*judge_way(observation), *judge_end(observation)]
 
 
@@ -45,6 +47,7 @@ def judge_way(observation: Observation) -> list[str]:
         violations.append('the guest went back in its work: it was started '
                           'anew, or ran twice')
     violations += _judge_silence(observation)
+    violations += _judge_errors(observation)
     for injection in observation.injections:
         violations += _judge_injection(injection)
     violations += ['%s has ended and was not to' % name
@@ -96,13 +99,17 @@ def _judge_silence(observation: Observation) -> list[str]:
     return []
 
 
+def _judge_errors(observation: Observation) -> list[str]:
+    """No request is answered by an error of Nova's own."""
+    return ['"%s" was answered with %d: %s' % (injection.fault, *answer)
+            for injection in observation.injections
+            if (answer := injection.answer) and answer[0] >= 500]
+
+
 def _judge_injection(injection: Injection) -> list[str]:
-    if injection.answer is None:
+    if injection.answer is None or injection.answer[0] >= 500:
         return []
     code, text = injection.answer
-    if code >= 500:
-        return ['"%s" was answered with %d: %s' % (
-            injection.fault, code, text)]
     answer = 'refused' if code >= 400 else 'accepted'
     if injection.fault.answer not in (None, answer):
         return ['"%s" was %s (%d %s)' % (
@@ -112,10 +119,19 @@ def _judge_injection(injection: Injection) -> list[str]:
 
 def judge_end(observation: Observation) -> list[str]:
     """Judge hosts and records as they are in the end."""
+    return _judge_end(observation, observation.case.end)
+
+
+def _judge_any_end(observation: Observation) -> list[str]:
+    """Say what is wrong with the end that comes nearest to what is seen."""
+    return min((_judge_end(observation, end) for end in End
+                if end not in (End.EITHER, End.ANY)), key=len)
+
+
+def _judge_end(observation: Observation, end: End) -> list[str]:
     final = observation.final
     if final is None:
         return ['the end was not seen']
-    end = observation.case.end
     if end is End.DELETED:
         return _judge_deleted(final)
     if final.server is None:

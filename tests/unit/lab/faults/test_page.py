@@ -16,9 +16,9 @@ class PageTest(testtools.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
 
-    def save(self, *violations, random=False, upstream=False):
+    def save(self, *violations, drawn=None, upstream=False):
         report.save([report.Result(base.observation(), list(violations))],
-                    upstream, self.folder / report.name(random, upstream))
+                    upstream, self.folder / report.name(drawn, upstream))
 
     def written(self):
         page.write(self.folder, self.folder)
@@ -36,7 +36,7 @@ class PageTest(testtools.TestCase):
     def test_beside_upstream(self):
         self.save()
         self.save('two copies', 'answered *no*', upstream=True)
-        self.save('the end was not seen', random=True)
+        self.save('the end was not seen', drawn='random')
         text = self.written()
         self.assertIn('were drawn: 1, of which 1 violated', text)
         self.assertIn('     - two copies; answered \\*no\\*\n', text)

@@ -6,11 +6,48 @@ import pathlib
 import fixtures
 import testtools
 
+from lab import errors
 from lab.faults.case import Fault
 from lab.faults.observation import Injection
 from lab.faults import report
 from lab.faults import verdict
 from tests.unit.lab.faults import base
+
+
+class MissedTest(testtools.TestCase):
+    """A case that was drawn, and whose moment was missed, is drawn again."""
+
+    def setUp(self):
+        super().setUp()
+        self.good = report.Result(base.observation(), [])
+
+    def missed(self, **wrong):
+        seen = base.observation(injections=[
+            Injection(Fault('cut'), 105.0, hit=False)], **wrong)
+        return report.Result(seen, verdict.judge(seen))
+
+    def counted(self, *results, count):
+        return list(report.counted(iter(results), count))
+
+    def test_missed(self):
+        self.assertTrue(self.missed().is_missed)
+        self.assertFalse(self.good.is_missed)
+        self.assertEqual([self.good] * 2, self.counted(
+            self.missed(), self.good, self.missed(), self.good, self.good,
+            count=2))
+
+    def test_something_else_is_wrong(self):
+        for wrong in ({'wrong_pages': 3}, {'final': None},
+                      {'final': base.final(bindings={})},
+                      {'final': base.final(status='running')}):
+            missed = self.missed(**wrong)
+            self.assertFalse(missed.is_missed, wrong)
+            self.assertEqual([missed], self.counted(missed, count=1))
+
+    def test_not_enough(self):
+        error = self.assertRaises(
+            errors.LabError, self.counted, self.missed(), count=1)
+        self.assertIn('only 0 of 1', str(error))
 
 
 class ReportTest(testtools.TestCase):
@@ -35,19 +72,9 @@ class ReportTest(testtools.TestCase):
             'the guest was never heard; and more',
             report.table(self.results))
 
-    def test_missed(self):
-        missed = base.observation(injections=[
-            Injection(Fault('cut'), 105.0, hit=False)])
-        self.assertTrue(report.Result(
-            missed, verdict.judge(missed)).is_missed)
-        missed.wrong_pages = 3
-        self.assertFalse(report.Result(
-            missed, verdict.judge(missed)).is_missed)
-        self.assertFalse(self.results[0].is_missed)
-
     def test_json(self):
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'new',
-                            report.name(random=False, upstream=False))
+                            report.name(drawn=None, upstream=False))
         self.results[0].observation.note(101.5, 'nova', 'running')
 
         report.save(self.results[:1], False, path)
