@@ -6,7 +6,9 @@
 ``doc/answers.py`` writes the table of the guide.
 """
 
+from collections.abc import Mapping
 import enum
+import json
 import typing
 
 
@@ -28,6 +30,13 @@ class Request(typing.NamedTuple):
     method: str
     path: str                   #: below /servers/{server_id}
     body: dict[str, typing.Any] | None = None
+
+    def fill(self, values: Mapping[str, str]) -> 'Request':
+        """Return the request with values in place of placeholders."""
+        text = json.dumps([self.path, self.body])
+        for placeholder, value in values.items():
+            text = text.replace(placeholder, value)
+        return Request(self.method, *json.loads(text))
 
 
 Answers = dict[Phase, Answer]

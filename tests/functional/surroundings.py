@@ -98,9 +98,14 @@ class Surroundings:
                 'nova_post_copy.compute.record.' + name, replacement))
 
     def damage_record(self, host):
-        """Cut the durable record of the server off, if there is one."""
+        """Cut the durable record of the server off.
+
+        :returns: whether there is one
+        """
         path = os.path.join(self.folder, host, record.CURRENT,
                             self.server['id'] + '.json')
-        if os.path.exists(path):
+        there = os.path.exists(path)
+        if there:
             with open(path, 'w') as stream:
                 stream.write('{"version"')
+        return there

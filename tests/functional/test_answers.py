@@ -6,7 +6,6 @@ Taken requests end where nova-api hands them over: what becomes of them is
 shown by other tests.
 """
 
-import json
 import threading
 
 import fixtures
@@ -48,34 +47,30 @@ class Answers:
             self.useFixture(fixtures.MonkeyPatch(
                 name, lambda *args, **kwargs: None))
         wrong = [
-            '%s: %s %s, nova-compute %s%s: %d in place of %d (%s)' % (
-                action.name, request.method, request.body or request.path,
-                'up' if is_up else 'down', ', reset' if is_reset else '',
-                status, expected, message)
-            for is_reset in (False, True)
+            '%s: %s %s, nova-compute %s, reset to %s: %d in place of %d (%s)'
+            % (action.name, request.method, request.body or request.path,
+               'up' if is_up else 'down', reset, status, expected, message)
+            for reset in (None, 'active', 'error')
             for action in answers.ACTIONS
             for request in action.requests
             for reclaim in ((0, 60) if request.method == 'DELETE' and
                             not request.path else (0,))
             for expected in [action.answer(
-                self.PHASE, is_up, is_reset).status]
-            for status, message in [self._ask(request, is_reset, reclaim)]
+                self.PHASE, is_up, reset is not None).status]
+            for status, message in [self._ask(request, reset, reclaim)]
             if status != expected]
         self.assertEqual([], wrong)
         self.assertEqual([], self.hosts.ran_twice(self.server['id']))
 
-    def _ask(self, request, is_reset, reclaim):
+    def _ask(self, request, reset, reclaim):
         self._restore()
         self.flags(reclaim_instance_interval=reclaim)
         path = '/servers/' + self.server['id']
-        if is_reset:
+        if reset:
             self.api.post_server_action(
-                self.server['id'], {'os-resetState': {'state': 'active'}})
-        text = json.dumps([request.path, request.body])
-        for placeholder, value in self.placeholders.items():
-            text = text.replace(placeholder, value)
-        below, body = json.loads(text)
-        return self.request(request.method, path + below, body)
+                self.server['id'], {'os-resetState': {'state': reset}})
+        method, below, body = request.fill(self.placeholders)
+        return self.request(method, path + below, body)
 
     def _restore(self):
         """Undo what nova-api has written for a request that it took."""

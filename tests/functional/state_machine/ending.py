@@ -11,6 +11,8 @@ import time
 from lab.simulation import guest
 from nova.compute import task_states
 from nova.compute import vm_states
+from nova import context
+from nova import objects
 from nova.tests.fixtures import libvirt as fake
 from tests.functional.state_machine import world
 
@@ -84,6 +86,8 @@ class Ending(world.World):
         if self.deleted == 'delete':
             self._delete_again(instance)
             return 'not deleted: %s' % _state(instance)
+        if self.deleted is None and self._is_queued_for_delete():
+            return 'queued for a delete that was refused'
         return (self._in_between(instance) or self._misplaced(instance.host)
                 or self._wrong_state(instance))
 
@@ -109,6 +113,10 @@ class Ending(world.World):
             # Not restorable, whatever was configured.
             self.test.request('POST', '/servers/%s/action' % self.server,
                               {'forceDelete': None})
+
+    def _is_queued_for_delete(self):
+        return objects.InstanceMapping.get_by_instance_uuid(
+            context.get_admin_context(), self.server).queued_for_delete
 
     def _resume_what_stands_still(self):
         """Let a guest run again whose disk was full."""
@@ -198,7 +206,9 @@ class Ending(world.World):
                 ('runs on', self.hosts.running_on(self.server)),
                 ('volumes', not (self.leaks or self.backup and self.forgot) and
                  self.test.cinder.volumes_of(self.server)),
-                ('allocated on', self.test.allocated_on(self.server)),
+                ('allocated on', {
+                    host for consumer in self.consumers
+                    for host in self.test.allocated_on(consumer)}),
                 ('images', self.test.images.of(self.server)),
                 ('ports bound', {
                     port for port, bindings
@@ -211,6 +221,9 @@ class Ending(world.World):
             return None
         for what, there in (
                 ('domains', set(self.hosts.domains(self.server))),
+                ('volumes connected to', not self.leaks and {
+                    host for volume in self.volumes
+                    for host in self.test.cinder.san.connected(volume)}),
                 ('directories', not self.backup and
                  self.test.directories(self.server))):
             if there:

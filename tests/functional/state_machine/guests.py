@@ -35,7 +35,9 @@ class Guests(world.World):
 
     @world.rule()
     def delete_port(self):
-        if self.test.neutron.bindings(self.server):
+        ports = set(self.test.neutron.bindings(self.server))
+        if len(ports) == 1:
+            self.ports -= ports
             self.test.delete_port()
             self.react()
 

@@ -117,6 +117,5 @@ class Hosts(world.World):
     @world.rule()
     def record_is_damaged(self):
         # What is not known is not deleted.
-        self.forgot = True
-        self.test.damage_record('src')
+        self.forgot |= self.test.damage_record('src')
         self.react()

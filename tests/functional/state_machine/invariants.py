@@ -16,6 +16,7 @@ class Invariants(world.World):
                       self.no_disk_has_two_writers_or_is_taken_away,
                       self.the_guest_has_its_disks,
                       self.no_volume_of_a_guest_is_free,
+                      self.no_port_of_a_guest_is_free,
                       self.none_runs_without_an_owner,
                       self.nothing_is_destroyed_that_could_be_kept):
             with self.told():
@@ -34,6 +35,17 @@ class Invariants(world.World):
 
     def no_volume_of_a_guest_is_free(self):
         self.test.assertEqual([], self.test.cinder.unattached())
+
+    def no_port_of_a_guest_is_free(self):
+        if self.server and self.hosts.running_on(self.server):
+            bound = {port for port, bindings
+                     in self.test.neutron.bindings(self.server).items()
+                     if bindings}
+            # It may have been deleted meanwhile.
+            self.test.assertTrue(
+                self.ports <= bound or
+                not self.hosts.running_on(self.server),
+                'ports of a guest: %s; bound: %s' % (self.ports, bound))
 
     def none_runs_without_an_owner(self):
         if not self.server or self.instance() is not None:

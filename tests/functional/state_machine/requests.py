@@ -7,33 +7,23 @@ import io
 import fixtures
 from hypothesis import strategies as st
 
+from oslo_utils import uuidutils
+
 from nova_post_copy.api import microversion
 from nova_post_copy.cmd import give_up
+from tests.functional import answers
 from tests.functional.state_machine import world
 
+IMAGE = '155d900f-4e14-4e4c-a73d-069cbf4541e6'
+_THIRD_HOST = answers.Request('POST', '/action', {'os-migrateLive': {
+    'host': 'other', 'block_migration': 'auto'}})
 #: whatever could start, stop, move or change a copy of the server
-ACTIONS = {
-    'reboot': {'reboot': {'type': 'SOFT'}},
-    'reboot hard': {'reboot': {'type': 'HARD'}},
-    'stop': {'os-stop': None},
-    'start': {'os-start': None},
-    'pause': {'pause': None},
-    'unpause': {'unpause': None},
-    'suspend': {'suspend': None},
-    'resume': {'resume': None},
-    'rescue': {'rescue': None},
-    'shelve': {'shelve': None},
-    'migrate': {'migrate': None},
-    'resize': {'resize': {'flavorRef': '2'}},
-    'rebuild': {'rebuild': {
-        'imageRef': '155d900f-4e14-4e4c-a73d-069cbf4541e6'}},
-    'live migration': {'os-migrateLive': {
-        'host': None, 'block_migration': 'auto'}},
-    'live migration with post-copy': {'os-migrateLive': {
-        'host': None, 'block_migration': 'auto', 'post_copy': True}},
-    'live migration to a third host': {'os-migrateLive': {
-        'host': 'other', 'block_migration': 'auto'}},
-}
+REFUSED = [_THIRD_HOST, *(
+    request for action in answers.ACTIONS for request in action.requests
+    if set(action.up.values()) == {answers.REFUSED})]
+#: what is answered as if nothing moved
+BESIDE = [request for action in answers.ACTIONS for request in action.requests
+          if {answer.meaning for answer in action.up.values()} == {'done'}]
 #: at which the body of an evacuation has changed, and the newest
 EVACUATIONS = ('2.14', '2.29', '2.68', '2.94', microversion.VERSION)
 
@@ -55,36 +45,32 @@ class Requests(world.World):
 
     # Of the server
 
-    @world.rule(action=st.sampled_from(sorted(ACTIONS)))
-    def act(self, action):
-        self._ask_unfinished('POST', '/action', ACTIONS[action])
-
-    @world.rule()
-    def attach_volume(self):
-        self._ask_unfinished('POST', '/os-volume_attachments', {
-            'volumeAttachment': {'volumeId': self.test.cinder.new_volume()}})
-
-    @world.rule()
-    def detach_volume(self):
-        for volume in sorted(self.test.cinder.volumes_of(self.server)):
-            self._ask_unfinished(
-                'DELETE', '/os-volume_attachments/' + volume)
-
-    @world.rule()
-    def attach_interface(self):
-        self._ask_unfinished('POST', '/os-interface',
-                             {'interfaceAttachment': {}})
-
-    def _ask_unfinished(self, method, path, body=None):
+    @world.rule(request=st.sampled_from(REFUSED))
+    def act(self, request):
         """Ask for something that is refused until the migration is over."""
         if not self.unfinished() or self.deleted:
             return
+        method, path, body = request.fill(self._values())
         if self.ask(method, path, body):
             # It may have ended just before.
             self.test.assertFalse(
                 self.unfinished(), 'accepted between two hosts: %s %s'
                 % (path, body))
             self.touched = True
+
+    @world.rule(request=st.sampled_from(BESIDE))
+    def do_beside(self, request):
+        self.ask(*request.fill(self._values()))
+
+    def _values(self):
+        """Return what the placeholders of requests stand for."""
+        def any_of(there):
+            return next(iter(sorted(there)), uuidutils.generate_uuid())
+        return {
+            answers.IMAGE: IMAGE, answers.FLAVOR: '2',
+            answers.VOLUME: any_of(self.test.cinder.volumes_of(self.server)),
+            answers.OTHER_VOLUME: self.test.cinder.new_volume(),
+            answers.PORT: any_of(self.test.neutron.bindings(self.server))}
 
     @world.rule(state=st.sampled_from(['active', 'error']))
     def reset_state(self, state):
@@ -124,7 +110,7 @@ class Requests(world.World):
         self.test.force_down(host, down)
         self.react()
 
-    @world.rule(host=st.sampled_from([None, 'other']),
+    @world.rule(host=st.sampled_from([None, 'dest', 'other']),
                 version=st.sampled_from(EVACUATIONS))
     def evacuate(self, host, version):
         """Evacuate the server, as an HA tool does: after fencing its host.

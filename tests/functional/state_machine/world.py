@@ -87,6 +87,11 @@ class World(stateful.RuleBasedStateMachine):
         self.forgot = False
         #: whether something was done to the server after its migration
         self.touched = False
+        #: its first ports, without those that somebody has deleted
+        self.ports: set[str] = set()
+        #: its volumes, and all consumers of allocations for it
+        self.volumes: set[str] = set()
+        self.consumers: set[str] = set()
 
     @stateful.initialize(
         moment=BEGINNINGS, networks=st.sampled_from(['none', 'auto']),
@@ -101,6 +106,8 @@ class World(stateful.RuleBasedStateMachine):
         self.test.new_server(networks, volumes, reclaim, credentials)
         self.server = self.test.server['id']
         self.first_move = len(self.hosts.moves)
+        self.ports |= set(self.test.neutron.bindings(self.server))
+        self.volumes |= self.test.cinder.volumes_of(self.server)
         # What happens before libvirt is asked is not drawn: the hosts do not
         # know of a migration yet, and upstream's conductor decides.
         self.hosts.stop_at = {moment}
@@ -112,6 +119,8 @@ class World(stateful.RuleBasedStateMachine):
             time.sleep(0.01)
         self.hosts.stop_at = set()
         self.hosts.clock.stop()
+        self.consumers |= {self.server, *(
+            migration['uuid'] for migration in self.test.migrations())}
 
     @stateful.rule(moment=MOMENTS)
     def until(self, moment):
