@@ -19,9 +19,8 @@ class ManyServers(base.BreakingHosts):
         request = self._build_server(host='src', networks='none')
         self.api.post_server({'server': request | {
             'min_count': number, 'max_count': number}})
-        self.wait_for('all servers', lambda: all(
-            server['status'] == 'ACTIVE'
-            for server in self.api.get_servers()), self.TIMEOUT_S)
+        self._wait_until_all_are('ACTIVE', lambda: [
+            server['status'] for server in self.api.get_servers()])
         self.servers = [self.server] + [
             server for server in self.api.get_servers()
             if server['id'] != self.server['id']]
@@ -42,9 +41,12 @@ class ManyServers(base.BreakingHosts):
         return [migration['status'] for migration in self.newest()]
 
     def wait_until_all_are(self, status):
-        """Wait as long as at least one of them gets on."""
+        """Wait for the migrations, as long as one of them gets on."""
+        self._wait_until_all_are(status, self.statuses)
+
+    def _wait_until_all_are(self, status, ask):
         before = deadline = None
-        while set(found := self.statuses()) != {status}:
+        while set(found := ask()) != {status}:
             if found != before:
                 before = found
                 deadline = time.monotonic() + self.TIMEOUT_S
@@ -98,6 +100,8 @@ class TestTwentyAtOnce(ManyServers):
     """A host's network is away while all of its servers leave it."""
 
     NUMBER = 20
+    # It is the work of many tests.
+    TIMEOUT_SCALING_FACTOR = 4
     # The conductor takes one after the other, and as many monitors have less
     # of the processor each.
     WAITS = ManyServers.WAITS | {
