@@ -16,7 +16,6 @@ import contextlib
 
 from cinderclient import exceptions as cinder_exception
 from oslo_log import log as logging
-from oslo_serialization import jsonutils
 
 from nova.compute import manager as upstream
 from nova import context as nova_context
@@ -24,159 +23,27 @@ from nova import exception as nova_exception
 from nova import objects
 from nova.objects.block_device import BlockDeviceMapping as Bdm
 from nova.objects.block_device import BlockDeviceMappingList as Bdms
-from nova.volume import cinder
 
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
+from nova_post_copy.compute import volume_connections as whose
 from nova_post_copy import exception
-from nova_post_copy.objects.migration import BETWEEN_HOSTS
-from nova_post_copy.objects.migration import FINAL
+from nova_post_copy.objects import service
 
 LOG = logging.getLogger(__name__)
 
 
-# Which connection is whose
-
-def source_bdms(manager: upstream.ComputeManager,
-                context: nova_context.RequestContext,
-                kept: record.Record) -> Bdms:
-    """Return the block device mappings as they were on the source.
-
-    A record that was rebuilt does not know them. They are found before
-    anything is changed, and written into the record: once Cinder or the
-    database has changed, it could not be seen any more which is which.
-
-    :raises Exception: Cinder does not answer
-    """
-    if kept.source_bdms is not None:
-        return kept.source_bdms
-    migration = objects.Migration.get_by_id(context, kept.migration_id)
-    prepared = migration.status in (*BETWEEN_HOSTS, *FINAL)
-    found = Bdms(context, objects=[])
-    for bdm in volumes(Bdms.get_by_instance_uuid(
-            context, kept.instance_uuid)):
-        attachment = of_source(bdm.attachment_id, _attached(context, bdm),
-                               manager.host, prepared)
-        if attachment is None:
-            LOG.warning('The connection of volume %s to this host is not '
-                        'known and not touched', bdm.volume_id,
-                        instance_uuid=kept.instance_uuid)
-        else:
-            found.objects.append(_with(manager, context, bdm, attachment))
-    record.update(kept.instance_uuid, source_bdms=found)
-    return found
-
-
-def of_source(recorded: str | None, attached: dict[str, str | None],
-              source: str, prepared: bool) -> str | None:
-    """Return the attachment of the source; None if that cannot be told.
-
-    :param recorded: that in the block device mapping
-    :param attached: the host of each attachment of the server to the volume;
-        None where Cinder does not say it
-    :param prepared: the destination has prepared the volume; then that in
-        the mapping is the destination's
-    """
-    if any(attached.values()):
-        named = [each for each, host in attached.items() if host == source]
-        return named[0] if len(named) == 1 else None
-    others = list(set(attached) - {recorded})
-    if others:
-        # The mapping has the destination's as soon as there are two.
-        return others[0] if len(others) == 1 else None
-    return recorded if attached and not prepared else None
-
-
-def on_destination(bdms: Iterable[Bdm], at_source: Bdms) -> list[Bdm]:
-    """Return the mappings whose connection is the destination's."""
-    before = {bdm.volume_id: bdm for bdm in volumes(at_source)}
-    return [bdm for bdm in volumes(bdms)
-            if bdm.volume_id in before
-            and _differs(bdm, before[bdm.volume_id])]
-
-
-def dest_bdms(manager: upstream.ComputeManager,
-              context: nova_context.RequestContext,
-              kept: record.Record) -> Bdms | None:
-    """Return the mappings as they were on a destination that is given up.
-
-    A record that was rebuilt after the rollback does not know them. The
-    mappings have the source's connections again by then, so what else a server
-    has in Cinder is the destination's.
-
-    :returns: None: there was no rollback
-    :raises Exception: Cinder does not answer
-    """
-    if (kept.dest_bdms is not None or
-            kept.outcome != record.Outcome.ROLLED_BACK):
-        return kept.dest_bdms
-    # Also those of a server that was deleted meanwhile.
-    mapped = volumes(Bdms.get_by_instance_uuid(
-        context.elevated(read_deleted='yes'), kept.instance_uuid))
-    ours = {bdm.attachment_id for bdm in mapped}
-    found = {
-        attachment: _with(manager, context, bdm, attachment)
-        for bdm in mapped
-        for attachment, host in _attached(context, bdm).items()
-        if attachment not in ours and host in (None, kept.dest)}
-    bdms = Bdms(context, objects=list(found.values()))
-    record.update(kept.instance_uuid, dest_bdms=bdms)
-    return bdms
-
-
-def volumes(bdms: Iterable[Bdm]) -> list[Bdm]:
-    """Return the mappings of volumes."""
-    return [bdm for bdm in bdms if bdm.is_volume]
-
-
-def _differs(bdm: Bdm, at_source: Bdm) -> bool:
-    if bdm.attachment_id is None:
-        return bdm.connection_info != at_source.connection_info
-    return bdm.attachment_id != at_source.attachment_id
-
-
-def _attached(context: nova_context.RequestContext,
-              bdm: Bdm) -> dict[str, str | None]:
-    """Return the hosts of the attachments of an instance to a volume.
-
-    Nova's own method has only one attachment for each server, and Cinder's
-    list of attachments only those of the project that asks.
-    """
-    try:
-        volume = cinder.cinderclient(
-            context, '3.44', skip_version_check=True
-        ).volumes.get(bdm.volume_id)
-    except cinder_exception.NotFound:
-        return {}
-    return {attachment['attachment_id']: attachment.get('host_name')
-            for attachment in volume.attachments
-            if attachment['server_id'] == bdm.instance_uuid}
-
-
-def _with(manager: upstream.ComputeManager,
-          context: nova_context.RequestContext, bdm: Bdm,
-          attachment: str) -> Bdm:
-    """Return a copy of a mapping with the connection of an attachment."""
-    bdm = bdm.obj_clone()
-    if bdm.attachment_id != attachment:
-        connection = manager.volume_api.attachment_get(
-            context, attachment)['connection_info']
-        connection.setdefault('serial', bdm.volume_id)
-        bdm.attachment_id = attachment
-        bdm.connection_info = jsonutils.dumps(connection)
-    return bdm
-
-
-# After the migration
-
 def settle(manager: upstream.ComputeManager,
            context: nova_context.RequestContext,
            instance: objects.Instance, kept: record.Record) -> None:
-    """Leave the attachments of the host where an instance is.
+    """Leave only the attachments of the host where the guest has ended up.
+
+    Whatever has happened to the server since: no attachment is deleted that a
+    mapping has.
 
     :raises Exception: Cinder does not answer, or refuses
     """
-    if instance.host == manager.host:
+    if kept.outcome == record.Outcome.ROLLED_BACK:
         _release_destination(manager, context, instance, kept)
     elif not kept.released:
         release_source(manager, context, instance, kept)
@@ -207,24 +74,31 @@ def refusal_explained() -> Iterator[None]:
 
 
 def restore(instance: objects.Instance, bdms: Iterable[Bdm], at_source: Bdms,
-            kept: record.Record) -> None:
+            kept: record.Record) -> record.Record:
     """Let mappings that have the destination's connection have the source's.
 
     Not before Cinder has deleted the other, as upstream does: a server that is
     started again with the LUN of another host may be given the volume of
     another server. ``settle`` takes back what is written into the record here.
+
+    :returns: the record as it is then
     """
-    before = {bdm.volume_id: bdm for bdm in volumes(at_source)}
-    prepared = on_destination(bdms, at_source)
+    before = {bdm.volume_id: bdm for bdm in whose.volumes(at_source)}
+    # A volume that was attached anew since has a mapping of its own.
+    bdms = [bdm for bdm in whose.volumes(bdms) if bdm.volume_id in before and
+            bdm.id == before[bdm.volume_id].id]
+    prepared = whose.on_destination(bdms, at_source)
     known = {bdm.volume_id: bdm for bdm in kept.dest_bdms or ()} | {
         bdm.volume_id: bdm.obj_clone() for bdm in prepared
         if bdm.attachment_id is not None}
-    record.update(instance.uuid,
-                  dest_bdms=Bdms(objects=list(known.values())))
-    for bdm in prepared:
+    kept = record.update(
+        instance.uuid, dest_bdms=Bdms(objects=list(known.values())),
+        disconnected=kept.disconnected and not prepared)
+    for bdm in bdms:
         bdm.attachment_id = before[bdm.volume_id].attachment_id
         bdm.connection_info = before[bdm.volume_id].connection_info
         bdm.save()
+    return kept
 
 
 def _release_destination(manager: upstream.ComputeManager,
@@ -236,15 +110,58 @@ def _release_destination(manager: upstream.ComputeManager,
     In this order: a LUN that Cinder has taken back may be given to another
     server while the destination still takes it for this one's.
     """
-    bdms = dest_bdms(manager, context, kept)
+    bdms = whose.dest_bdms(manager, context, kept)
     if bdms is None:
         return
-    if not kept.disconnected:
-        rpcapi.PostCopyComputeAPI().remove_volume_connections(
-            context, kept.dest, instance, bdms)
-        record.update(instance.uuid, disconnected=True)
+    kept = kept._replace(dest_bdms=bdms)
+    while not kept.disconnected and _may_be_connected(
+            context, instance, kept):
+        _disconnect(manager, context, instance, kept)
+        kept = record.update(instance.uuid, disconnected=True)
+        # It answers when it prepares nothing any more; what it had prepared
+        # in the meantime may have changed the mappings again.
+        kept = restore(instance, Bdms.get_by_instance_uuid(
+            context, instance.uuid), kept.source_bdms or [], kept)
     _delete_unused(manager, context, instance, [
-        bdm.attachment_id for bdm in bdms])
+        bdm.attachment_id for bdm in kept.dest_bdms or ()])
+
+
+def _may_be_connected(context: nova_context.RequestContext,
+                      instance: objects.Instance,
+                      kept: record.Record) -> bool:
+    """Tell whether the destination may have connected a volume.
+
+    One that is down and had prepared nothing prepares nothing any more. And
+    where the server is by now, its volumes are in use.
+    """
+    if instance.host == kept.dest or not (
+            kept.dest_bdms or whose.volumes(kept.source_bdms or [])):
+        return False
+    return bool(kept.dest_bdms) or service.compute_is_up(context, kept.dest)
+
+
+def _disconnect(manager: upstream.ComputeManager,
+                context: nova_context.RequestContext,
+                instance: objects.Instance, kept: record.Record) -> None:
+    """Let the destination disconnect what it was to connect.
+
+    Which LUN that was, Cinder knows: until the destination has connected a
+    volume, its mapping has the new attachment with the old connection.
+    """
+    connected = Bdms(context)
+    for bdm in kept.dest_bdms or ():
+        try:
+            bdm = whose.with_connection(
+                manager, context, bdm, bdm.attachment_id)
+        except nova_exception.VolumeAttachmentNotFound:
+            LOG.warning('Attachment %s of a volume is gone, and how %s was '
+                        'connected to it is not known', bdm.attachment_id,
+                        kept.dest, instance=instance)
+            continue
+        if bdm.connection_info is not None:
+            connected.objects.append(bdm)
+    rpcapi.PostCopyComputeAPI().remove_volume_connections(
+        context, kept.dest, instance, connected)
 
 
 def release_source(manager: upstream.ComputeManager,
@@ -253,7 +170,7 @@ def release_source(manager: upstream.ComputeManager,
     """Delete the source's, unless an instance uses them."""
     _delete_unused(manager, context, instance, [
         bdm.attachment_id
-        for bdm in volumes(source_bdms(manager, context, kept))
+        for bdm in whose.volumes(whose.source_bdms(manager, context, kept))
         if bdm.attachment_id is not None])
 
 
@@ -262,7 +179,7 @@ def _delete_unused(manager: upstream.ComputeManager,
                    instance: objects.Instance,
                    attachments: Iterable[str]) -> None:
     """Delete attachments that no mapping of an instance has."""
-    in_use = {bdm.attachment_id for bdm in volumes(
+    in_use = {bdm.attachment_id for bdm in whose.volumes(
         Bdms.get_by_instance_uuid(context, instance.uuid))}
     for attachment in attachments:
         if attachment in in_use:

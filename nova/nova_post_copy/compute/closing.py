@@ -26,6 +26,7 @@ from nova_post_copy.compute import leftovers
 from nova_post_copy.compute import record
 from nova_post_copy.compute.record import DeleteType
 from nova_post_copy.compute.record import Outcome
+from nova_post_copy.compute import volume_connections
 
 LOG = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def _know_volumes(manager: upstream.ComputeManager,
                   context: nova_context.RequestContext,
                   instance: objects.Instance, kept: record.Record) -> None:
     """Write into a rebuilt record which volumes this host has open."""
-    attachments.source_bdms(manager, context, kept)
+    volume_connections.source_bdms(manager, context, kept)
 
 
 def _release_resources(manager: upstream.ComputeManager,

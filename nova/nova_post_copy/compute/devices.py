@@ -18,8 +18,8 @@ from nova.compute import manager as upstream
 from nova import context as nova_context
 from nova import objects
 
-from nova_post_copy.compute import attachments
 from nova_post_copy.compute import record
+from nova_post_copy.compute import volume_connections
 
 LOG = logging.getLogger(__name__)
 
@@ -84,8 +84,8 @@ def _extended(manager: upstream.ComputeManager,
               context: nova_context.RequestContext,
               kept: record.Record) -> Iterator[str]:
     """Return the volumes that are larger than they were at the start."""
-    for bdm in attachments.volumes(
-            attachments.source_bdms(manager, context, kept)):
+    for bdm in volume_connections.volumes(
+            volume_connections.source_bdms(manager, context, kept)):
         volume = manager.volume_api.get(context, bdm.volume_id)
         if bdm.volume_size and volume['size'] > bdm.volume_size:
             yield bdm.volume_id

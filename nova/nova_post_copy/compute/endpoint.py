@@ -16,6 +16,7 @@ from nova.virt import block_device
 from nova.virt import driver as virt_driver
 from nova.volume import cinder
 
+from nova_post_copy.compute import prepared
 from nova_post_copy.compute import record
 
 CONF = nova.conf.CONF
@@ -103,14 +104,17 @@ class PostCopyEndpoint:
             bdms: objects.BlockDeviceMappingList) -> None:
         """Disconnect volumes that were prepared for a guest that did not come.
 
+        When it returns, nothing is being prepared any more.
+
         :param bdms: with the connections of this host; Nova's database has
             those of the source again
         :raises nova_post_copy.exception.PostCopyLiveCopy: it has come
         """
-        self.driver.check_not_arrived(instance)
-        for bdm in bdms:
-            block_device.convert_volume(bdm).driver_detach(
-                context, instance, self.volume_api, self.driver)
+        with prepared.alone(instance.uuid):
+            self.driver.check_not_arrived(instance)
+            for bdm in bdms:
+                block_device.convert_volume(bdm).driver_detach(
+                    context, instance, self.volume_api, self.driver)
 
     def resume_refusal(
             self, context: nova_context.RequestContext) -> str | None:

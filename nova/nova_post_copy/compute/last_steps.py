@@ -25,6 +25,7 @@ from nova_post_copy.compute import rebuilding
 from nova_post_copy.compute import record
 from nova_post_copy.compute.record import Outcome
 from nova_post_copy.compute import states
+from nova_post_copy.compute import volume_connections
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
 from nova_post_copy.objects.migration import requested
@@ -138,7 +139,7 @@ class LastSteps:
         if kept is None:
             return source_bdms
         if source_bdms is None:
-            return attachments.source_bdms(self, context, kept)
+            return volume_connections.source_bdms(self, context, kept)
         if kept.source_bdms is None:
             record.update(instance.uuid, source_bdms=source_bdms)
         return source_bdms
@@ -172,7 +173,8 @@ class LastSteps:
         if kept is not None:
             # All others after the mappings are the source's again, and until
             # the destination has done it.
-            prepared = attachments.on_destination(bdms, kept.source_bdms or [])
+            prepared = volume_connections.on_destination(
+                bdms, kept.source_bdms or [])
             bdms = [bdm for bdm in prepared if bdm.attachment_id is None]
         super()._remove_remote_volume_connections(  # type: ignore[misc]
             context, dest, bdms, instance)

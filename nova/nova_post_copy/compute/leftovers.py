@@ -26,6 +26,7 @@ from nova import objects
 from nova_post_copy.compute import attachments
 from nova_post_copy.compute import record
 from nova_post_copy.compute import rpcapi
+from nova_post_copy.compute import volume_connections
 from nova_post_copy.decisions import condition
 from nova_post_copy.decisions.condition import Condition
 
@@ -135,7 +136,7 @@ def _remove(manager: upstream.ComputeManager,
             context: nova_context.RequestContext,
             instance: objects.Instance, kept: record.Record,
             destroy_disks: bool) -> None:
-    bdms = attachments.source_bdms(manager, context, kept)
+    bdms = volume_connections.source_bdms(manager, context, kept)
     manager.driver.remove_leftover(
         context, instance, _source_vifs(instance, kept),
         manager._get_instance_block_device_info(context, instance, bdms=bdms),

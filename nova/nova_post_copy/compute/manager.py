@@ -35,6 +35,7 @@ from nova_post_copy.compute import dropped_requests
 from nova_post_copy.compute import endpoint
 from nova_post_copy.compute import last_steps
 from nova_post_copy.compute import leftovers
+from nova_post_copy.compute import prepared
 from nova_post_copy.compute import reconcile
 from nova_post_copy.compute import record
 from nova_post_copy.compute.record import DeleteType
@@ -192,6 +193,7 @@ class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
     @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
     def _remove_leftovers(self, context) -> None:
         leftovers.remove_unneeded(self)
+        prepared.remove_unneeded(self)
 
     @periodic_task.periodic_task(spacing=SWEEP_INTERVAL_S)
     def _end_pending_arrivals(self, context) -> None:

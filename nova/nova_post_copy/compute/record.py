@@ -10,7 +10,9 @@ request until the migration is reconciled::
     $state_path/post_copy/<uuid of the instance>.json
 
 When memory of the server was lost, the file is moved to
-``$state_path/post_copy_lost`` until the leftovers on this host are removed.
+``$state_path/post_copy_lost`` until the leftovers on this host are removed. A
+destination has files of the same kind in ``$state_path/post_copy_prepared``
+(:mod:`.prepared`).
 
 A file that is damaged is not an error: then the database, Cinder and libvirt
 must be enough (:mod:`.rebuilding`). A file that cannot be read now may be
@@ -43,25 +45,26 @@ LOG = logging.getLogger(__name__)
 # Folders under $state_path.
 CURRENT = 'post_copy'
 LOST = 'post_copy_lost'
+PREPARED = 'post_copy_prepared'
 _SUFFIX = '.json'
 # A delete may arrive while the migration is being started, or closed.
 _updating = threading.Lock()
 
 
-def write(record: Record) -> None:
+def write(record: Record, folder: str = CURRENT) -> None:
     """Write the record atomically: after a crash the old or new one is there.
 
     :raises OSError: the disk is full, for example
     """
-    fileutils.ensure_tree(_directory(CURRENT), mode=0o700)
-    file, path = tempfile.mkstemp(dir=_directory(CURRENT))
+    fileutils.ensure_tree(_directory(folder), mode=0o700)
+    file, path = tempfile.mkstemp(dir=_directory(folder))
     with fileutils.remove_path_on_error(path):
         with os.fdopen(file, 'wb') as stream:
             stream.write(record_format.dump(record))
             stream.flush()
             os.fsync(stream.fileno())
-        os.rename(path, _path(record.instance_uuid))
-    _sync(CURRENT)
+        os.rename(path, _path(record.instance_uuid, folder))
+    _sync(folder)
 
 
 def update(instance_uuid: str, **changes: typing.Any) -> Record:

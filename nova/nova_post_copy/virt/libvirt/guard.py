@@ -105,9 +105,16 @@ class Guard:
 
         :raises PostCopyElsewhere: the guest has left
         """
-        if not record.exists(instance.uuid) or _was_rolled_back(instance):
+        if not record.exists(instance.uuid):
+            return
+        outcome = _outcome(instance)
+        if outcome == record.Outcome.ROLLED_BACK:
             return
         found = domain.ask(self._host, instance)
+        if outcome == record.Outcome.ARRIVED and (
+                instance.host == CONF.host or found is Condition.ABSENT):
+            # It has come back, or is about to, by another way.
+            return
         if found in _ELSEWHERE or found in condition.GONE:
             raise exception.PostCopyElsewhere(
                 instance_uuid=instance.uuid, found=found.value)
@@ -167,13 +174,13 @@ class Guard:
             destroy_disks=destroy_disks, migrate_data=migrate_data)
 
 
-def _was_rolled_back(instance: objects.Instance) -> bool:
-    """Tell whether the guest has not left, although there is a record yet."""
+def _outcome(instance: objects.Instance) -> str | None:
+    """Return how the migration has ended, although there is a record yet."""
     try:
         kept = record.load(instance.uuid)
     except (record.Damaged, record.Unreadable):
-        return False
-    return kept is None or kept.outcome == record.Outcome.ROLLED_BACK
+        return None
+    return record.Outcome.ROLLED_BACK if kept is None else kept.outcome
 
 
 def _is_own(connection_info: dict[str, typing.Any],

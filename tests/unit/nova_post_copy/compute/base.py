@@ -107,6 +107,8 @@ class Volumes:
     def __init__(self, outside):
         self._outside = outside
         self.attachments = set()
+        #: of all attachments; None: each has one of its own
+        self.connection = None
         self.size = 1
 
     def get(self, context, volume_id):
@@ -118,7 +120,8 @@ class Volumes:
         if attachment_id not in self.attachments:
             raise nova_exception.VolumeAttachmentNotFound(
                 attachment_id=attachment_id)
-        return {'connection_info': {'data': {'of': attachment_id}}}
+        return {'connection_info': {'data': {'of': attachment_id}}
+                if self.connection is None else self.connection}
 
     def attachment_delete(self, context, attachment_id):
         self._outside.do('delete attachment', attachment_id)

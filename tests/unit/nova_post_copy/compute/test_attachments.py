@@ -11,41 +11,10 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_post_copy.compute import attachments
 from nova_post_copy.compute import record
+from nova_post_copy.compute import volume_connections
 from nova_post_copy import exception
 from tests.unit.nova_post_copy.compute import base
 from tests.unit.nova_post_copy.compute import records
-
-
-class TestOfSource(test.NoDBTestCase):
-    """Which attachment is the source's, of a volume with some."""
-
-    def of(self, recorded, attached, prepared=True):
-        return attachments.of_source(recorded, attached, 'src', prepared)
-
-    def test_hosts_are_named(self):
-        self.assertEqual('a', self.of('b', {'a': 'src', 'b': 'dest'}))
-        self.assertEqual('a', self.of('a', {'a': 'src', 'b': 'dest'}))
-
-    def test_source_has_none(self):
-        self.assertIsNone(self.of('b', {'b': 'dest'}))
-
-    def test_hosts_are_not_named(self):
-        self.assertEqual('a', self.of('b', {'a': None, 'b': None}))
-        self.assertEqual(
-            'a', self.of('b', {'a': None, 'b': None}, prepared=False))
-
-    def test_only_one_is_complete(self):
-        # The destination was being prepared.
-        self.assertEqual('a', self.of('a', {'a': None}, prepared=False))
-        self.assertEqual('a', self.of('b', {'a': None}, prepared=False))
-        # The source's was deleted already.
-        self.assertIsNone(self.of('b', {'b': None}))
-
-    def test_not_known(self):
-        self.assertIsNone(self.of('c', {}))
-        self.assertIsNone(self.of('c', {}, prepared=False))
-        self.assertIsNone(self.of('c', {'a': None, 'b': None}))
-        self.assertIsNone(self.of('b', {'a': 'src', 'c': 'src'}))
 
 
 class AttachmentsTestCase(base.ReconcileTestCase):
@@ -64,9 +33,21 @@ class AttachmentsTestCase(base.ReconcileTestCase):
         self.bdm.create()
         self.useFixture(fixtures.MonkeyPatch(
             'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
-            'remove_volume_connections',
-            lambda api, context, host, instance, bdms:
-                self.outside.do('disconnect ' + host)))
+            'remove_volume_connections', self._disconnect))
+        self.service_is_up = True
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.objects.service.compute_is_up',
+            lambda context, host: self.service_is_up))
+        #: the connections that the destination has been told of
+        self.disconnected = []
+        #: what the destination does before it answers
+        self.meanwhile = []
+
+    def _disconnect(self, api, context, host, instance, bdms):
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        self.disconnected += [bdm.connection_info for bdm in bdms]
+        self.outside.do('disconnect ' + host)
 
     def kept(self):
         return record.load(self.instance.uuid)
@@ -105,7 +86,8 @@ class TestSettle(AttachmentsTestCase):
     def rolled_back(self, attachment=uuids.dest_attachment, **changes):
         dest_bdms = records.make().source_bdms
         dest_bdms[0].attachment_id = attachment
-        self.keep(dest_bdms=dest_bdms, **changes)
+        self.keep(dest_bdms=dest_bdms, outcome=record.Outcome.ROLLED_BACK,
+                  **changes)
         self.bdm.attachment_id = uuids.source_attachment
         self.bdm.save()
 
@@ -137,10 +119,85 @@ class TestSettle(AttachmentsTestCase):
                          self.outside.done)
 
     def test_attached_anew_since(self):
-        self.rolled_back(uuids.other_attachment)
+        self.rolled_back()
+        self.bdm.destroy()
+        anew = objects.BlockDeviceMapping(
+            self.context, instance_uuid=self.instance.uuid,
+            volume_id=uuids.volume, source_type='volume',
+            destination_type='volume', device_name='/dev/vdb',
+            attachment_id=uuids.new_attachment, volume_size=1,
+            connection_info='{"of": "new"}', tag=None, boot_index=None)
+        anew.create()
+        self.volumes.attachments.add(uuids.new_attachment)
+        self.assertIn(uuids.new_attachment, self.settle())
+        self.assertEqual('{"of": "new"}', self.bdm.connection_info)
+
+    def test_its_connection_was_not_in_the_mapping_yet(self):
+        # As while the destination connects the volumes.
+        self.rolled_back()
+        self.settle()
+        (connection,) = self.disconnected
+        self.assertIn(uuids.dest_attachment, connection)
+
+    def test_what_the_driver_has_noted_is_kept(self):
+        self.rolled_back()
+        bdms = self.kept().dest_bdms
+        bdms[0].connection_info = (
+            '{"data": {"of": "%s", "device_path": "/dev/sda"}}'
+            % uuids.dest_attachment)
+        record.update(self.instance.uuid, dest_bdms=bdms)
+        self.settle()
+        self.assertIn('/dev/sda', self.disconnected[0])
+
+    def test_destination_was_never_told_a_connection(self):
+        self.rolled_back()
+        self.volumes.connection = {}
+        self.settle()
+        self.assertEqual([], self.disconnected)
+        self.assertNotIn(uuids.dest_attachment, self.volumes.attachments)
+
+    def test_attachment_is_gone(self):
+        self.rolled_back(uuids.gone)
+        self.settle()
+        self.assertEqual([], self.disconnected)
+
+    def test_destination_prepares_after_all(self):
+        # It was slow, and its source was restarted.
+        self.rolled_back()
+        record.update(self.instance.uuid, dest_bdms=records.none())
+        self.meanwhile.append(self._prepare)
+        self.assertEqual({uuids.source_attachment}, self.settle())
+        self.assertEqual(uuids.source_attachment, self.bdm.attachment_id)
+        self.assertNotIn('of', self.bdm.connection_info)
+        self.assertEqual(1, len(self.disconnected))
+
+    def _prepare(self):
+        self.refresh()
         self.bdm.attachment_id = uuids.dest_attachment
+        self.bdm.connection_info = '{"of": "dest"}'
         self.bdm.save()
-        self.assertIn(uuids.dest_attachment, self.settle())
+
+    def test_destination_is_down_and_had_prepared_nothing(self):
+        self.rolled_back()
+        record.update(self.instance.uuid, dest_bdms=records.none())
+        self.service_is_up = False
+        self.settle()
+        self.assertEqual([], self.outside.done)
+
+    def test_rolled_back_and_evacuated_to_the_destination(self):
+        self.rolled_back()
+        self.change(host='dest')
+        self.bdm.attachment_id = uuids.evacuated
+        self.bdm.save()
+        self.assertNotIn(uuids.dest_attachment, self.settle())
+        self.assertEqual([], self.disconnected)
+
+    def test_completed_and_back_on_the_source(self):
+        # By a resize, before Cinder had agreed.
+        self.keep(outcome=record.Outcome.ARRIVED)
+        self.bdm.attachment_id = uuids.new_attachment
+        self.bdm.save()
+        self.assertNotIn(uuids.source_attachment, self.settle())
 
     def test_deleted(self):
         self.rolled_back()
@@ -218,7 +275,7 @@ class TestRebuilt(AttachmentsTestCase):
                  'server_id': uuids.other_server}])
 
     def source_bdms(self):
-        return attachments.source_bdms(
+        return volume_connections.source_bdms(
             self.manager, self.context, self.kept())
 
     def test_found_in_cinder(self):
@@ -291,31 +348,3 @@ class TestRebuilt(AttachmentsTestCase):
         self._get = mock.Mock(side_effect=cinder_exception.NotFound(404))
         self.settle()
         self.assertEqual([], list(self.kept().dest_bdms))
-
-
-class TestOnDestination(test.NoDBTestCase):
-
-    def _bdms(self, **fields):
-        bdms = records.make().source_bdms
-        bdms[0].update(fields)
-        return bdms
-
-    def on_destination(self, source, **fields):
-        return [bdm.volume_id for bdm in attachments.on_destination(
-            self._bdms(**fields), source)]
-
-    def test_by_attachment(self):
-        self.assertEqual([uuids.volume], self.on_destination(
-            self._bdms(), attachment_id=uuids.dest_attachment))
-        self.assertEqual([], self.on_destination(self._bdms()))
-
-    def test_without_attachments(self):
-        source = self._bdms(attachment_id=None)
-        self.assertEqual([], self.on_destination(
-            source, attachment_id=None))
-        self.assertEqual([uuids.volume], self.on_destination(
-            source, attachment_id=None, connection_info='{"lun": 2}'))
-
-    def test_not_known(self):
-        self.assertEqual([], self.on_destination(
-            records.none(), attachment_id=uuids.dest_attachment))

@@ -146,8 +146,27 @@ class TestSource(GuardTestCase):
     def test_has_arrived_on_the_destination(self):
         for outcome in (record.Outcome.ARRIVED, record.Outcome.LOST):
             record.write(records.make(self.instance.uuid, outcome=outcome))
+            self.instance.host = 'there'
             self.source.domain_state = scripted.BROKEN
             self.assert_refused('power_on')
+
+    def test_has_come_back_by_another_way(self):
+        # Such as a resize, while Cinder does not agree with the end.
+        self.keep(record.Outcome.ARRIVED)
+        self.source.domain_state = scripted.POWERED_OFF
+        self.assertEqual('power_on', self.call('power_on'))
+        self.instance.host = 'there'
+        self.source.errors['get_guest'].append(
+            nova_exception.InstanceNotFound(instance_id='it'))
+        self.assertEqual('spawn', self.call('spawn'))
+        # Not without its memory: the newest disk is elsewhere.
+        self.keep(record.Outcome.LOST)
+        self.source.errors['get_guest'].append(
+            nova_exception.InstanceNotFound(instance_id='it'))
+        self.assert_refused('spawn')
+
+    def keep(self, outcome):
+        record.write(records.make(self.instance.uuid, outcome=outcome))
 
     def test_evacuated(self):
         self.record()
