@@ -7,9 +7,11 @@ Each class is named for who sends them, or for what is sent.
 
 import io
 import threading
+import time
 
 import fixtures
 from nova.compute import instance_actions
+from nova import context
 from nova import objects
 
 from lab.simulation import guest
@@ -101,6 +103,10 @@ class TestMasakari(Sequences):
                 self.reset_state('error')
                 with self.microversion_is(version):
                     self.assert_refused({'evacuate': body}, 'give-up')
+        for seconds in (0.5, 2.0):
+            self.reset_state('error')
+            time.sleep(seconds)
+            self.assert_refused({'evacuate': {}}, 'give-up')
         self.assert_nothing_was_started()
 
     def test_pre_copy(self):
@@ -153,6 +159,7 @@ class TestLiveMigrationWithoutPostCopy(Sequences):
                      self.body(True)):
             self.assert_refused(body, 'has not finished')
         self.assert_nothing_was_started()
+        self.hosts.heal()
         self.go_on()
         self.settled('completed', 'dest')
 
@@ -164,9 +171,25 @@ class TestLiveMigrationWithoutPostCopy(Sequences):
         self.begin()
         self.assert_refused_until_the_end()
 
+    def test_interrupted(self):
+        self.begin()
+        self.interrupt()
+        self.assert_refused_until_the_end()
+
 
 class TestDelete(Sequences):
     """Where nobody could carry it out."""
+
+    NETWORKS = 'auto'
+    VOLUMES = 1
+
+    def assert_nothing_is_free(self):
+        bindings = self.neutron.bindings(self.server['id'])
+        self.assertTrue(bindings and all(bindings.values()), bindings)
+        self.assertEqual(1, len(self.cinder.volumes_of(self.server['id'])))
+        self.assertEqual([], self.cinder.unattached())
+        self.assertFalse(objects.InstanceMapping.get_by_instance_uuid(
+            context.get_admin_context(), self.server['id']).queued_for_delete)
 
     def assert_refused_until_somebody_can(self):
         path = '/servers/' + self.server['id']
@@ -175,7 +198,9 @@ class TestDelete(Sequences):
             status, message = self.request('DELETE', path)
             self.assertEqual(409, status, message)
             self.assertIn('was not deleted', message)
+            self.assert_nothing_is_free()
         self.assert_refused({'forceDelete': None}, 'was not deleted')
+        self.assert_nothing_is_free()
         self.assert_nothing_was_started()
         self.assertEqual('migrating', self.show()['OS-EXT-STS:task_state'])
 
@@ -189,6 +214,8 @@ class TestDelete(Sequences):
             self.server['id']))
         self.assertEqual([], self.hosts.ran_twice(self.server['id']))
         self.assert_no_records()
+        self.assertEqual(set(), self.cinder.volumes_of(self.server['id']))
+        self.assertEqual([], self.hosts.violations)
 
     def test_pre_copy(self):
         self.begin(guest.Happening.ITERATION)
@@ -325,6 +352,18 @@ class TestGiveUp(Sequences):
         self.assertIn('is being copied', text)
         self.go_on()
         self.settled('completed', 'dest')
+
+
+class TestToItsOwnHost(base.TwoHosts):
+    """Upstream accepts that, and its conductor fails later."""
+
+    def test_refused_at_once(self):
+        status, message = self.request(
+            'POST', '/servers/%s/action' % self.server['id'],
+            self.body(True, host='src'))
+        self.assertEqual(400, status)
+        self.assertIn('to current host', message)
+        self.assertEqual([], self.migrations())
 
 
 class TestTwoRequestsAtOneMoment(base.TwoHosts):

@@ -81,6 +81,10 @@ class TestInterrupted(base.BreakingHosts):
             time.sleep(1)
             self.assertEqual(['interrupted (post-copy)'], [
                 migration['status'] for migration in self.migrations()])
+            self.wait_for('the states are put back', lambda: [
+                self.show()['OS-EXT-STS:' + state]
+                for state in ('vm_state', 'task_state')
+            ] == ['active', 'migrating'])
         self.hosts.heal()
 
         self.settled('completed', 'dest')

@@ -64,13 +64,30 @@ class TestSilence(base.BreakingHosts):
         self.restart_compute('dest')
         self.settled('completed', 'dest')
 
-    def test_source_whose_control_network_is_lost(self):
-        # Its nova-compute runs, and knows nothing of what others report.
-        self.flags(error_when_unreachable=True, group='post_copy')
+    def lose_control_network(self):
+        """Let nova-compute on the source run, and hear nothing."""
         self.begin()
         self.interrupt()
+        self.processes['src'].disconnect()
         self.force_down('src')
-        self.wait_for('ERROR', lambda: self.show()['status'] == 'ERROR')
+
+    def control_network_comes_back(self):
+        self.processes['src'].reconnect()
         self.force_down('src', False)
         self.hosts.heal()
         self.settled('completed', 'dest')
+
+    def test_source_whose_control_network_is_lost(self):
+        self.lose_control_network()
+        self.wait_for('the fault', lambda: any(
+            'whose nova-compute is down' in fault.message
+            for fault in self.faults()))
+        self.assertEqual('MIGRATING', self.show()['status'])
+        self.control_network_comes_back()
+
+    def test_source_whose_control_network_is_lost_where_that_is_an_error(
+            self):
+        self.flags(error_when_unreachable=True, group='post_copy')
+        self.lose_control_network()
+        self.wait_for('ERROR', lambda: self.show()['status'] == 'ERROR')
+        self.control_network_comes_back()

@@ -68,8 +68,13 @@ class TestSource(base.BreakingHosts):
         self.killed_in(guest.Happening.RESUMED)
         folder = os.path.join(self.folder, 'src', 'post_copy')
         (name,) = os.listdir(folder)
-        with open(os.path.join(folder, name), 'w') as record:
-            record.write('{"version"')
+        os.unlink(os.path.join(folder, name))
+        self.restart()
+        self.settled('completed', 'dest')
+
+    def test_with_a_damaged_record(self):
+        self.killed_in(guest.Happening.RESUMED)
+        self.assertTrue(self.damage_record('src'))
         self.restart()
         self.settled('completed', 'dest')
 

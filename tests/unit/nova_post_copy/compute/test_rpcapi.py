@@ -128,6 +128,12 @@ class TestPostCopyComputeAPI(test.NoDBTestCase):
                         self.context, 'host-a', self.instance, post_copy))
         exists.assert_called_with(self.instance.uuid)
 
+    def test_questions_have_a_limit_of_their_own(self):
+        limits = [value for name, value in vars(rpcapi).items()
+                  if name.endswith('_TIMEOUT_S')]
+        self.assertNotEqual([], limits)
+        self.assertLessEqual(max(limits), 10)
+
     def test_no_answer(self):
         # Not [DEFAULT] rpc_response_timeout, which is a minute.
         self.useFixture(test.fixtures.MonkeyPatch(
