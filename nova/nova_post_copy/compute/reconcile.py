@@ -104,23 +104,17 @@ def _still_here(manager: upstream.ComputeManager,
 
 
 def _forget(manager: upstream.ComputeManager, uuid: str) -> None:
-    try:
-        kept = record.load(uuid)
-    except record.Damaged as exc:
-        LOG.warning('%s. It was of a deleted server', exc, instance_uuid=uuid)
-        kept = None
-    if kept is None:
-        record.remove(uuid)
-        return
+    context = nova_context.get_admin_context(read_deleted='yes')
     try:
         instance = objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(read_deleted='yes'), uuid,
-            expected_attrs=closing.ATTRIBUTES)
+            context, uuid, expected_attrs=closing.ATTRIBUTES)
     except nova_exception.InstanceNotFound:
         # Its rows were archived.
         record.remove(uuid)
         return
-    closing.forget(manager, instance, kept)
+    kept = rebuilding.kept(context, manager.host, instance)
+    if kept is not None:
+        closing.forget(manager, instance, kept)
 
 
 def _finish(manager: upstream.ComputeManager, kept: record.Record,

@@ -360,6 +360,27 @@ class TestFinish(base.ReconcileTestCase):
             self.outside.done)
         self.assert_closed()
 
+    def test_deleted_and_its_record_is_damaged(self):
+        # Rolled back before; only Cinder knows what is left there.
+        self.damage()
+        self.status('error')
+        self.instance.destroy()
+        forgotten = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_post_copy.compute.closing.forget',
+            lambda manager, instance, kept: forgotten.append(kept.outcome)))
+        self.assertIsNone(self.bring_to_end())
+        self.assertEqual(['rolled back'], forgotten)
+
+    def test_deleted_and_purged(self):
+        self.damage()
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.objects.Instance.get_by_uuid', mock.Mock(
+                side_effect=nova_exception.InstanceNotFound(
+                    instance_id='it'))))
+        self.assertIsNone(self.bring_to_end())
+        self.assert_closed()
+
     def test_deleted_while_it_was_left_here(self):
         self.keep()
         self.change(host='dest')
