@@ -136,7 +136,7 @@ MANAGER = (
          'compute.bindings', 'each port binding is asked for',
          'context, admin='),
     Seam('nova.volume.cinder', 'cinderclient', Kind.CALLS,
-         'compute.attachments',
+         'compute.attachments, compute.stray_attachments',
          'Nova\'s own method shows one attachment of a server',
          'context, microversion, skip_version_check='),
     Seam('nova.notifications.objects.base', 'EventType.VERSION',
