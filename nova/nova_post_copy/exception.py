@@ -166,3 +166,8 @@ class PostCopyCinderRefused(exception.NovaException):
                 'own in [cinder] of nova.conf (auth_type, auth_url, username, '
                 'password, ...). Until then the volumes of the server stay '
                 'attached to the host that the server is not on.')
+
+
+class PostCopyHostNotNamed(exception.NovaException):
+    msg_fmt = _('Cinder does not say which attachment of volume %(volume_id)s '
+                'is that of %(host)s')

@@ -9,6 +9,7 @@ command needs the database; of the rest it uses what answers.
 from __future__ import annotations
 
 from collections.abc import Callable
+import functools
 
 from nova.cmd import common as cmd_common
 from nova import context as nova_context
@@ -19,6 +20,7 @@ from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from nova_post_copy.cmd import given_up
+from nova_post_copy.cmd import given_up_volumes
 from nova_post_copy.cmd import unfinished
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy.decisions import giving_up
@@ -40,10 +42,11 @@ class MigrationCommands:
         'BEFORE: make sure that this host is off. The server is then recorded '
         'where the rest of it is: on the destination if it was switched to '
         'post-copy (with its disk, without its memory), else on the source, '
-        'from which it can be evacuated. THIS CANNOT BE UNDONE. If the host '
-        'may come back, wait: the migration resumes by itself. Exit status: 0 '
-        'when the migration is given up, 1 when nothing was changed, 2 when '
-        'something is left to do by hand.'))
+        'from which it can be evacuated. What the other host holds in '
+        'placement, neutron and Cinder is released. THIS CANNOT BE UNDONE. If '
+        'the host may come back, wait: the migration resumes by itself. Exit '
+        'status: 0 when the migration is given up, 1 when nothing was '
+        'changed, 2 when something is left to do by hand.'))
     @cmd_common.args(
         'migration', metavar='<migration>',
         help=_('Id or uuid of the migration, as in "openstack server '
@@ -112,11 +115,12 @@ def _give_up(migration_id: str, server: str, hosts: frozenset[str]) -> int:
     print(_recorded(found, outcome))
     if situation.source_is_up:
         print(_('nova-compute on %(source)s ends the migration there, and '
-                'releases allocations and port bindings, within a minute.')
+                'releases allocations, port bindings and volume attachments, '
+                'within a minute.')
               % situation._asdict())
         left = False
     else:
-        left = _release(found)
+        left = _release(found, situation)
         if fault is not None:
             given_up.notify(found, fault)
     print(_next_step(found, situation, outcome))
@@ -162,7 +166,8 @@ def _recorded(found: unfinished.Unfinished, outcome: Outcome) -> str:
                    'vm_state': found.instance.vm_state}
 
 
-def _release(found: unfinished.Unfinished) -> bool:
+def _release(found: unfinished.Unfinished,
+             situation: giving_up.Situation) -> bool:
     """Do what only nova-compute on the source would do.
 
     :returns: whether something is left
@@ -174,22 +179,30 @@ def _release(found: unfinished.Unfinished) -> bool:
             % found.migration.uuid),
         (_('port bindings'), given_up.bind_ports, _(
             'DELETE /v2.0/ports/PORT/bindings/%s, for each port of the '
-            'server') % _other_host(found)))
+            'server') % _other_host(found)),
+        (_('volume attachments'), functools.partial(
+            given_up_volumes.release, situation), ''))
     left = False
     for what, step, by_hand in steps:
         try:
             step(found)
+        except given_up_volumes.Left as exc:
+            left = True
+            _say_left(what, exc.causes[0], '\n  '.join(['', *exc.by_hand]))
         except Exception as exc:
             # Neutron, placement and keystone fail in many ways, all of which
             # mean that the operator has to do it.
             left = True
-            print(_('WARNING: the %(what)s are not released: %(error)s. '
-                    'Repeat later by hand: %(by_hand)s') % {
-                        'what': what, 'by_hand': by_hand,
-                        'error': _first_line(exc)})
+            _say_left(what, exc, by_hand)
         else:
             print(_('The %s of the other host are released.') % what)
     return left
+
+
+def _say_left(what: str, cause: Exception, by_hand: str) -> None:
+    print(_('WARNING: the %(what)s are not released: %(error)s. Repeat later '
+            'by hand: %(by_hand)s') % {
+                'what': what, 'by_hand': by_hand, 'error': _first_line(cause)})
 
 
 def _other_host(found: unfinished.Unfinished) -> str:

@@ -152,7 +152,7 @@ def _disconnect(manager: upstream.ComputeManager,
     for bdm in kept.dest_bdms or ():
         try:
             bdm = whose.with_connection(
-                manager, context, bdm, bdm.attachment_id)
+                context, manager.volume_api, bdm, bdm.attachment_id)
         except nova_exception.VolumeAttachmentNotFound:
             LOG.warning('Attachment %s of a volume is gone, and how %s was '
                         'connected to it is not known', bdm.attachment_id,

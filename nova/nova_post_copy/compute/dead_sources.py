@@ -4,11 +4,15 @@
 
 A guest on this host waits for memory that only its source has. Only the
 destination can tell the user then, put back states that somebody resets
-meanwhile, and, once an operator has given the migration up, let ports and
-allocations follow.
+meanwhile, and, once an operator has given the migration up, let ports,
+allocations and volume attachments follow.
 """
 
+from collections.abc import Callable
+import datetime
+
 from oslo_log import log as logging
+from oslo_utils import timeutils
 
 from nova.compute import manager as upstream
 from nova.compute import task_states
@@ -18,20 +22,27 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 
+from nova_post_copy.compute import attachments
 from nova_post_copy.compute import bindings
 from nova_post_copy.compute import closing
 from nova_post_copy.compute import states
+from nova_post_copy.compute import stray_attachments
 from nova_post_copy.decisions.condition import Condition
 from nova_post_copy import exception
 from nova_post_copy import instance_fault
+from nova_post_copy.objects.migration import between_hosts
 from nova_post_copy.objects.migration import BETWEEN_HOSTS
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
 from nova_post_copy.objects.migration import requested
+from nova_post_copy.objects.migration import Status
 from nova_post_copy.objects import service
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
+
+# How long Cinder is asked to release the source of a server that runs again.
+VOLUMES_FOR = datetime.timedelta(days=1)
 
 
 def report(manager: upstream.ComputeManager,
@@ -95,34 +106,76 @@ def _is_told(context: nova_context.RequestContext,
 
 def settle_given_up(manager: upstream.ComputeManager,
                     context: nova_context.RequestContext) -> None:
-    """Let ports and allocations of lost servers follow them to this host.
+    """Let what other services hold follow lost servers to this host.
 
-    Their source does that itself, if it is alive.
+    Their source does that itself, if it is alive. Volumes may still be left
+    when the server was started again, or is deleted.
     """
-    for uuid in manager.driver.post_copy_broken_guests():
+    waiting = manager.driver.post_copy_broken_guests()
+    for uuid in waiting:
         try:
             instance = objects.Instance.get_by_uuid(
                 context, uuid, expected_attrs=closing.ATTRIBUTES)
         except nova_exception.InstanceNotFound:
             continue
-        if instance.host == manager.host:
+        # While it leaves for a third host, its bindings are the monitor's.
+        if instance.host == manager.host and not between_hosts(context, uuid):
             for migration in live_migrations(
                     context, instance_uuid=uuid, dest_compute=manager.host,
                     status=list(FINAL)):
-                _follow(manager, context, instance, migration)
+                if _has_no_source(context, migration):
+                    _follow(manager, context, instance, migration)
+    # A server takes its migrations along.
+    also_deleted = context.elevated(read_deleted='yes')
+    for migration in live_migrations(
+            also_deleted, dest_compute=manager.host, status=[Status.ERROR],
+            **{'changes-since': timeutils.utcnow() - VOLUMES_FOR}):
+        if (migration.instance_uuid in waiting or
+                not _has_no_source(context, migration)):
+            continue
+        try:
+            instance = objects.Instance.get_by_uuid(
+                also_deleted, migration.instance_uuid)
+        except nova_exception.InstanceNotFound:
+            # Its rows were archived.
+            continue
+        if instance.host != migration.source_compute:
+            _try(instance, lambda: _release_volumes(
+                manager, also_deleted, instance, migration))
+
+
+def _has_no_source(context: nova_context.RequestContext,
+                   migration: objects.Migration) -> bool:
+    return requested(migration) is True and not service.compute_is_up(
+        context, migration.source_compute)
 
 
 def _follow(manager: upstream.ComputeManager,
             context: nova_context.RequestContext,
             instance: objects.Instance,
             migration: objects.Migration) -> None:
-    if not requested(migration) or service.compute_is_up(
-            context, migration.source_compute):
-        return
+    """Take each step, also if one before it fails: services fail singly."""
+    _try(instance, lambda: bindings.settle(
+        manager, context, instance,
+        {migration.source_compute} - {manager.host}))
+    _try(instance, lambda: closing.release(
+        manager, context, instance, migration))
+    _try(instance, lambda: _release_volumes(
+        manager, context, instance, migration))
+
+
+def _release_volumes(manager: upstream.ComputeManager,
+                     context: nova_context.RequestContext,
+                     instance: objects.Instance,
+                     migration: objects.Migration) -> None:
+    with attachments.refusal_explained():
+        stray_attachments.release(context, manager.volume_api, instance.uuid,
+                                  migration.source_compute)
+
+
+def _try(instance: objects.Instance, step: Callable[[], None]) -> None:
     try:
-        bindings.settle(manager, context, instance,
-                        {migration.source_compute} - {manager.host})
-        closing.release(manager, context, instance, migration)
+        step()
     except Exception as exc:
-        LOG.warning('Ports and allocations have not followed the server to '
-                    'this host yet: %s', exc, instance=instance)
+        LOG.warning('Ports, allocations or volumes have not followed the '
+                    'server to this host yet: %s', exc, instance=instance)

@@ -45,7 +45,7 @@ def source_bdms(manager: upstream.ComputeManager,
     found = Bdms(context, objects=[])
     for bdm in volumes(Bdms.get_by_instance_uuid(
             context, kept.instance_uuid)):
-        attachment = of_source(bdm.attachment_id, _attached(context, bdm),
+        attachment = of_source(bdm.attachment_id, attached(context, bdm),
                                manager.host, prepared)
         if attachment is None:
             LOG.warning('The connection of volume %s to this host is not '
@@ -54,7 +54,7 @@ def source_bdms(manager: upstream.ComputeManager,
         else:
             found.objects.append(
                 bdm if attachment == bdm.attachment_id else
-                with_connection(manager, context, bdm, attachment))
+                with_connection(context, manager.volume_api, bdm, attachment))
     record.update(kept.instance_uuid, source_bdms=found)
     return found
 
@@ -107,9 +107,10 @@ def dest_bdms(manager: upstream.ComputeManager,
         context.elevated(read_deleted='yes'), kept.instance_uuid))
     ours = {bdm.attachment_id for bdm in mapped}
     found = {
-        attachment: with_connection(manager, context, bdm, attachment)
+        attachment: with_connection(
+            context, manager.volume_api, bdm, attachment)
         for bdm in mapped
-        for attachment, host in _attached(context, bdm).items()
+        for attachment, host in attached(context, bdm).items()
         if attachment not in ours and host in (None, kept.dest)}
     bdms = Bdms(context, objects=list(found.values()))
     record.update(kept.instance_uuid, dest_bdms=bdms)
@@ -127,12 +128,15 @@ def _differs(bdm: Bdm, at_source: Bdm) -> bool:
     return bdm.attachment_id != at_source.attachment_id
 
 
-def _attached(context: nova_context.RequestContext,
-              bdm: Bdm) -> dict[str, str | None]:
-    """Return the hosts of the attachments of an instance to a volume.
+def attached(context: nova_context.RequestContext,
+             bdm: Bdm) -> dict[str, str | None]:
+    """Ask Cinder for the attachments of a server to a volume.
 
     Nova's own method has only one attachment for each server, and Cinder's
     list of attachments only those of the project that asks.
+
+    :returns: the host of each; None where Cinder does not name it
+    :raises Exception: Cinder does not answer, or refuses
     """
     try:
         volume = cinder.cinderclient(
@@ -145,9 +149,8 @@ def _attached(context: nova_context.RequestContext,
             if attachment['server_id'] == bdm.instance_uuid}
 
 
-def with_connection(manager: upstream.ComputeManager,
-                    context: nova_context.RequestContext, bdm: Bdm,
-                    attachment: str) -> Bdm:
+def with_connection(context: nova_context.RequestContext,
+                    volume_api: cinder.API, bdm: Bdm, attachment: str) -> Bdm:
     """Return a copy of a mapping with the connection of an attachment.
 
     That of the mapping, if it is the same one: the virt driver has noted there
@@ -155,7 +158,7 @@ def with_connection(manager: upstream.ComputeManager,
 
     :raises VolumeAttachmentNotFound: Cinder has no such attachment
     """
-    connection = manager.volume_api.attachment_get(
+    connection = volume_api.attachment_get(
         context, attachment)['connection_info']
     bdm = bdm.obj_clone()
     bdm.attachment_id = attachment

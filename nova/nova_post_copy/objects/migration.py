@@ -99,13 +99,17 @@ def requested_by(
 
 
 def live_migrations(context: nova_context.RequestContext,
-                    **filters: typing.Any) -> objects.MigrationList:
+                    dest_compute: str | None = None,
+                    **filters: typing.Any) -> list[objects.Migration]:
     """Return live migrations, as ``MigrationList.get_by_filters`` does.
 
+    :param dest_compute: upstream ignores a filter of this name
     :param filters: such as ``instance_uuid``, ``source_compute``, ``status``
     """
-    return objects.MigrationList.get_by_filters(context, {
+    found = objects.MigrationList.get_by_filters(context, {
         'migration_type': fields.MigrationType.LIVE_MIGRATION, **filters})
+    return [each for each in found
+            if dest_compute in (None, each.dest_compute)]
 
 
 def unfinished(context: nova_context.RequestContext, instance_uuid: str,

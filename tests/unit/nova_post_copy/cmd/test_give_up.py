@@ -3,6 +3,7 @@
 import io
 import threading
 
+from cinderclient import exceptions as cinder_exception
 import fixtures
 from keystoneauth1 import exceptions as ks_exc
 from nova.compute import task_states
@@ -18,6 +19,7 @@ from oslo_utils import timeutils
 
 from nova_post_copy.cmd import give_up
 from nova_post_copy.decisions.condition import Condition
+from tests.unit.nova_post_copy import cinder
 from tests.unit.nova_post_copy.cmd import base
 
 
@@ -320,6 +322,40 @@ class TestGiveUp(test.TestCase):
         self.assert_recorded('dest', vm_states.ERROR, 'error')
         self.assertIn('allocation delete %s' % self.migration.uuid, text)
         self.assertIn('bindings/src', text)
+        self.assertIn('Next:', text)
+
+    def attach(self):
+        objects.BlockDeviceMapping(
+            self.context, instance_uuid=uuids.server, volume_id=uuids.volume,
+            source_type='volume', destination_type='volume',
+            attachment_id=uuids.dest_attachment,
+            connection_info='{}').create()
+        volumes = self.useFixture(cinder.Cinder(uuids.server))
+        volumes.volumes[uuids.volume] = {
+            uuids.src_attachment: 'src', uuids.dest_attachment: 'dest'}
+        return volumes
+
+    def test_volumes(self):
+        volumes = self.attach()
+        self.down('src')
+        exit_status, text = self.give_up('src')
+        self.assertEqual(0, exit_status, text)
+        self.assertIn('The volume attachments of the other host', text)
+        self.assertEqual({uuids.dest_attachment}, volumes.of(uuids.volume))
+
+    def test_cinder_is_gone(self):
+        volumes = self.attach()
+        volumes.errors['delete'] = cinder_exception.ClientException(503)
+        self.down('src')
+        exit_status, text = self.give_up('src')
+
+        self.assertEqual(2, exit_status, text)
+        self.assert_recorded('dest', vm_states.ERROR, 'error')
+        self.assertIn('WARNING: the volume attachments', text)
+        self.assertIn('volume attachment delete ' + uuids.src_attachment,
+                      text)
+        # The others are not in its way.
+        self.assertEqual(3, len(self.peers.asked))
         self.assertIn('Next:', text)
 
 

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import datetime
 
+from cinderclient import exceptions as cinder_exception
 import fixtures
 from nova.compute import vm_states
 from nova import objects
 from oslo_utils.fixture import uuidsentinel as uuids
+from oslo_utils import timeutils
 
 from nova_post_copy.compute import dead_sources
 from nova_post_copy.decisions.condition import Condition
+from tests.unit.nova_post_copy import cinder
 from tests.unit.nova_post_copy.compute import base
 
 
@@ -60,6 +64,14 @@ class TestDeadSource(base.ReconcileTestCase):
         # That is the source's to put back.
         self.assertIsNone(self.instance.task_state)
 
+    def test_on_its_way_to_another_host(self):
+        self.migration.dest_compute = 'third'
+        self.migration.save()
+        self.change(task_state=None)
+        self.report()
+        self.assertIsNone(self.fault())
+        self.assertIsNone(self.instance.task_state)
+
     def test_recorded_here_already(self):
         self.change(host='dest')
         self.report()
@@ -108,3 +120,97 @@ class TestDeadSource(base.ReconcileTestCase):
         self.driver.broken.insert(0, uuids.unknown)
         self.give_up()
         self.assertEqual({'dest': 'ACTIVE'}, self.network.bindings)
+
+    def test_given_up_and_on_another_host(self):
+        self.migration.dest_compute = 'third'
+        self.give_up()
+        self.assertEqual([], self.outside.done)
+
+    def test_given_up_before_and_leaving_now(self):
+        # Interrupted in its turn: this host has the half that is left behind.
+        self.migrates('interrupted (post-copy)', source_compute='dest',
+                      dest_compute='third')
+        self.give_up()
+        self.assertEqual([], self.outside.done)
+
+    def test_one_service_fails(self):
+        self.outside.error = 'list ports'
+        self.give_up()
+        self.assertFalse(self.manager.reportclient._held)
+
+
+class TestVolumes(TestDeadSource):
+    """Attachments that the source has left, until Cinder agrees."""
+
+    def setUp(self):
+        super().setUp()
+        self.cinder = self.useFixture(cinder.Cinder(self.instance.uuid))
+        self.cinder.volumes[uuids.volume] = {
+            uuids.source_attachment: 'src', uuids.dest_attachment: 'dest'}
+        self.volumes.attachments = {
+            uuids.source_attachment, uuids.dest_attachment}
+        self.bdm = objects.BlockDeviceMapping(
+            self.context, instance_uuid=self.instance.uuid,
+            volume_id=uuids.volume, source_type='volume',
+            destination_type='volume', attachment_id=uuids.dest_attachment,
+            connection_info='{}')
+        self.bdm.create()
+
+    def deleted(self):
+        """Return what is deleted, and has to be once only."""
+        self.outside.done.clear()
+        dead_sources.settle_given_up(self.manager, self.context)
+        return [what[1] for what in self.outside.done
+                if what[0] == 'delete attachment']
+
+    def test_given_up(self):
+        self.give_up()
+        self.assertEqual({uuids.dest_attachment}, self.volumes.attachments)
+
+    def fails_at_first(self):
+        self.cinder.errors['get'] = cinder_exception.Unauthorized(401)
+        self.give_up()
+        self.assertIn('needs credentials of its own in [cinder]',
+                      self.stdlog.logger.output)
+        self.assertEqual([], self.deleted())
+        self.cinder.errors.clear()
+
+    def test_cinder_fails(self):
+        self.fails_at_first()
+        self.assertEqual([uuids.source_attachment], self.deleted())
+
+    def test_started_again_before_cinder_agrees(self):
+        self.fails_at_first()
+        self.driver.broken = []
+        self.change(vm_state=vm_states.ACTIVE)
+        self.assertEqual([uuids.source_attachment], self.deleted())
+
+    def test_deleted_before_cinder_agrees(self):
+        self.fails_at_first()
+        self.driver.broken = []
+        self.bdm.destroy()
+        self.instance.destroy()
+        self.assertEqual([uuids.source_attachment], self.deleted())
+
+    def test_source_comes_back(self):
+        self.fails_at_first()
+        self.driver.broken = []
+        self.up = True
+        self.assertEqual([], self.deleted())
+
+    def test_not_for_ever(self):
+        self.fails_at_first()
+        self.driver.broken = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'oslo_utils.timeutils.utcnow', self._two_days_later(
+                timeutils.utcnow())))
+        self.assertEqual([], self.deleted())
+
+    def _two_days_later(self, now):
+        return lambda with_timezone=False: now + datetime.timedelta(days=2)
+
+    def test_server_is_on_the_source(self):
+        # After a rollback, which its source finishes.
+        self.driver.broken = []
+        self.status('error')
+        self.assertEqual([], self.deleted())

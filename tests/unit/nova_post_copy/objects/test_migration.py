@@ -132,6 +132,16 @@ class TestMigration(test.TestCase):
     def test_object_of_an_unextended_peer(self):
         self.assertIsNone(migration.requested(upstream.Migration()))
 
+    def test_live_migrations_to_a_host(self):
+        # Upstream's query ignores it, and gives those to all hosts.
+        to_b = self._create(dest_compute='host-b')
+        self._create(dest_compute='host-c')
+        self._create()
+        self.assertEqual([to_b.id], [
+            found.id for found in migration.live_migrations(
+                self.context, dest_compute='host-b')])
+        self.assertEqual(3, len(migration.live_migrations(self.context)))
+
     def test_between_hosts(self):
         def found(status, **more):
             obj = self._create(status, **more)
