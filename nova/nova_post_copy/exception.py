@@ -27,6 +27,15 @@ class PostCopyRolledBack(PostCopyFault):
                'Administrators find the reason in the details.')
 
 
+class PostCopyNotBegun(PostCopyFault):
+    msg_fmt = _('The live migration from %(host)s to %(dest)s did not begin, '
+                'and what was prepared for it was undone. Nothing was done to '
+                'the server. Reason: %(reason)s')
+    PUBLIC = _('A live migration of the server did not begin. Nothing was '
+               'done to the server. Administrators find the reason in the '
+               'details.')
+
+
 class PostCopyInterrupted(PostCopyFault):
     msg_fmt = _('The server runs on %(dest)s, but part of its memory is still '
                 'on %(host)s: the network between them failed in post-copy. '
@@ -129,6 +138,13 @@ class PostCopyUnfinished(exception.NovaException):
                 'migration %(migration_id)s has not finished (status '
                 '"%(status)s"), whatever its task state says. %(advice)s')
     code = 409
+
+
+class PostCopyOtherMigration(exception.MigrationPreCheckError):
+    msg_fmt = _('Live migration %(migration_id)s of the server has not '
+                'finished (status "%(status)s"), whatever the task state of '
+                'the server says. Abort it, or wait for its end, and repeat '
+                'the request')
 
 
 class PostCopyOtherRequest(exception.NovaException):

@@ -221,8 +221,28 @@ def _before_libvirt(context, instance: objects.Instance
         context, instance.uuid, source=instance.host)
 
 
+def check_no_other(context, instance: objects.Instance) -> None:
+    """Refuse a live migration of ours beside any other of the server.
+
+    Two are queued one behind the other on the source. The second would be
+    prepared for a server that the first one has taken away by then.
+
+    :raises webob.exc.HTTPConflict: another one is not over
+    """
+    other = migration_obj.other_unfinished(
+        context, instance.uuid, instance.host)
+    if other is None:
+        return
+    stale = _('If nothing of it runs any more, because nova-compute was '
+              'restarted in the middle of it, leave out post_copy: Nova then '
+              'takes no notice of it.')
+    raise exc.HTTPConflict(explanation=_unfinished(
+        instance, other, 'live_migrate', stale).format_message())
+
+
 def _unfinished(instance: objects.Instance, migration: objects.Migration,
-                method: str) -> nova_exception.NovaException:
+                method: str, more_advice: str = ''
+                ) -> nova_exception.NovaException:
     if migration.status == Status.INTERRUPTED_POST_COPY:
         advice = _('It resumes when its hosts reach each other again. Repeat '
                    'the request when it has ended.')
@@ -236,7 +256,8 @@ def _unfinished(instance: objects.Instance, migration: objects.Migration,
         advice = _('Abort it, or wait for its end, and repeat the request.')
     return exception.PostCopyUnfinished(
         method=method, instance_uuid=instance.uuid, status=migration.status,
-        migration_id=migration.id, advice=advice)
+        migration_id=migration.id,
+        advice=' '.join(filter(None, [advice, more_advice])))
 
 
 def _evacuation(instance: objects.Instance,

@@ -88,6 +88,8 @@ class API(compute.API):
             cannot take part
         :raises ComputeHostNotFound: the requested destination does not exist
         :raises webob.exc.HTTPBadRequest: the server is already there
+        :raises webob.exc.HTTPConflict: another live migration of the server
+            is not over, whoever asked for it
         """
         if host_name is not None and host_name == instance.host:
             # Upstream accepts that, and its conductor refuses it later.
@@ -95,6 +97,7 @@ class API(compute.API):
                 explanation=nova_exception.UnableToMigrateToSelf(
                     instance_id=instance.uuid,
                     host=host_name).format_message())
+        between_hosts.check_no_other(context, instance)
         self.compute_task_api.ping(context)
         # A paused server moves by pre-copy, so its hosts are not asked.
         if instance.vm_state != vm_states.PAUSED:

@@ -29,6 +29,8 @@ from nova.i18n import _
 from nova import objects
 
 from nova_post_copy.compute import arrivals
+from nova_post_copy.compute import arriving_requests
+from nova_post_copy.compute import closing
 from nova_post_copy.compute import dead_sources
 from nova_post_copy.compute import deletes
 from nova_post_copy.compute import dropped_requests
@@ -84,11 +86,17 @@ class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
                     dropped_requests.was_given_up(context, migration)):
                 dropped_requests.ignore(self, context, migration)
                 return
-            if record.exists(instance.uuid):
+            try:
+                instance_now = objects.Instance.get_by_uuid(
+                    context, instance.uuid, expected_attrs=closing.ATTRIBUTES)
+            except nova_exception.InstanceNotFound:
+                dropped_requests.forget(self, context, migration)
+                return
+            reason = arriving_requests.refusal(
+                context, self.host, instance_now, migration)
+            if reason is not None:
                 dropped_requests.refuse(
-                    self, context, instance, migration, _(
-                        'the last live migration of the server has not '
-                        'finished'))
+                    self, context, instance_now, migration, reason)
                 return
             self._handled.add(instance.uuid)
         try:
@@ -97,7 +105,7 @@ class ComputeManager(arrivals.Arrivals, last_steps.LastSteps,
         except Exception as exc:
             self._handled.discard(instance.uuid)
             record.remove(instance.uuid)
-            dropped_requests.refuse(self, context, instance, migration, _(
+            dropped_requests.refuse(self, context, instance_now, migration, _(
                 'nova-compute on the source could not write the record of '
                 'the migration: %s') % exc)
             return

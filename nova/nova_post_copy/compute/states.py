@@ -33,6 +33,9 @@ LOG = logging.getLogger(__name__)
 #: Task states of a server that is to be deleted; the record remembers that.
 DELETING = (task_states.DELETING, task_states.SOFT_DELETING)
 
+#: States of a server that migrates, be it that somebody has reset them.
+MOVABLE = (vm_states.ACTIVE, vm_states.PAUSED, vm_states.ERROR)
+
 
 class Ending:
     """The instances whose migration is being ended by a thread.
@@ -125,6 +128,10 @@ def put_back(instance: objects.Instance, found: Condition) -> None:
 
 
 def _vm_state(recorded: str, found: Condition) -> str:
+    if recorded not in MOVABLE:
+        # No reset has made it: the server is stopped, or softly deleted. Only
+        # the steps that end its migration have still to be taken.
+        return recorded
     if found is Condition.PAUSED:
         return vm_states.PAUSED
     if found is Condition.RUNNING or recorded != vm_states.PAUSED:

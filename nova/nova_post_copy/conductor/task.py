@@ -20,6 +20,7 @@ from nova.i18n import _
 from nova_post_copy.compute import rpcapi
 from nova_post_copy.conductor import failure
 from nova_post_copy.conductor import sign_of_life
+from nova_post_copy import exception as post_copy_exception
 from nova_post_copy.objects import migration as migration_obj
 from nova_post_copy import traits
 
@@ -75,6 +76,7 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
             # Saved before anything is moved: the computes read post_copy.
             self.migration.save()
             with sign_of_life.shown(self.migration):
+                self._check_no_other()
                 if not self._paused:
                     self._check_source()
                 if self._by_post_copy:
@@ -112,6 +114,19 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
             LOG.warning('The port bindings on %(host)s could not be removed: '
                         '%(error)s', {'host': host, 'error': exc},
                         instance=self.instance)
+
+    def _check_no_other(self) -> None:
+        """Refuse a server whose allocations another migration has moved.
+
+        The API does so, but it may be another release, and the request may
+        have waited for this conductor.
+        """
+        other = migration_obj.other_unfinished(
+            self.context, self.instance.uuid, self.source,
+            besides=self.migration.id)
+        if other is not None:
+            raise post_copy_exception.PostCopyOtherMigration(
+                migration_id=other.id, status=other.status)
 
     def _check_source(self) -> None:
         self._check_host_is_up(self.source)

@@ -37,6 +37,8 @@ class Status(enum.StrEnum):
 
 #: The migration is over.
 FINAL = (Status.COMPLETED, Status.CANCELLED, Status.ERROR, Status.FAILED)
+# Not those that upstream's evacuation gives to a migration of any type.
+_GOING_ON = tuple(status for status in Status if status not in FINAL)
 #: The server runs on the destination, part of its memory is on the source.
 SWITCHED = (Status.RUNNING_POST_COPY, Status.INTERRUPTED_POST_COPY)
 #: Memory or disks are being copied.
@@ -130,6 +132,26 @@ def unfinished(context: nova_context.RequestContext, instance_uuid: str,
         if counts and requested(found):
             return found
     return None
+
+
+def other_unfinished(context: nova_context.RequestContext,
+                     instance_uuid: str, source: str,
+                     besides: int | None = None) -> objects.Migration | None:
+    """Return an unfinished live migration of a server, whoever asked for it.
+
+    Upstream's have no durable record, but move the same guest.
+
+    :param source: the host of the server; what has left another one is
+        history, and so is what is older than a migration that has completed
+    :param besides: the id of a migration that does not count
+    :returns: None when there is no such migration
+    """
+    rows = live_migrations(context, instance_uuid=instance_uuid)
+    moved = max((row.id for row in rows if row.status == Status.COMPLETED),
+                default=0)
+    return next((row for row in rows if row.status in _GOING_ON and
+                 row.id > moved and row.id != besides and
+                 row.source_compute == source), None)
 
 
 def between_hosts(context: nova_context.RequestContext,

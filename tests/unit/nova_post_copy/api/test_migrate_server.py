@@ -170,6 +170,38 @@ class TestLiveMigrate(base.ApiTestCase):
         self.instance.save()
         self._refused(409, 'is locked', roles=MANAGER, post_copy=True)
 
+    def test_another_is_not_over(self):
+        # After a reset: the task state does not say so any more.
+        self.serve_conductor()
+        self.serve_compute('host-a')
+        for asked in ({}, {'post_copy': False}):
+            for status, advice in (
+                    ('accepted', 'in a moment'), ('queued', 'Abort it'),
+                    ('preparing', 'Abort it'), ('running', 'Abort it'),
+                    ('running (post-copy)', 'no longer be aborted'),
+                    ('post-migrating', 'wait for its end')):
+                other = self.create_migration(status, **asked)
+                for post_copy in (True, False):
+                    message = self._refused(
+                        409, 'live migration %d has not finished (status '
+                        '"%s")' % (other.id, status), advice,
+                        'leave out post_copy', post_copy=post_copy)
+                    self.assertNotIn('host-', message)
+                other.status = 'error'
+                other.save()
+        self._sent_to_us(post_copy=True)
+
+    def test_another_of_another_host(self):
+        self.serve_compute('host-a')
+        other = self.create_migration('running')
+        other.source_compute = 'host-b'
+        other.save()
+        self._sent_to_us(post_copy=True)
+
+    def test_another_and_no_post_copy_is_upstreams(self):
+        self.create_migration('running')
+        self._sent_upstream()
+
     def test_source_refuses(self):
         self.serve_conductor()
         self.serve_compute('host-a').as_source = ['too old', 'not allowed']

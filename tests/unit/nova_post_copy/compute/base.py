@@ -161,6 +161,10 @@ class Placement:
         self._outside.do('release', consumer_type)
         self._held.discard(consumer)
 
+    def remove_provider_tree_from_instance_allocation(
+            self, context, consumer, provider):
+        self._outside.do('release of', consumer, provider)
+
 
 class Manager:
     """nova-compute, as far as it reaches out of the database."""
@@ -187,8 +191,10 @@ class Manager:
         self._release(migration)
 
     def _revert_allocation(self, context, instance, migration):
+        held = migration.uuid in self.reportclient._held
         self._outside.do('give back destination', migration.id)
         self._release(migration)
+        return held
 
     def _release(self, migration):
         # As upstream: who does not answer is taken for one who did.

@@ -5,6 +5,7 @@ import collections
 import fixtures
 import futurist
 from nova.compute import task_states
+from nova.compute import vm_states
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
@@ -97,7 +98,16 @@ class TestLiveMigration(ManagerTestCase):
         self.replace(COMPUTE + 'dropped_requests.was_given_up',
                      lambda context, migration: self.lost)
         self.does(COMPUTE + 'dropped_requests.ignore')
+        self.does(COMPUTE + 'dropped_requests.forget')
         self.does(UPSTREAM + 'live_migration', self._upstreams)
+        #: the server as it is in the database when the request arrives
+        self.fresh = self.instance.obj_clone()
+        self.fresh.vm_state = vm_states.ACTIVE
+        self.replace('nova.objects.Instance.get_by_uuid',
+                     lambda cls, *args, **kwargs: self._read())
+        self.other = None
+        self.replace(COMPUTE + 'arriving_requests.other_unfinished',
+                     lambda *args, **kwargs: self.other)
         self.bdms = records.make().source_bdms
         self.replace('nova.objects.BlockDeviceMappingList.'
                      'get_by_instance_uuid', lambda *args: self.bdms)
@@ -107,6 +117,12 @@ class TestLiveMigration(ManagerTestCase):
         self.replace(
             'nova_post_copy.compute.rpcapi.PostCopyComputeAPI.'
             'resume_refusal', lambda api, context, host: 'it crashes')
+
+    def _read(self):
+        if self.fresh is None:
+            raise nova_exception.InstanceNotFound(
+                instance_id=self.instance.uuid)
+        return self.fresh
 
     def _upstreams(self, *args):
         self.kept = record.load(self.instance.uuid)
@@ -174,6 +190,64 @@ class TestLiveMigration(ManagerTestCase):
         self.live_migration()
         self.assertEqual(['refuse'], self.done)
         self.assertEqual(6, record.load(self.instance.uuid).migration_id)
+
+    def assert_refused(self, *words):
+        refused = []
+        self.does(COMPUTE + 'dropped_requests.refuse',
+                  lambda *args: refused.append(args[2:]))
+        self.done.clear()
+        self.live_migration()
+        self.assertEqual(['refuse'], self.done)
+        ((instance, migration, reason),) = refused
+        # Not as it was when the request was made.
+        self.assertIs(self.fresh, instance)
+        self.assertIs(self.migration, migration)
+        for word in words:
+            self.assertIn(word, reason)
+        self.assertEqual(set(), self.manager._handled)
+        self.assert_kept(False)
+
+    def test_upstreams_is_not_over(self):
+        self.other = objects.Migration(id=6, status='running')
+        self.assert_refused('ive migration 6', '"running"')
+
+    def test_evacuated_meanwhile(self):
+        self.fresh.host = 'third'
+        for task_state in (None, task_states.MIGRATING,
+                           task_states.REBUILDING):
+            self.fresh.task_state = task_state
+            self.assert_refused('is on third')
+
+    def test_changed_meanwhile(self):
+        for vm_state, task_state in (
+                (vm_states.ACTIVE, task_states.REBUILDING),
+                (vm_states.ERROR, task_states.REBUILD_SPAWNING),
+                (vm_states.ACTIVE, task_states.SOFT_DELETING),
+                (vm_states.ACTIVE, task_states.DELETING),
+                (vm_states.SOFT_DELETED, None),
+                (vm_states.SOFT_DELETED, task_states.MIGRATING),
+                (vm_states.STOPPED, task_states.MIGRATING),
+                (vm_states.RESIZED, None), (vm_states.SHELVED, None)):
+            self.fresh.vm_state = vm_state
+            self.fresh.task_state = task_state
+            self.assert_refused('"%s"' % vm_state, '"%s"' % task_state)
+
+    def test_states_were_reset_meanwhile(self):
+        for vm_state in (vm_states.ACTIVE, vm_states.ERROR,
+                         vm_states.PAUSED):
+            for task_state in (None, task_states.MIGRATING):
+                self.fresh.vm_state = vm_state
+                self.fresh.task_state = task_state
+                self.done.clear()
+                self.live_migration()
+                self.assertEqual(['live_migration'], self.done)
+                record.remove(self.instance.uuid)
+
+    def test_deleted_meanwhile(self):
+        self.fresh = None
+        self.live_migration()
+        self.assertEqual(['forget'], self.done)
+        self.assert_kept(False)
 
     def test_error_is_settled_later(self):
         self.errors['live_migration'] = test.TestingException()

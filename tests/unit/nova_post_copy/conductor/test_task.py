@@ -246,6 +246,32 @@ class TestLiveMigration(test.TestCase):
         self.assertEqual([('host-a', 'host-c', True)], self.sent)
         self.assertEqual(['host-a', 'host-c', 'host-c'], self.computes.asked)
 
+    def test_another_is_not_over(self):
+        # The request has waited for this conductor, or the API is another.
+        other = objects.Migration(
+            self.context, instance_uuid=self.instance.uuid,
+            migration_type='live-migration', status='running',
+            source_compute='host-a', dest_compute='host-b')
+        other.create()
+        for post_copy in (True, False):
+            self.instance.task_state = task_states.MIGRATING
+            self.instance.save()
+            error = self.assertRaises(exception.MigrationPreCheckError,
+                                      self._migrate, post_copy)
+            self.assertIn('Live migration %d of the server has not finished '
+                          '(status "running")' % other.id,
+                          error.format_message())
+            self._assert_words(error.format_message())
+        self.assertEqual([], self.sent)
+        self.assertEqual([], self.computes.asked)
+        # Of a host that the server is not on any more.
+        other.source_compute = 'host-c'
+        other.save()
+        self.instance.task_state = task_states.MIGRATING
+        self.instance.save()
+        self._migrate(True)
+        self.assertEqual(1, len(self.sent))
+
     def test_source_cannot(self):
         self.computes.as_source['host-a'] = ['its disk is odd', 'so is QEMU']
         self._assert_refused(

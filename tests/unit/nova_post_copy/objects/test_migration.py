@@ -158,3 +158,36 @@ class TestMigration(test.TestCase):
         for status in ('accepted', 'queued', 'preparing', 'completed',
                        'cancelled', 'error', 'failed'):
             self.assertFalse(found(status, post_copy=True), status)
+
+    def test_other_unfinished(self):
+        def other(source='host-a', besides=None):
+            found = migration.other_unfinished(
+                self.context, uuids.instance, source, besides)
+            return found and found.id
+
+        self.assertIsNone(other())
+        # The last one was taken by an evacuation for its own.
+        for status in (*migration.FINAL, 'done'):
+            self._create(status)
+        self.assertIsNone(other())
+        ours = self._create('accepted', post_copy=True).id
+        self.assertIsNone(other(besides=ours))
+        # Whoever asked for it, and whatever the phase is.
+        for asked in ({}, {'post_copy': False}, {'post_copy': True}):
+            for status in set(migration.Status) - set(migration.FINAL):
+                row = self._create(status, **asked)
+                self.assertEqual(row.id, other(besides=ours))
+                # The server has left that host since.
+                self.assertIsNone(other('host-b'))
+                row.status = 'failed'
+                row.save()
+
+    def test_unfinished_before_it_moved_is_history(self):
+        # A nova-compute was killed in the middle; the server came back since.
+        self._create('running')
+        self._create('error')
+        self.assertIsNotNone(migration.other_unfinished(
+            self.context, uuids.instance, 'host-a'))
+        self._create('completed')
+        self.assertIsNone(migration.other_unfinished(
+            self.context, uuids.instance, 'host-a'))
