@@ -69,7 +69,7 @@ class TestTexts(test.NoDBTestCase):
 
     def test_tenants_read_no_names_of_hosts(self):
         faults = exception.PostCopyFault.__subclasses__()
-        self.assertEqual(6, len(faults))
+        self.assertEqual(7, len(faults))
         for fault in faults:
             self.assertNotIn('%(', fault.PUBLIC)
             self.assertLess(len(fault.PUBLIC), KEPT)
