@@ -44,6 +44,8 @@ def filtering(treatment: str, stream: str) -> str:
     return treatment + (' of ' + stream if stream else '')
 
 
+# With which a server has a volume of Cinder.
+VOLUMES = ('ceph',)
 # Whose injectors keep the hosts from talking to each other.
 NETWORK = ('cut', 'break', *(
     filtering(treatment, stream)
@@ -101,6 +103,7 @@ class Case:
     :param limit: seconds from the last fault, or its healing, to the end
     :param restarts: whether the guest is started anew on purpose
     :param container: whether nova-compute has a PID namespace of its own
+    :param storage: kinds of storage with which it can be run; (): with each
     """
 
     name: str
@@ -111,6 +114,10 @@ class Case:
     limit: float = 60.0
     restarts: bool = False
     container: bool = False
+    storage: tuple[str, ...] = ()
+
+    def can_use(self, storage: str) -> bool:
+        return not self.storage or storage in self.storage
 
     def waits_for(self, *phases: Phase) -> bool:
         return any(step.phase in phases for step in self.steps)
