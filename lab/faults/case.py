@@ -61,16 +61,20 @@ class Fault:
     :param seconds: until it is healed; None: there is nothing to heal
     :param answer: what a user's request must be: 'refused', 'accepted', or
         None for anything but a failure (5xx)
+    :param from_arrival: whether the seconds begin when the guest arrives
     """
 
     kind: str
     where: str = ''
     seconds: float | None = None
     answer: str | None = None
+    from_arrival: bool = False
 
     def __str__(self) -> str:
         return self.kind + (' on the ' + self.where if self.where else '') + (
-            '' if self.seconds is None else ' for %g s' % self.seconds)
+            '' if self.seconds is None else
+            ' until %g s after the arrival' % self.seconds
+            if self.from_arrival else ' for %g s' % self.seconds)
 
     @property
     def cuts_network(self) -> bool:

@@ -18,7 +18,7 @@ _COMPUTE_DOWN_S = 3       # until a killed nova-compute is started again
 _GIVEN_UP_S = 180 + 60 + 30
 _SERVICE_DOWN_S = 5       # other services
 _DATABASE_DOWN_S = 20
-_CINDER_DOWN_S = 20       # longer than the guest needs to arrive
+_CINDER_DOWN_S = 20       # after the guest has arrived
 
 
 def _network() -> list[Case]:
@@ -156,7 +156,7 @@ def _volumes() -> list[Case]:
              "Cinder's API is away when the migration of a server with a "
              'volume ends',
              (Step(Phase.POST_COPY, Fault(
-                 'kill Cinder', seconds=_CINDER_DOWN_S)),),
+                 'kill Cinder', seconds=_CINDER_DOWN_S, from_arrival=True)),),
              End.COMPLETED, limit=limits.ASKED_AGAIN_S, storage=VOLUMES),
     ]
 
