@@ -17,6 +17,7 @@ for.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import functools
 import pathlib
 import xml.etree.ElementTree
@@ -144,11 +145,12 @@ class Cloud:
 
     def boot(self, name: str, host: str, *, image: str = 'guest',
              flavor: str = 'lab.small', networks: object = 'none',
-             limit: float = 90):
+             volumes: Sequence[str] = (), limit: float = 90):
         """Boot a server on a host and return it when it is ACTIVE.
 
         :param host: ``host-a`` or ``host-b``
         :param networks: as novaclient's ``nics``
+        :param volumes: ids of those that are attached
         :param limit: seconds
         :raises LabError: with the fault of the server
         """
@@ -158,7 +160,11 @@ class Cloud:
             raise errors.LabError('there is no image %s in glance' % image)
         flavors = {found.name: found for found in nova_client.flavors.list()}
         server = nova_client.servers.create(
-            name, images[0]['id'], flavors[flavor], host=host, nics=networks)
+            name, images[0]['id'], flavors[flavor], host=host, nics=networks,
+            block_device_mapping_v2=[
+                {'uuid': volume, 'source_type': 'volume',
+                 'destination_type': 'volume', 'boot_index': -1}
+                for volume in volumes])
 
         def active():
             server.get()

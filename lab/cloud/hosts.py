@@ -221,6 +221,10 @@ class Host:
         """
         return self._instances / server
 
+    def disks(self) -> list[pathlib.Path]:
+        """Return the directories of all servers that are on the host."""
+        return list(self._instances.glob('*-*-*-*-*'))
+
     def stop(self) -> None:
         """End everything on the host."""
         self.compute.end(grace=2)

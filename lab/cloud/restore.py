@@ -17,7 +17,9 @@ import typing
 
 import libvirt
 
+from lab.cloud.services import ceph
 from lab.cloud.services import nova
+from lab.cloud import volumes
 from lab import layout
 
 if typing.TYPE_CHECKING:
@@ -52,22 +54,22 @@ def restore(cloud: lab_cloud.Cloud, say: Callable[[str], None]) -> None:
         cloud.session.delete('/allocations/' + consumer,
                              endpoint_filter=_PLACEMENT)
     for host in hosts:
-        for path in _disks(host):
+        for path in host.disks():
             shutil.rmtree(path)
+    if cloud.storage.volumes:
+        volumes.clear(cloud)
+        ceph.remove_images(ceph.DISKS)
 
 
 def _is_clear(cloud: lab_cloud.Cloud) -> bool:
     return not (cloud.nova().servers.list() or _consumers(cloud) or any(
-        host.domains() or _disks(host) or _durable(host)
-        for host in cloud.hosts.values()))
+        host.domains() or host.disks() or _durable(host)
+        for host in cloud.hosts.values()) or cloud.storage.volumes and (
+            volumes.all_volumes(cloud) or ceph.images(ceph.DISKS)))
 
 
 def _durable(host: lab_hosts.Host) -> list[pathlib.Path]:
     return list((host.layout.directory / 'nova' / 'post_copy').glob('*'))
-
-
-def _disks(host: lab_hosts.Host) -> list[pathlib.Path]:
-    return list((host.layout.directory / 'instances').glob('*-*-*-*-*'))
 
 
 def _consumers(cloud: lab_cloud.Cloud) -> list[str]:

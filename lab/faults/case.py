@@ -44,6 +44,8 @@ def filtering(treatment: str, stream: str) -> str:
     return treatment + (' of ' + stream if stream else '')
 
 
+# With which a server has a volume of Cinder.
+VOLUMES = ('ceph',)
 # Whose injectors keep the hosts from talking to each other.
 NETWORK = ('cut', 'break', *(
     filtering(treatment, stream)
@@ -59,16 +61,20 @@ class Fault:
     :param seconds: until it is healed; None: there is nothing to heal
     :param answer: what a user's request must be: 'refused', 'accepted', or
         None for anything but a failure (5xx)
+    :param from_arrival: whether the seconds begin when the guest arrives
     """
 
     kind: str
     where: str = ''
     seconds: float | None = None
     answer: str | None = None
+    from_arrival: bool = False
 
     def __str__(self) -> str:
         return self.kind + (' on the ' + self.where if self.where else '') + (
-            '' if self.seconds is None else ' for %g s' % self.seconds)
+            '' if self.seconds is None else
+            ' until %g s after the arrival' % self.seconds
+            if self.from_arrival else ' for %g s' % self.seconds)
 
     @property
     def cuts_network(self) -> bool:
@@ -101,6 +107,7 @@ class Case:
     :param limit: seconds from the last fault, or its healing, to the end
     :param restarts: whether the guest is started anew on purpose
     :param container: whether nova-compute has a PID namespace of its own
+    :param storage: kinds of storage with which it can be run; (): with each
     """
 
     name: str
@@ -111,6 +118,10 @@ class Case:
     limit: float = 60.0
     restarts: bool = False
     container: bool = False
+    storage: tuple[str, ...] = ()
+
+    def can_use(self, storage: str) -> bool:
+        return not self.storage or storage in self.storage
 
     def waits_for(self, *phases: Phase) -> bool:
         return any(step.phase in phases for step in self.steps)

@@ -17,6 +17,7 @@ from lab.cloud import cloud as lab_cloud
 from lab.cloud import lifetime
 from lab.cloud import restore
 from lab.cloud import speed
+from lab.cloud import storage
 from lab.faults.case import Case
 from lab.faults import computes
 from lab.faults import draw
@@ -25,6 +26,7 @@ from lab.faults import matrix
 from lab.faults import report
 from lab.faults import runner
 from lab.faults import scene
+from lab.faults import selection
 from lab.faults import switch
 from lab import layout
 from lab import load
@@ -38,24 +40,26 @@ _DRAWS = 3
 
 
 def main(argv: Sequence[str]) -> int:
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
     if arguments.list:
-        print(output.columns([
-            (case.name, '%s: %s' % (case.description, case.end.value))
-            for case in matrix.CASES.values()]))
+        print(output.columns(selection.listed()))
         return 0
+    if arguments.random and arguments.storage != 'local':
+        parser.error('--random draws for --storage local')
     with load.busy_loops(arguments.load):
         return _main(arguments)
 
 
 def _main(arguments: argparse.Namespace) -> int:
     say = progress.Progress(sys.stdout)
-    cloud = lab_cloud.Cloud(ports=True, say=say)
-    drawn = ('random' if arguments.random else
-             'switch' if arguments.switch else None)
-    path = arguments.output / report.name(drawn, arguments.upstream)
     cases = _cases(arguments)
     count = arguments.random or len(cases)
+    cloud = lab_cloud.Cloud(ports=True, storage=arguments.storage, say=say)
+    drawn = ('random' if arguments.random else
+             'switch' if arguments.switch else None)
+    path = arguments.output / report.name(
+        drawn, arguments.upstream, arguments.storage)
     results = []
     with lifetime.in_cloud(cloud, arguments.keep), contextlib.closing(
             run(cloud, cases, arguments.upstream, say)) as all_results:
@@ -64,7 +68,7 @@ def _main(arguments: argparse.Namespace) -> int:
             results.append(result)
             say('    %d of %d' % (len(results), count))
             # Each time: what is interrupted leaves what it has seen.
-            report.save(results, arguments.upstream, path)
+            report.save(results, arguments.upstream, path, arguments.storage)
     print('\n%s\n' % report.table(results))
     print('Written: %s' % path)
     violated = sum(bool(result.violations) for result in results)
@@ -123,8 +127,8 @@ def _cases(arguments: argparse.Namespace) -> Sequence[tuple[Case, int]]:
     seeds = range(arguments.seed, arguments.seed + arguments.seeds)
     if arguments.switch:
         return [(case, seed) for seed in seeds for case in switch.cases(seed)]
-    names = arguments.case or list(matrix.CASES)
-    return [(matrix.CASES[name], seed) for name in names for seed in seeds]
+    return [(case, seed) for case in selection.select(
+        arguments.case, arguments.storage) for seed in seeds]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,6 +154,10 @@ def _parser() -> argparse.ArgumentParser:
         '--seed', type=int, default=1, metavar='S',
         help='of the first moment, or of the draw (default: %(default)s)')
     parser.add_argument(
+        '--storage', choices=list(storage.KINDS), default='local',
+        help='where the disks of servers are; ceph: each server has a volume '
+        'of Cinder, too (default: %(default)s)')
+    parser.add_argument(
         '--upstream', action='store_true',
         help="against upstream's driver, to see the difference")
     parser.add_argument(
@@ -160,5 +168,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--output', type=pathlib.Path, default=layout.ROOT, metavar='DIR',
         help='where faults.json goes; faults-random.json, '
-        'faults-switch.json, faults-upstream.json (default: %(default)s)')
+        'faults-switch.json, faults-ceph.json, faults-upstream.json '
+        '(default: %(default)s)')
     return parser

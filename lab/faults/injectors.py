@@ -17,6 +17,7 @@ import typing
 
 from lab.cloud import network
 from lab.cloud import process
+from lab.cloud.services import cinder
 from lab.cloud.services import database
 from lab.cloud.services import keystone
 from lab.cloud.services import messages
@@ -102,6 +103,11 @@ def _start_api(service) -> Callable:
     return heal
 
 
+def _start_cinder(scene: Scene, host: lab_hosts.Host | None) -> None:
+    cinder.start_api()
+    cinder.wait_api()
+
+
 def _start_database(scene: Scene, host: lab_hosts.Host | None) -> None:
     database.start()
     database.wait_ready()
@@ -162,6 +168,7 @@ INJECTORS: dict[str, Injector] = {
     'kill placement': Injector(
         _kill_api('placement'), _start_api(placement)),
     'kill neutron': Injector(_kill_api('neutron'), _start_api(neutron)),
+    'kill Cinder': Injector(_kill_api('cinder'), _start_cinder),
     'kill keystone': Injector(_kill_api('keystone'), _start_api(keystone)),
     'fill disk': Injector(_fill_disk, _free_disk),
     'read-only disk': Injector(_remount('ro'), _remount('rw')),

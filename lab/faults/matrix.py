@@ -7,6 +7,7 @@ from lab.faults.case import End
 from lab.faults.case import Fault
 from lab.faults.case import Phase
 from lab.faults.case import Step
+from lab.faults.case import VOLUMES
 from lab.faults import limits
 from lab.faults import switch
 from lab.faults import users
@@ -17,6 +18,7 @@ _COMPUTE_DOWN_S = 3       # until a killed nova-compute is started again
 _GIVEN_UP_S = 180 + 60 + 30
 _SERVICE_DOWN_S = 5       # other services
 _DATABASE_DOWN_S = 20
+_CINDER_DOWN_S = 20       # after the guest has arrived
 
 
 def _network() -> list[Case]:
@@ -148,6 +150,17 @@ def _services() -> list[Case]:
     ]
 
 
+def _volumes() -> list[Case]:
+    return [
+        Case('cinder-post-copy',
+             "Cinder's API is away when the migration of a server with a "
+             'volume ends',
+             (Step(Phase.POST_COPY, Fault(
+                 'kill Cinder', seconds=_CINDER_DOWN_S, from_arrival=True)),),
+             End.COMPLETED, limit=limits.ASKED_AGAIN_S, storage=VOLUMES),
+    ]
+
+
 def _libvirt() -> list[Case]:
     """libvirt ends a migration in pre-copy when it is restarted.
 
@@ -192,7 +205,7 @@ def _pre_copy() -> list[Case]:
              End.STAYED),
         Case('disk-full', 'the disk of the destination is full',
              (Step(Phase.IDLE, Fault('fill disk', 'destination', 10)),),
-             End.STAYED),
+             End.STAYED, storage=('local',)),
         Case('abort-pre-copy', 'the user aborts in pre-copy',
              (Step(Phase.PRE_COPY, Fault('abort', answer='accepted')),),
              End.STAYED),
@@ -233,5 +246,6 @@ def _isolated() -> list[Case]:
 
 
 CASES: dict[str, Case] = {case.name: case for case in (
-    *_network(), *_containers(), *_compute(), *_services(), *_libvirt(),
-    *_lost(), *_pre_copy(), *users.cases(), *_conductor(), *_isolated())}
+    *_network(), *_containers(), *_compute(), *_services(), *_volumes(),
+    *_libvirt(), *_lost(), *_pre_copy(), *users.cases(), *_conductor(),
+    *_isolated())}

@@ -35,6 +35,20 @@ class Injection:
 
 
 @dataclasses.dataclass
+class Volume:
+    """A volume of the server, at the end.
+
+    :param status: in Cinder; None: there is no such volume
+    :param attachments: the host of each; '' where Cinder knows none
+    :param opened: hosts that have its image open; None: there is no image
+    """
+
+    status: str | None
+    attachments: list[str]
+    opened: list[str] | None
+
+
+@dataclasses.dataclass
 class Final:
     """Hosts and records at the end; dicts are by host name.
 
@@ -47,6 +61,10 @@ class Final:
     :param disks: hosts that have a directory of the server
     :param durable: hosts that have a durable record of the migration
     :param bindings: status of each port binding; None without a port
+    :param shared: whether that directory is one for all hosts
+    :param images: hosts that have each image of the server open; None: its
+        disks are files
+    :param volumes: by their ids
     """
 
     server: dict | None
@@ -58,6 +76,9 @@ class Final:
     disks: list[str]
     durable: list[str]
     bindings: dict[str, str] | None
+    shared: bool = False
+    images: dict[str, list[str]] | None = None
+    volumes: dict[str, Volume] = dataclasses.field(default_factory=dict)
 
     def summary(self) -> str:
         """Say in some words what Nova's records are."""
@@ -74,6 +95,8 @@ class Observation:
     """One case, as it went.
 
     :param twice: moments in which two copies were running, in words
+    :param removed: images that were gone while a QEMU of the server ran, in
+        words
     :param shown: statuses of the server that Nova has shown
     :param missing: processes of the cloud that are gone and should not be
     :param slowness: of the machine: how many times longer limits are
@@ -94,6 +117,7 @@ class Observation:
     wrong_pages: int = 0
     setbacks: int = 0
     twice: list[str] = dataclasses.field(default_factory=list)
+    removed: list[str] = dataclasses.field(default_factory=list)
     shown: set[str] = dataclasses.field(default_factory=set)
     missing: list[str] = dataclasses.field(default_factory=list)
     final: Final | None = None

@@ -2,8 +2,9 @@
 
 """The table of cases for the reader, and ``faults.json`` for programs.
 
-Cases that were drawn, those around the switch, and those against upstream's
-driver have files of their own: ``faults-random.json``, ``faults-switch.json``,
+Cases that were drawn, those around the switch, those on another storage than
+each host's own disk, and those against upstream's driver have files of their
+own: ``faults-random.json``, ``faults-switch.json``, ``faults-ceph.json``,
 ``faults-upstream.json``.
 """
 
@@ -75,20 +76,23 @@ def seconds(value: float | None) -> str:
     return '-' if value is None else '%.1f s' % value
 
 
-def name(drawn: str | None, upstream: bool) -> str:
+def name(drawn: str | None, upstream: bool, storage: str = 'local') -> str:
     """Return the name of the file for such cases.
 
     :param drawn: how, ``random`` or ``switch``; None: they have names
+    :param storage: where the disks of servers are
     """
-    return 'faults%s%s.json' % ('-' + drawn if drawn else '',
-                                '-upstream' if upstream else '')
+    return 'faults%s%s%s.json' % ('-' + drawn if drawn else '',
+                                  '' if storage == 'local' else '-' + storage,
+                                  '-upstream' if upstream else '')
 
 
-def save(results: Sequence[Result], upstream: bool,
-         path: pathlib.Path) -> None:
+def save(results: Sequence[Result], upstream: bool, path: pathlib.Path,
+         storage: str = 'local') -> None:
     """Write the file; one that is there is replaced at once."""
     output.save_json(path, {
         'driver': 'upstream' if upstream else 'nova-post-copy',
+        'storage': storage,
         'cases': len(results),
         'violated': sum(bool(result.violations) for result in results),
         'results': [_as_json(result) for result in results],

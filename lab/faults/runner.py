@@ -62,7 +62,8 @@ class Runner:
             case, seed, source.name, destination.name,
             slowness=wait.slowness)
         self._scene = faults_scene.Scene(cloud, self.observation)
-        self._to_heal: list[tuple[float, Injection]] = []
+        self._to_heal: list[Injection] = []
+        self._arrived: float | None = None
         self._limited = cloud.bandwidth
 
     def run(self) -> list[str]:
@@ -127,8 +128,10 @@ class Runner:
     def _look_after_things(self) -> None:
         """Do what is due by the time or by the state of the migration."""
         now = self._scene.sampler.view
-        for due, injection in list(self._to_heal):
-            if time.monotonic() >= due:
+        if self._arrived is None and view.has_arrived(now):
+            self._arrived = time.monotonic()
+        for injection in list(self._to_heal):
+            if time.monotonic() >= self._due(injection):
                 self._heal(injection)
         if now.source == view.PAUSED_POST_COPY and self._case.waits_for(
                 Phase.POST_COPY, Phase.RECOVERY):
@@ -149,14 +152,22 @@ class Runner:
         injection = Injection(fault, time.monotonic(), hit)
         self.observation.injections.append(injection)
         if fault.seconds is not None:
-            self._to_heal.append((injection.begin + fault.seconds, injection))
+            self._to_heal.append(injection)
         injection.answer = INJECTORS[fault.kind].inject(
             self._scene, self._host(fault))
         if injection.answer is not None:
             self._note('answer: %d %s' % injection.answer)
 
+    def _due(self, injection: Injection) -> float:
+        """Return when a fault is to be healed."""
+        begin = injection.begin
+        if injection.fault.from_arrival:
+            # Also if the guest never arrives.
+            begin = self._arrived or begin + wait.scaled(_PHASE_LIMIT_S)
+        return begin + injection.fault.seconds
+
     def _heal(self, injection: Injection) -> None:
-        self._to_heal = [(due, other) for due, other in self._to_heal
+        self._to_heal = [other for other in self._to_heal
                          if other is not injection]
         self._note('heal: %s' % injection.fault)
         INJECTORS[injection.fault.kind].heal(
@@ -166,7 +177,7 @@ class Runner:
     def _heal_all(self, at_once: bool = False) -> None:
         while self._to_heal:
             if at_once:
-                self._heal(self._to_heal[0][1])
+                self._heal(self._to_heal[0])
             else:
                 self._look_after_things()
                 time.sleep(_POLL_S)

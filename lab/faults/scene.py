@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import collections
 import pathlib
+import subprocess
 import tempfile
+import time
 import typing
 
 from keystoneauth1 import exceptions as keystone_exceptions
 
+from lab.cloud import volumes
+from lab.faults import images
 from lab.faults.observation import Final
 from lab.faults.observation import Observation
+from lab.faults.observation import Volume
 from lab.faults import sampler
 from lab import guest
 from lab.instruments import heartbeat
@@ -57,6 +62,8 @@ class Scene:
         self.sampler: sampler.Sampler | None = None
         self.pulse: heartbeat.Heartbeat | None = None
         self._port: str | None = None
+        self._volumes: list[str] = []
+        self._images: images.Images | None = None
 
     def set(self) -> None:
         """Boot the server; return when the guest is at work.
@@ -67,8 +74,11 @@ class Scene:
         if self.cloud.ports:
             self._port = self._create_port()
             networks = [{'port-id': self._port}]
+        if self.cloud.storage.volumes:
+            self._volumes.append(volumes.create(self.cloud, 'faults'))
         self.server = self.cloud.boot(
-            'faults', self.source.name, image=IMAGE, networks=networks)
+            'faults', self.source.name, image=IMAGE, networks=networks,
+            volumes=self._volumes)
         self.observation.server = self.server.id
         self.pulse = heartbeat.Heartbeat()
         self.pulse.follow(self.cloud.serial_address(self.server))
@@ -79,6 +89,10 @@ class Scene:
         self.sampler = sampler.Sampler(
             self.cloud, self.observation, self.migration, self.shown,
             self.pulse.follow)
+        if self.cloud.storage.volumes:
+            self._images = images.Images(
+                self.server.id, self._volumes, self._inits(),
+                self._opened, self._removed)
 
     def request(self, upstream: bool) -> None:
         """Ask for the migration.
@@ -112,7 +126,7 @@ class Scene:
         return server and server['status']
 
     def final(self) -> Final | None:
-        """Read hosts and records; None when Nova does not answer."""
+        """Read hosts and records; None when a service does not answer."""
         server, migration = self.observation.server, self.migration()
         try:
             return Final(
@@ -129,12 +143,18 @@ class Scene:
                        if host.disk(server).exists()],
                 durable=[host.name for host in self.cloud.hosts.values()
                          if self._durable(host).exists()],
-                bindings=self._bindings())
-        except (keystone_exceptions.ClientException, ValueError):
+                bindings=self._bindings(),
+                shared=self.cloud.storage.directory is not None,
+                images=images.of_server(server)
+                if self.cloud.storage.volumes else None,
+                volumes={volume: self._volume(volume)
+                         for volume in self._volumes})
+        except (keystone_exceptions.ClientException, ValueError,
+                subprocess.SubprocessError):
             return None
 
     def clear(self) -> list[str]:
-        """Delete the server as its user does.
+        """Delete the server and its volumes as their user does.
 
         :returns: what went wrong, in sentences
         """
@@ -144,6 +164,13 @@ class Scene:
                 self.cloud.delete(self.server, limit=40)
             except Exception as exc:
                 wrong.append('the server could not be deleted: %s' % exc)
+        if self._images is not None:
+            self._images.stop()
+        for volume in self._volumes:
+            try:
+                volumes.delete(self.cloud, volume)
+            except Exception as exc:
+                wrong.append('the volume could not be deleted: %s' % exc)
         if self.sampler is not None:
             self.sampler.stop()
         if self.pulse is not None:
@@ -162,9 +189,28 @@ class Scene:
 
     def _processes(self) -> dict[str, int]:
         return dict(collections.Counter(proof.qemu_processes(
-            self.observation.server,
-            {host.name: host.init.pid for host in self.cloud.hosts.values()}
-        ).values()))
+            self.observation.server, self._inits()).values()))
+
+    def _inits(self) -> dict[str, int]:
+        return {host.name: host.init.pid
+                for host in self.cloud.hosts.values()}
+
+    def _volume(self, volume: str) -> Volume:
+        return Volume(volumes.status(self.cloud, volume),
+                      volumes.attachments(self.cloud, volume),
+                      images.of_volume(volume))
+
+    def _opened(self, image: str, hosts: list[str]) -> None:
+        self._note('%s is open on %s' % (
+            image, ' and '.join(hosts) or 'no host'))
+
+    def _removed(self, image: str, hosts: list[str]) -> None:
+        text = '%s, while QEMU ran on %s' % (image, ' and '.join(hosts))
+        self._note('gone: ' + text)
+        self.observation.removed.append(text)
+
+    def _note(self, what: str) -> None:
+        self.observation.note(time.monotonic(), 'ceph', what)
 
     def _durable(self, host: lab_hosts.Host) -> pathlib.Path:
         return (host.layout.directory / 'nova' / 'post_copy'

@@ -11,6 +11,7 @@ from lab.faults.case import End
 from lab.faults.case import Fault
 from lab.faults.case import Phase
 from lab.faults.case import Step
+from lab.faults.case import VOLUMES
 from lab.faults import limits
 
 _PHASES = (Phase.PRE_COPY, Phase.POST_COPY, Phase.RECOVERY)
@@ -116,6 +117,12 @@ def _deleted() -> list[Case]:
              (*_broken(interrupted),
               *_asked(interrupted, ('delete', 'accepted'))),
              End.DELETED, limit=limits.ASKED_AGAIN_S),
+        Case('delete-interrupted-volume',
+             'the migration network is cut, and a server with a volume and '
+             'its disk in Ceph is deleted while post-copy is interrupted',
+             (Step(Phase.POST_COPY, Fault('break', seconds=_BROKEN_S)),
+              *_asked(interrupted, ('delete', 'accepted'))),
+             End.DELETED, limit=limits.ASKED_AGAIN_S, storage=VOLUMES),
         Case('force-delete-post-copy',
              'the server is deleted by force in post-copy',
              _asked(Phase.POST_COPY, ('force delete', 'accepted')),

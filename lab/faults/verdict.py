@@ -10,6 +10,7 @@ from lab.faults.case import End
 from lab.faults.observation import Final
 from lab.faults.observation import Injection
 from lab.faults.observation import Observation
+from lab.faults import storage_verdict
 from lab.faults import view
 from lab.instruments import last_step
 
@@ -58,6 +59,8 @@ def judge_way(observation: Observation) -> list[str]:
 def _judge_copies(observation: Observation) -> list[str]:
     violations = ['two copies were running: ' + moment
                   for moment in observation.twice]
+    violations += ['removed too soon: ' + image
+                   for image in observation.removed]
     if observation.wrong_pages:
         violations.append('%d pages were not what the guest had written'
                           % observation.wrong_pages)
@@ -149,7 +152,7 @@ def _judge_end(observation: Observation, end: End) -> list[str]:
         violations += _judge_lost(final, here, there)
     else:
         violations += _judge_hosts(final, here, there)
-    return violations
+    return violations + storage_verdict.judge(final, end, here)
 
 
 def _reached(final: Final, allowed: End) -> End:
@@ -215,7 +218,7 @@ def _judge_rest(final: Final, here: str, there: str) -> list[str]:
     if final.domains[there] != view.ABSENT:
         violations.append('the domain on %s is %s' % (
             there, final.domains[there]))
-    if final.disks != [here]:
+    if final.disks != (sorted(final.domains) if final.shared else [here]):
         violations.append('disks are on %s' % (
             ' and '.join(final.disks) or 'no host'))
     return violations
@@ -264,5 +267,6 @@ def _judge_deleted(final: Final) -> list[str]:
         'resources of the migration': list(final.migration_allocations),
         'port bindings': list(final.bindings or ()),
     }
-    return violations + ['%s are left on %s' % (what, ' and '.join(hosts))
-                         for what, hosts in left.items() if hosts]
+    violations += ['%s are left on %s' % (what, ' and '.join(hosts))
+                   for what, hosts in left.items() if hosts]
+    return violations + storage_verdict.judge_deleted(final)

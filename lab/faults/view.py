@@ -78,9 +78,13 @@ def is_in(phase: Phase, view: View) -> bool:
         case Phase.RECOVERY:
             return view.source == PAUSED_POST_COPY_FAILED
         case Phase.AFTER:
-            return (view.source.startswith((ABSENT, SHUT_OFF))
-                    and view.destination.startswith(RUNNING)
-                    and not view.is_final)
+            return has_arrived(view) and not view.is_final
+
+
+def has_arrived(view: View) -> bool:
+    """Whether the guest has left the source, or never will."""
+    return view.is_final or (view.source.startswith((ABSENT, SHUT_OFF))
+                             and view.destination.startswith(RUNNING))
 
 
 def still_in(phase: Phase, view: View) -> bool:

@@ -7,6 +7,7 @@ the runner does what a case says is tested without a cloud.
 """
 
 import os
+import time
 import types
 
 import ddt
@@ -174,6 +175,17 @@ class RunnerTest(testtools.TestCase):
 
         self.assertEqual(
             ['inject one', 'heal one', 'inject two', 'heal two'], self.done)
+
+    def test_a_fault_lasts_until_the_guest_has_arrived(self):
+        begin = time.monotonic()
+        injections = self._run(
+            [POST_COPY] * 60,
+            Step(Phase.POST_COPY, Fault('one', seconds=0.1,
+                                        from_arrival=True)))
+
+        self.assertEqual(['inject one', 'heal one'], self.done)
+        # 60 looks, 20 ms each.
+        self.assertGreater(injections[0].end - begin, 1.0)
 
     def test_all_is_healed_when_a_case_fails(self):
         def fail(scene, host):

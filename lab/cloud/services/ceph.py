@@ -9,6 +9,7 @@ about what survives a disk.
 """
 
 import base64
+import errno
 import json
 import pathlib
 import secrets
@@ -36,6 +37,9 @@ _MONITOR = process.Process('ceph-mon')
 _MANAGER = process.Process('ceph-mgr')
 _OSD = process.Process('ceph-osd')
 _LOG = layout.LOGS / 'ceph-setup.log'
+_ANSWER_LIMIT_S = 20
+# Seconds until Ceph forgets a client that was killed, and some.
+_FORGOTTEN_S = 60
 
 _CONF = '''\
 [global]
@@ -139,6 +143,53 @@ def key() -> bytes:
     """Return the key of :data:`USER`, as libvirt takes it."""
     lines = _KEYRING.read_text().split('[client.%s]' % USER)[1].splitlines()
     return base64.b64decode(lines[1].partition('= ')[2])
+
+
+def images(pool: str) -> list[str]:
+    """Return the names of the images in a pool.
+
+    :raises subprocess.SubprocessError: Ceph does not answer
+    """
+    return json.loads(_rbd('ls', '--format=json', pool).stdout)
+
+
+def watchers(pool: str, image: str) -> list[str] | None:
+    """Return the IP addresses of those who have an image open to write.
+
+    :returns: one each; None: there is no such image
+    :raises subprocess.SubprocessError: Ceph does not answer
+    """
+    try:
+        answer = _rbd('status', '--format=json', '%s/%s' % (pool, image))
+    except subprocess.CalledProcessError as exc:
+        if exc.returncode == errno.ENOENT:
+            return None
+        raise
+    return [watcher['address'].partition(':')[0]
+            for watcher in json.loads(answer.stdout)['watchers']]
+
+
+def remove_images(pool: str) -> None:
+    """Remove all images of a pool, when nobody has them open any more.
+
+    :raises lab.errors.LabError: somebody still has
+    """
+    def removed(image: str) -> bool:
+        try:
+            _rbd('rm', '%s/%s' % (pool, image))
+        except subprocess.CalledProcessError as exc:
+            return exc.returncode == errno.ENOENT
+        return True
+
+    for image in images(pool):
+        wait.until(lambda image=image: removed(image),
+                   'end of the image ' + image, _FORGOTTEN_S, interval=1)
+
+
+def _rbd(*command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(['rbd', '--conf', CONFIG, *command], check=True,
+                          text=True, capture_output=True,
+                          timeout=wait.scaled(_ANSWER_LIMIT_S))
 
 
 def _make_monitor() -> None:

@@ -70,6 +70,14 @@ def stopped(host: str = DESTINATION, status: str = 'completed',
         'processes': {}} | changes)
 
 
+def deleted(**changes) -> Final:
+    """The records of a server that is gone, and nothing is left of it."""
+    return final(**{
+        'server': None, 'migration': {'status': 'error'}, 'allocations': {},
+        'domains': {SOURCE: view.ABSENT, DESTINATION: view.ABSENT},
+        'processes': {}, 'disks': [], 'bindings': {}} | changes)
+
+
 def observation(the_case: Case | None = None, moments=(), **changes):
     """A case from 100 s to 120 s, in which the guest was heard each second.
 

@@ -72,7 +72,7 @@ class MatrixTest(testtools.TestCase):
     def test_names_are_unique(self):
         cases = [case for part in (
             matrix._network, matrix._compute, matrix._services,
-            matrix._libvirt, matrix._lost, matrix._pre_copy,
+            matrix._volumes, matrix._libvirt, matrix._lost, matrix._pre_copy,
             matrix._conductor, matrix._containers, matrix._isolated,
             users.cases) for case in part()]
 

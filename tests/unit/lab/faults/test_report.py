@@ -72,6 +72,11 @@ class ReportTest(testtools.TestCase):
             'the guest was never heard; and more',
             report.table(self.results))
 
+    def test_name(self):
+        self.assertEqual('faults-random.json', report.name('random', False))
+        self.assertEqual('faults-ceph-upstream.json',
+                         report.name(None, True, 'ceph'))
+
     def test_json(self):
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'new',
                             report.name(drawn=None, upstream=False))

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import dataclasses
-
 import testtools
 
 from lab.faults.case import End
@@ -23,6 +21,11 @@ class WayTest(testtools.TestCase):
     def test_two_copies(self):
         self.assertEqual(['two copies were running: host-a and host-b'],
                          self.judge(twice=['host-a and host-b']))
+
+    def test_image_removed_too_soon(self):
+        self.assertEqual(
+            ['removed too soon: uuid_disk, while QEMU ran on host-b'],
+            self.judge(removed=['uuid_disk, while QEMU ran on host-b']))
 
     def test_wrong_pages(self):
         self.assertIn('3 pages', self.judge(wrong_pages=3)[0])
@@ -159,6 +162,12 @@ class EndTest(testtools.TestCase):
         self.assertEqual([], self.judge(
             End.COMPLETED, base.final(bindings=None)))
 
+    def test_one_directory_for_all_hosts(self):
+        both = [base.SOURCE, base.DESTINATION]
+        for disks, wrong in ((both, 0), ([base.DESTINATION], 1), ([], 1)):
+            self.assertEqual(wrong, len(self.judge(
+                End.COMPLETED, base.final(shared=True, disks=disks))))
+
     def test_lost(self):
         server = base.lost().server
         for changes in (
@@ -198,17 +207,12 @@ class EndTest(testtools.TestCase):
                 End.STOPPED, base.stopped(**changes))), changes)
 
     def test_deleted(self):
-        gone = dataclasses.replace(
-            base.final(), server=None, migration={'status': 'error'},
-            allocations={}, domains={base.SOURCE: view.ABSENT,
-                                     base.DESTINATION: view.ABSENT},
-            processes={}, disks=[], bindings={})
-        self.assertEqual([], self.judge(End.DELETED, gone))
-        for name, value in vars(base.final()).items():
-            if name in ('migration', 'migration_allocations', 'durable'):
-                continue
+        self.assertEqual([], self.judge(End.DELETED, base.deleted()))
+        there = vars(base.final())
+        for name in ('server', 'allocations', 'domains', 'processes', 'disks',
+                     'bindings'):
             self.assertEqual(1, len(self.judge(
-                End.DELETED, dataclasses.replace(gone, **{name: value}))))
+                End.DELETED, base.deleted(**{name: there[name]}))))
 
     def test_end_not_seen(self):
         self.assertEqual(['the end was not seen'],

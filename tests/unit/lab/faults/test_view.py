@@ -49,6 +49,11 @@ class ViewTest(testtools.TestCase):
             self.assertTrue(view.still_in(Phase.SWITCH, moment))
         self.assertFalse(view.still_in(Phase.SWITCH, WAY[-1][0]))
 
+    def test_arrival(self):
+        self.assertEqual([False] * 9 + [True] * 3, [
+            view.has_arrived(moment) for moment, _ in WAY])
+        self.assertTrue(view.has_arrived(seen('error')))
+
     def test_a_libvirt_that_does_not_answer_is_no_phase(self):
         moment = seen('running', view.UNKNOWN, view.UNKNOWN, 1, 1)
 
