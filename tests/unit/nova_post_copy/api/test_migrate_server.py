@@ -172,7 +172,6 @@ class TestLiveMigrate(base.ApiTestCase):
 
     def test_another_is_not_over(self):
         # After a reset: the task state does not say so any more.
-        self.serve_conductor()
         self.serve_compute('host-a')
         for asked in ({}, {'post_copy': False}):
             for status, advice in (
