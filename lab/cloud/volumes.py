@@ -18,6 +18,7 @@ if typing.TYPE_CHECKING:
 _MICROVERSION = '3.44'
 _ENDPOINT = {'service_type': 'block-storage', 'region_name': layout.REGION}
 _LIMIT_S = 60.0
+_RELEASED_S = 90.0
 
 
 def create(cloud: lab_cloud.Cloud, name: str, size_gib: int = 1) -> str:
@@ -35,10 +36,14 @@ def create(cloud: lab_cloud.Cloud, name: str, size_gib: int = 1) -> str:
 def delete(cloud: lab_cloud.Cloud, volume: str) -> None:
     """Delete a volume as its user does; return when it is gone.
 
-    :raises keystoneauth1.exceptions.ClientException: Cinder refuses, as long
-        as there is an attachment
-    :raises lab.errors.LabError: when it does not go
+    Not before it is available: of a server that was lost and is deleted, the
+    source releases it at its next look.
+
+    :raises lab.errors.LabError: when it does not become available, or does
+        not go
     """
+    wait.until(lambda: status(cloud, volume) in ('available', None),
+               'release of the volume ' + volume, _RELEASED_S, interval=1)
     try:
         cloud.session.delete('/volumes/' + volume, endpoint_filter=_ENDPOINT)
     except exceptions.NotFound:

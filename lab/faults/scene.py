@@ -166,11 +166,8 @@ class Scene:
                 wrong.append('the server could not be deleted: %s' % exc)
         if self._images is not None:
             self._images.stop()
-        for volume in self._volumes:
-            try:
-                volumes.delete(self.cloud, volume)
-            except Exception as exc:
-                wrong.append('the volume could not be deleted: %s' % exc)
+        if self._volumes:
+            wrong += self._clear_storage()
         if self.sampler is not None:
             self.sampler.stop()
         if self.pulse is not None:
@@ -179,6 +176,17 @@ class Scene:
             self.cloud.session.delete('/v2.0/ports/' + self._port,
                                       endpoint_filter=_NETWORK)
         return wrong
+
+    def _clear_storage(self) -> list[str]:
+        """Delete the volumes; an image of the server is gone by then."""
+        try:
+            for volume in self._volumes:
+                volumes.delete(self.cloud, volume)
+            left = images.of_server(self.server.id) if self.server else ()
+        except Exception as exc:
+            return ['the volume could not be deleted: %s' % exc]
+        return ['image %s is left of the deleted server' % image
+                for image in left]
 
     def _nova_server(self) -> dict | None:
         try:
