@@ -110,9 +110,16 @@ def remove(manager: upstream.ComputeManager,
 
     Also its disk, unless the other host uses it.
     """
+    _remove(manager, context, instance, kept,
+            _is_disk_of_this_host(manager, instance, kept))
+
+
+def _is_disk_of_this_host(manager: upstream.ComputeManager,
+                          instance: objects.Instance,
+                          kept: record.Record) -> bool:
     _cleanup, destroy_disks = manager._live_migration_cleanup_flags(
         kept.migrate_data, migr_ctxt=instance.migration_context)
-    _remove(manager, context, instance, kept, destroy_disks)
+    return destroy_disks
 
 
 def remove_of_deleted(manager: upstream.ComputeManager,
@@ -121,14 +128,17 @@ def remove_of_deleted(manager: upstream.ComputeManager,
                       kept: record.Record) -> None:
     """Remove all that a server that is deleted has left here.
 
-    What runs is for upstream to remove, which asks the operator how.
+    What runs is for upstream to remove, which asks the operator how. And the
+    other host could not remove an image in Ceph that was open here.
 
     :raises Exception: something is left; call again later
     """
     if instance.host != manager.host and (
             manager.driver.post_copy_condition(instance)
             in (*LEFT, Condition.ABSENT)):
-        remove(manager, context, instance, kept)
+        _remove(manager, context, instance, kept,
+                _is_disk_of_this_host(manager, instance, kept) or
+                not kept.migrate_data.is_shared_instance_path)
     attachments.release(manager, context, instance, kept)
 
 

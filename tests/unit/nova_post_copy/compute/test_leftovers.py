@@ -3,6 +3,7 @@
 import fixtures
 from nova.compute import task_states
 from nova import exception
+from nova import objects
 from nova import test
 from oslo_utils.fixture import uuidsentinel as uuids
 
@@ -92,6 +93,19 @@ class TestLeftovers(base.ReconcileTestCase):
              ('delete attachment', uuids.source_attachment)},
             set(self.look()))
         self.assertEqual([], record.all_instances(record.LOST))
+
+    def test_server_was_deleted_with_its_disk_in_ceph(self):
+        # Open here, it could not be removed by the other host. But a directory
+        # that the hosts share may be that of a guest which runs there.
+        self.instance.destroy()
+        for shared in (False, True):
+            self.keep(migrate_data=objects.LibvirtLiveMigrateData(
+                is_shared_block_storage=True, is_shared_instance_path=shared,
+                block_migration=False))
+            record.set_aside(self.instance.uuid)
+            self.outside.done.clear()
+            self.assertIn(('remove', self.instance.uuid, not shared),
+                          self.look())
 
     def test_server_was_deleted_and_cinder_fails(self):
         self.instance.destroy()
