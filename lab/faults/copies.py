@@ -9,9 +9,9 @@ of the lab is never idle).
 
 from collections.abc import Callable
 import pathlib
-import threading
 import time
 
+from lab.faults import looker
 from lab.instruments import proof
 
 INTERVAL_S = 0.2        # between two looks
@@ -35,8 +35,8 @@ def guest_ticks(pid: int) -> int:
     return ticks
 
 
-class Copies:
-    """Looks all the time, in a thread of its own.
+class Copies(looker.Looker):
+    """Looks who runs.
 
     At the switch one copy stops and the other starts within one interval, so
     only what runs in two successive intervals is a second copy.
@@ -52,13 +52,7 @@ class Copies:
         self._on_twice = on_twice
         self._ticks: dict[int, int] = {}
         self._running: set[int] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        self._thread.join()
+        super().__init__(INTERVAL_S)
 
     def look(self) -> None:
         """Look once, an interval after the last time."""
@@ -73,7 +67,3 @@ class Copies:
         if len(running & self._running) > 1:
             self._on_twice(sorted(processes[pid] for pid in running))
         self._ticks, self._running = ticks, running
-
-    def _run(self) -> None:
-        while not self._ended.wait(INTERVAL_S):
-            self.look()

@@ -9,9 +9,9 @@ too soon: who copies the server's memory, or has arrived, still writes to it.
 from collections.abc import Callable
 from collections.abc import Sequence
 import subprocess
-import threading
 
 from lab.cloud.services import ceph
+from lab.faults import looker
 from lab.instruments import proof
 from lab import layout
 
@@ -45,8 +45,8 @@ def _hosts(pool: str, image: str) -> list[str] | None:
         _HOSTS.get(address, address) for address in addresses)
 
 
-class Images:
-    """Looks in a thread of its own.
+class Images(looker.Looker):
+    """Looks who has them open.
 
     :param hosts: as for :func:`lab.instruments.proof.qemu_processes`
     :param on_change: called with an image and the hosts that have it open
@@ -54,6 +54,8 @@ class Images:
     :param on_removed: called with an image that is gone, and the hosts on
         which a QEMU of the server runs
     """
+
+    BLINDED = (subprocess.SubprocessError,)
 
     def __init__(self, server: str, volumes: Sequence[str],
                  hosts: dict[str, int],
@@ -65,13 +67,7 @@ class Images:
         self._on_change = on_change
         self._on_removed = on_removed
         self._known: dict[str, list[str]] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        self._thread.join()
+        super().__init__(INTERVAL_S)
 
     def look(self) -> None:
         """Look once.
@@ -93,10 +89,3 @@ class Images:
             if self._known.get(image) != hosts:
                 self._on_change(image, hosts)
         self._known = found
-
-    def _run(self) -> None:
-        while not self._ended.wait(INTERVAL_S):
-            try:
-                self.look()
-            except subprocess.SubprocessError:
-                pass        # seen the next time
