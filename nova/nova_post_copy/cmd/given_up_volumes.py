@@ -79,7 +79,7 @@ class _Step:
             with self._noted(_delete_unused(bdm)):
                 self._delete(stray_attachments.strays(
                     bdm, self._hosts(bdm), source,
-                    stray_attachments.in_use(self._context, self._uuid)))
+                    volume_connections.in_use(self._context, self._uuid)))
 
     def bring_back(self) -> None:
         """Put the mappings back, and release the destination.

@@ -17,6 +17,7 @@ from nova_post_copy.compute import record
 from nova_post_copy import exception
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
+from nova_post_copy.objects.migration import newest
 from nova_post_copy.objects.migration import requested
 
 
@@ -145,9 +146,8 @@ def _newest(context: nova_context.RequestContext,
 
     What is to be prepared does not name it yet.
     """
-    return max(live_migrations(
-        context, instance_uuid=instance.uuid, dest_compute=host),
-        key=lambda migration: migration.id, default=None)
+    return newest(live_migrations(
+        context, instance_uuid=instance.uuid, dest_compute=host))
 
 
 def _refuse_if_over(migration: objects.Migration) -> None:

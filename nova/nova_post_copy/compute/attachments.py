@@ -179,8 +179,7 @@ def _delete_unused(manager: upstream.ComputeManager,
                    instance: objects.Instance,
                    attachments: Iterable[str]) -> None:
     """Delete attachments that no mapping of an instance has."""
-    in_use = {bdm.attachment_id for bdm in whose.volumes(
-        Bdms.get_by_instance_uuid(context, instance.uuid))}
+    in_use = whose.in_use(context, instance.uuid)
     for attachment in attachments:
         if attachment in in_use:
             continue

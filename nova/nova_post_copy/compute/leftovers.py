@@ -111,12 +111,13 @@ def remove(manager: upstream.ComputeManager,
     Also its disk, unless the other host uses it.
     """
     _remove(manager, context, instance, kept,
-            _is_disk_of_this_host(manager, instance, kept))
+            is_disk_of_this_host(manager, instance, kept))
 
 
-def _is_disk_of_this_host(manager: upstream.ComputeManager,
-                          instance: objects.Instance,
-                          kept: record.Record) -> bool:
+def is_disk_of_this_host(manager: upstream.ComputeManager,
+                         instance: objects.Instance,
+                         kept: record.Record) -> bool:
+    """Tell whether the hosts of a migration share no disk of the server."""
     _cleanup, destroy_disks = manager._live_migration_cleanup_flags(
         kept.migrate_data, migr_ctxt=instance.migration_context)
     return destroy_disks
@@ -137,7 +138,7 @@ def remove_of_deleted(manager: upstream.ComputeManager,
             manager.driver.post_copy_condition(instance)
             in (*LEFT, Condition.ABSENT)):
         _remove(manager, context, instance, kept,
-                _is_disk_of_this_host(manager, instance, kept) or
+                is_disk_of_this_host(manager, instance, kept) or
                 not kept.migrate_data.is_shared_instance_path)
     attachments.release(manager, context, instance, kept)
 

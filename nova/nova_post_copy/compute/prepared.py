@@ -22,6 +22,7 @@ from nova.i18n import _
 from nova import objects
 
 from nova_post_copy.compute import closing
+from nova_post_copy.compute import leftovers
 from nova_post_copy.compute import record
 from nova_post_copy.objects.migration import FINAL
 
@@ -93,9 +94,9 @@ def remove(manager: upstream.ComputeManager, uuid: str) -> None:
     except record.Damaged as exc:
         LOG.warning('%s. Remove what the migration has left on this host '
                     'manually', exc, instance_uuid=uuid)
-        kept = None
-    if kept is None:
         forget(uuid)
+        return
+    if kept is None:
         return
     instance = _instance(uuid)
     if instance is None or (
@@ -108,10 +109,10 @@ def remove(manager: upstream.ComputeManager, uuid: str) -> None:
     manager.driver.check_not_arrived(instance)
     LOG.info('Removing what was prepared on this host for a live migration '
              'that has failed', instance=instance)
-    _cleanup, destroy_disks = manager._live_migration_cleanup_flags(
-        kept.migrate_data, migr_ctxt=instance.migration_context)
-    manager.roll_back_here(kept.context(), instance, destroy_disks,
-                           kept.migrate_data)
+    manager.roll_back_here(
+        kept.context(), instance,
+        leftovers.is_disk_of_this_host(manager, instance, kept),
+        kept.migrate_data)
     forget(uuid)
 
 

@@ -18,6 +18,7 @@ from nova_post_copy.compute import rpcapi
 from nova_post_copy.objects.migration import BETWEEN_HOSTS
 from nova_post_copy.objects.migration import FINAL
 from nova_post_copy.objects.migration import live_migrations
+from nova_post_copy.objects.migration import newest
 from nova_post_copy.objects.migration import requested
 from nova_post_copy.objects.migration import Status
 from nova_post_copy.objects.migration import unfinished
@@ -61,7 +62,7 @@ def _newest(context: nova_context.RequestContext, host: str,
     """Return the migration of which a damaged record was."""
     ours = filter(requested, live_migrations(
         context, instance_uuid=instance.uuid, source_compute=host))
-    return max(ours, key=lambda migration: migration.id, default=None)
+    return newest(ours)
 
 
 def _rebuilt(context: nova_context.RequestContext, host: str,

@@ -63,13 +63,6 @@ def strays(bdm: Bdm, attached: dict[str, str | None], host: str,
     return [each for each, its_host in unused.items() if its_host == host]
 
 
-def in_use(context: nova_context.RequestContext,
-           instance_uuid: str) -> set[str]:
-    """Return the attachments that the mappings of a server have."""
-    return {bdm.attachment_id for bdm in mapped(
-        context.elevated(read_deleted='no'), instance_uuid)}
-
-
 def delete(context: nova_context.RequestContext, volume_api: cinder.API,
            instance_uuid: str, attachment: str) -> None:
     """Delete an attachment; one that is gone is no error.
@@ -94,8 +87,9 @@ def release(context: nova_context.RequestContext, volume_api: cinder.API,
         try:
             # The mappings after Cinder: one that is new to them is in use.
             attached = volume_connections.attached(context, bdm)
-            for attachment in strays(bdm, attached, host,
-                                     in_use(context, instance_uuid)):
+            for attachment in strays(
+                    bdm, attached, host,
+                    volume_connections.in_use(context, instance_uuid)):
                 delete(context, volume_api, instance_uuid, attachment)
         except Exception as exc:
             errors.append(exc)

@@ -122,6 +122,14 @@ def volumes(bdms: Iterable[Bdm]) -> list[Bdm]:
     return [bdm for bdm in bdms if bdm.is_volume]
 
 
+def in_use(context: nova_context.RequestContext,
+           instance_uuid: str) -> set[str]:
+    """Return the attachments that the mappings of a server have."""
+    return {bdm.attachment_id for bdm in volumes(Bdms.get_by_instance_uuid(
+        context.elevated(read_deleted='no'), instance_uuid))
+        if bdm.attachment_id is not None}
+
+
 def _differs(bdm: Bdm, at_source: Bdm) -> bool:
     if bdm.attachment_id is None:
         return bdm.connection_info != at_source.connection_info

@@ -7,6 +7,7 @@ behaviour.
 """
 
 from collections.abc import Container
+from collections.abc import Iterable
 import enum
 import typing
 
@@ -112,6 +113,12 @@ def live_migrations(context: nova_context.RequestContext,
         'migration_type': fields.MigrationType.LIVE_MIGRATION, **filters})
     return [each for each in found
             if dest_compute in (None, each.dest_compute)]
+
+
+def newest(migrations: Iterable[objects.Migration]
+           ) -> objects.Migration | None:
+    """Return the one that was asked for last; None of none."""
+    return max(migrations, key=lambda each: each.id, default=None)
 
 
 def unfinished(context: nova_context.RequestContext, instance_uuid: str,

@@ -129,7 +129,7 @@ MANAGER = (
          'compute.lost', 'a lost server is recorded on its new node',
          'context, host'),
     Seam(_MANAGER, 'ComputeManager._live_migration_cleanup_flags',
-         Kind.CALLS, 'compute.leftovers, compute.prepared',
+         Kind.CALLS, 'compute.leftovers',
          'upstream knows which disks the hosts share',
          'migrate_data, migr_ctxt='),
     Seam(_MANAGER, 'ComputeManager._get_instance_block_device_info',
